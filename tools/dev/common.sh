@@ -1,0 +1,37 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# Shared by ./dev and the scripts beside this file: where things are, and how they speak. They set
+# `checkout` before they read this.
+
+readonly cache=${STILL_DEV_CACHE:-/var/cache/still-dev}
+readonly suite=trixie
+readonly tools=$checkout/tools/dev
+
+say() { printf '%s\n' "dev: $*" >&2; }
+
+die() {
+  say "$*"
+  exit 1
+}
+
+# The packages of the environment, one a line.
+packages() { sed -e 's/#.*//' -e '/^@/d' "$checkout/tools/dev/packages" | xargs -n1; }
+
+# Names the environment: it changes with the package list and with the revision noted there.
+root_id() {
+  sed -e 's/#.*//' "$checkout/tools/dev/packages" | xargs -n1 | sort |
+    sha256sum | cut -c1-12
+}
+
+root_dir() { printf '%s\n' "$cache/root-$(root_id)"; }
+
+# The environment changes mounts, cgroups and namespaces: become root, and keep what steers it.
+become_root() {
+  [[ $EUID -ne 0 ]] || return 0
+  command -v sudo >/dev/null || die "must run as root, and there is no sudo"
+  local keep
+  keep=$(compgen -e | grep -E "$passed_variables" | paste -sd,)
+  exec sudo ${keep:+"--preserve-env=$keep"} -- "$checkout/dev" "$@"
+}
+
+# Variables of the caller that reach the environment.
+readonly passed_variables='^(STILL_|CI$|TERM$|COLORTERM$|NO_COLOR$|CTEST_|GTEST_|BATS_|ASAN_OPTIONS$|UBSAN_OPTIONS$)'
