@@ -1,0 +1,29 @@
+#include "os/clock.h"
+
+#include <ctime>
+#include <format>
+
+#include "base/text.h"
+#include "os/files.h"
+
+namespace still {
+namespace {
+
+std::chrono::nanoseconds read_clock(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+}  // namespace
+
+Instant Instant::now() { return {read_clock(CLOCK_REALTIME), read_clock(CLOCK_MONOTONIC)}; }
+
+std::string rfc3339(std::chrono::nanoseconds wall) {
+  if (wall.count() == 0) return "0001-01-01T00:00:00Z";
+  return std::format("{:%FT%TZ}", std::chrono::sys_time<std::chrono::nanoseconds>(wall));
+}
+
+std::string boot_id() { return std::string(trim(read_file("/proc/sys/kernel/random/boot_id"))); }
+
+}  // namespace still

@@ -1,0 +1,29 @@
+// The content of regular files, with its holes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "os/fd.h"
+
+namespace still {
+
+struct Extent {
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  bool operator==(const Extent&) const = default;
+};
+
+// Where the first size_bytes of a file hold data; everything between is holes. Dirty pages that
+// have no blocks yet count as data, space that was only reserved does not. On a file system that
+// cannot tell, all of it is data.
+std::vector<Extent> data_extents(const Fd& file, uint64_t size_bytes);
+
+// Copies length bytes from one offset to another, in the kernel where that works. A source that
+// ends before is no error: returns the bytes copied.
+uint64_t copy_range(const Fd& source, uint64_t source_offset, const Fd& target,
+                    uint64_t target_offset, uint64_t length);
+
+}  // namespace still

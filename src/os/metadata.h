@@ -1,0 +1,47 @@
+// What an entry of a directory has besides its name and content, read and applied as a whole, so
+// that every copy of a tree (staging, archive, restore) keeps the same things.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "os/fd.h"
+
+namespace still {
+
+// Of all name spaces. POSIX ACLs are among them as system.posix_acl_access and _default.
+using Xattrs = std::map<std::string, std::string>;
+
+struct Metadata {
+  mode_t mode = 0;  // kind and permissions
+  uid_t uid = 0;
+  gid_t gid = 0;
+  timespec atime{};  // tv_nsec UTIME_OMIT: not to be changed
+  timespec mtime{};
+  Xattrs xattrs;
+};
+
+// What overlayfs keeps for itself in the xattrs of its layers.
+inline constexpr std::string_view kOverlayXattrPrefix = "trusted.overlay.";
+
+// Whether an entry of an overlay's layer is a whiteout: a character device 0/0.
+bool is_whiteout(const struct stat& status);
+
+// An O_PATH descriptor of an entry of any kind; links are not followed. nullopt if there is none.
+std::optional<Fd> open_entry(const Fd& directory, const std::string& name);
+
+// The functions below take descriptors of any kind, O_PATH ones too, and throw Error(kSystem).
+
+// nullopt if the entry has no such attribute.
+std::optional<std::string> read_xattr(const Fd& entry, const std::string& name);
+Metadata read_metadata(const Fd& entry);
+// Owner, permissions (setuid and setgid included), xattrs and times. Attributes that are not among
+// the wanted ones are removed, as a directory's default ACL leaves them on new entries; security
+// labels, which the kernel sets, are not. The kind in mode is ignored.
+void apply_metadata(const Fd& entry, const Metadata& metadata);
+
+}  // namespace still

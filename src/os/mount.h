@@ -1,0 +1,51 @@
+// Mounts, made and removed by us in our own mount namespace.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace still {
+
+// One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)), octal escapes decoded.
+struct MountEntry {
+  int id = 0;
+  std::string device;  // "major:minor"
+  std::string root;    // the directory of the file system that is mounted
+  std::filesystem::path target;
+  std::string type;  // "overlay", "cgroup2", ...
+  std::string source;
+  std::vector<std::string> super_options;  // per file system: "rw", "freezer", ...
+};
+
+// Throws Error(kCorrupt) with the line for text that is no mountinfo.
+std::vector<MountEntry> parse_mountinfo(std::string_view text);
+// Of this process.
+std::vector<MountEntry> read_mounts();
+bool is_mount_point(const std::filesystem::path& path);
+
+// mount(2). Error(kSystem) names type, source and target.
+void mount(const std::string& source, const std::filesystem::path& target, const std::string& type,
+           unsigned long flags, const std::string& data);
+
+// Mounts an overlay; lower directories from the top one down. Uses the new mount API, one call per
+// layer, so that neither the number of layers nor colons and commas in paths are limited by an
+// option string. redirect_dir, metacopy and index are off: the upper layer is then self-contained
+// and can be compared and copied by itself.
+void mount_overlay(const std::vector<std::filesystem::path>& lower,
+                   const std::filesystem::path& upper, const std::filesystem::path& work,
+                   const std::filesystem::path& target);
+
+// Makes the root mount read-only in the mount namespace of another process.
+void make_root_read_only(pid_t pid);
+
+// Unmounts what is mounted at target, all mounts stacked there; not being mounted is no error.
+// Busy mounts are detached lazily (MNT_DETACH): they vanish with their last user.
+void unmount_all(const std::filesystem::path& target);
+
+}  // namespace still

@@ -1,0 +1,13 @@
+// Network namespaces that outlive their processes.
+#pragma once
+
+#include <filesystem>
+
+namespace still {
+
+// Makes a new network namespace whose loopback interface is up, and mounts it on the file `path`
+// (made if it does not exist), which keeps it alive. Undo: unmount_all(path). Throws
+// Error(kSystem).
+void make_network_namespace(const std::filesystem::path& path);
+
+}  // namespace still

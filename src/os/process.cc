@@ -1,0 +1,287 @@
+#include "os/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Of all C headers here the one without its own extern "C" (glibc 2.41).
+extern "C" {
+#include <sys/pidfd.h>
+}
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <format>
+#include <ranges>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "os/files.h"
+
+namespace still {
+namespace {
+
+// Wraps the posix_spawn objects so that every early return frees them.
+class SpawnSettings {
+ public:
+  SpawnSettings() {
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawnattr_init(&attributes);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+  ~SpawnSettings() {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+
+  posix_spawn_file_actions_t actions{};
+  posix_spawnattr_t attributes{};
+};
+
+// What our caller has left open in us without close-on-exec is not for the child.
+void close_others(const std::map<int, int>& descriptors, int highest, SpawnSettings& settings) {
+  for (int fd = STDERR_FILENO + 1; fd <= highest; ++fd) {
+    if (std::ranges::contains(descriptors | std::views::values, fd)) continue;
+    ::posix_spawn_file_actions_addclose(&settings.actions, fd);
+  }
+  ::posix_spawn_file_actions_addclosefrom_np(&settings.actions, highest + 1);
+}
+
+// Moves the descriptors that go to the child out of the range of their targets first: otherwise a
+// dup2 could overwrite one that is still to be passed on.
+std::vector<Fd> pass_descriptors(const std::map<int, int>& descriptors, SpawnSettings& settings) {
+  int highest = STDERR_FILENO;
+  for (const int target : descriptors | std::views::values) highest = std::max(highest, target);
+  std::vector<Fd> moved;
+  for (const auto [source, target] : descriptors) {
+    const int copy = ::fcntl(source, F_DUPFD_CLOEXEC, highest + 1);
+    if (copy < 0) throw Error::system(errno, "cannot pass a file descriptor on");
+    moved.emplace_back(copy);
+    ::posix_spawn_file_actions_adddup2(&settings.actions, copy, target);
+  }
+  close_others(descriptors, highest, settings);
+  return moved;
+}
+
+void set_signals(SpawnSettings& settings) {
+  // The child starts with nothing blocked and nothing ignored, whatever we do ourselves.
+  sigset_t all;
+  sigset_t none;
+  ::sigfillset(&all);
+  ::sigemptyset(&none);
+  ::posix_spawnattr_setsigdefault(&settings.attributes, &all);
+  ::posix_spawnattr_setsigmask(&settings.attributes, &none);
+}
+
+std::vector<std::string> environment_of(const Command& command) {
+  std::vector<std::string> result;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string name(text.substr(0, text.find('=')));
+    if (!command.environment.contains(name)) result.emplace_back(text);
+  }
+  for (const auto& [name, value] : command.environment) result.push_back(name + "=" + value);
+  return result;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+int milliseconds_until(Deadline deadline) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1'000'000));
+}
+
+ExitStatus to_exit_status(const siginfo_t& info) {
+  if (info.si_code == CLD_EXITED) return {.code = info.si_status};
+  return {.code = 128 + info.si_status, .signal = info.si_status};
+}
+
+// Reads both pipes until both are closed, so that neither can fill up and block the child.
+void drain(const Fd& output, std::string& output_text, const Fd& errors, std::string& error_text) {
+  pollfd sources[] = {{output.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}};
+  std::string* texts[] = {&output_text, &error_text};
+  int open_sources = 2;
+  while (open_sources > 0) {
+    if (::poll(sources, 2, -1) < 0 && errno != EINTR) throw Error::system(errno, "cannot poll");
+    for (int i = 0; i < 2; ++i) {
+      if (sources[i].fd < 0 || sources[i].revents == 0) continue;
+      char buffer[65536];
+      const ssize_t got = ::read(sources[i].fd, buffer, sizeof buffer);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw Error::system(errno, "cannot read a command's output");
+      if (got == 0) {
+        sources[i].fd = -1;
+        --open_sources;
+      }
+      texts[i]->append(buffer, static_cast<size_t>(got));
+    }
+  }
+}
+
+// A directory may be "executable" too.
+bool is_program(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         ::access(path.c_str(), X_OK) == 0;
+}
+
+}  // namespace
+
+std::string ExitStatus::describe() const {
+  if (signal != 0) return std::format("killed by signal {} ({})", signal, ::strsignal(signal));
+  return std::format("exit code {}", code);
+}
+
+Child Child::start(const Command& command) {
+  SpawnSettings settings;
+  set_signals(settings);
+  const bool stdin_is_passed =
+      std::ranges::contains(command.descriptors | std::views::values, STDIN_FILENO);
+  const std::vector<Fd> moved = pass_descriptors(command.descriptors, settings);
+  if (!stdin_is_passed && !command.inherit_stdin) {
+    ::posix_spawn_file_actions_addopen(&settings.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
+  if (command.directory) {
+    ::posix_spawn_file_actions_addchdir_np(&settings.actions, command.directory->c_str());
+  }
+  short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+  if (command.own_process_group) flags |= POSIX_SPAWN_SETPGROUP;
+  ::posix_spawnattr_setflags(&settings.attributes, flags);
+
+  std::vector<std::string> arguments = command.arguments;
+  std::vector<std::string> environment = environment_of(command);
+  int pidfd = -1;
+  const int problem =
+      ::pidfd_spawnp(&pidfd, arguments[0].c_str(), &settings.actions, &settings.attributes,
+                     pointers_to(arguments).data(), pointers_to(environment).data());
+  if (problem == ENOENT) {
+    throw Error::system(problem, "cannot start \"" + arguments[0] + "\"")
+        .with_hint("install it, or check PATH");
+  }
+  if (problem != 0) throw Error::system(problem, "cannot start \"" + arguments[0] + "\"");
+  Fd owned(pidfd);
+  return Child(::pidfd_getpid(pidfd), std::move(owned));
+}
+
+Child::~Child() {
+  if (pidfd_.get() < 0 || status_) return;  // moved from, or waited for
+  try {
+    wait();
+  } catch (const Error&) {  // nothing to wait for any more
+  }
+}
+
+ExitStatus Child::wait() {
+  while (!status_) {
+    siginfo_t info{};
+    if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) == 0) {
+      status_ = to_exit_status(info);
+    } else if (errno != EINTR) {
+      throw Error::system(errno, "cannot wait for a child process");
+    }
+  }
+  return *status_;
+}
+
+std::optional<ExitStatus> Child::wait_until(Deadline deadline) {
+  if (!status_ && !wait_for_exit(pidfd_, deadline)) return std::nullopt;
+  return wait();
+}
+
+void Child::signal(int number) {
+  if (!status_) send_signal(pidfd_, number);
+}
+
+CommandResult run_command(Command command) {
+  Pipe output = make_pipe();
+  Pipe errors = make_pipe();
+  command.descriptors[output.write_end.get()] = STDOUT_FILENO;
+  command.descriptors[errors.write_end.get()] = STDERR_FILENO;
+  Child child = Child::start(command);
+  {
+    const Fd done = std::move(output.write_end);
+  }
+  {
+    const Fd done = std::move(errors.write_end);
+  }
+  CommandResult result;
+  drain(output.read_end, result.output, errors.read_end, result.errors);
+  result.status = child.wait();
+  return result;
+}
+
+std::string run_checked(Command command) {
+  const std::string program = command.arguments[0];
+  CommandResult result = run_command(std::move(command));
+  if (result.status.ok()) return std::move(result.output);
+  std::string message = program + " failed (" + result.status.describe() + ")";
+  if (const std::string line = last_line(result.errors); !line.empty()) message += ": " + line;
+  throw Error(ErrorKind::kRuntime, std::move(message));
+}
+
+std::string last_line(std::string_view text) {
+  text = trim(text);
+  return std::string(trim(text.substr(text.rfind('\n') + 1)));
+}
+
+std::optional<std::filesystem::path> find_program(const std::string& name) {
+  if (name.contains('/')) {
+    return is_program(name) ? std::optional<std::filesystem::path>(name) : std::nullopt;
+  }
+  const char* path = ::getenv("PATH");
+  for (const std::string& directory : split(path != nullptr ? path : "/usr/bin:/bin", ':')) {
+    auto candidate = std::filesystem::path(directory) / name;
+    if (is_program(candidate)) return candidate;
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> process_start_time(pid_t pid) {
+  const auto stat = read_file_if_exists(std::format("/proc/{}/stat", pid));
+  if (!stat) return std::nullopt;
+  // The second field, the command, may hold anything but ends with the last ")". Then follow state
+  // (field 3) and the rest; start time is field 22.
+  const auto fields = split(std::string_view(*stat).substr(stat->rfind(')') + 2), ' ');
+  if (fields.size() < 20 || fields[0] == "Z" || fields[0] == "X") return std::nullopt;
+  const auto start = parse_integer(fields[19]);
+  if (!start) throw Error(ErrorKind::kSystem, std::format("cannot parse /proc/{}/stat", pid));
+  return static_cast<uint64_t>(*start);
+}
+
+std::optional<Fd> open_pidfd(pid_t pid) {
+  const int fd = ::pidfd_open(pid, 0);
+  if (fd >= 0) return Fd(fd);
+  if (errno == ESRCH || errno == EINVAL) return std::nullopt;
+  throw Error::system(errno, std::format("cannot open process {}", pid));
+}
+
+bool send_signal(const Fd& pidfd, int number) {
+  if (::pidfd_send_signal(pidfd.get(), number, nullptr, 0) == 0) return true;
+  if (errno == ESRCH) return false;
+  throw Error::system(errno, std::format("cannot send signal {}", number));
+}
+
+bool wait_for_exit(const Fd& pidfd, Deadline deadline) {
+  for (;;) {
+    pollfd source{pidfd.get(), POLLIN, 0};
+    const int ready = ::poll(&source, 1, milliseconds_until(deadline));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) throw Error::system(errno, "cannot wait for a process");
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+  }
+}
+
+}  // namespace still

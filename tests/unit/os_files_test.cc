@@ -1,0 +1,208 @@
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "os/files.h"
+#include "os/mount.h"
+#include "os/walk.h"
+#include "support.h"
+
+namespace still {
+namespace {
+
+using test::kind_thrown_by;
+using test::message_thrown_by;
+using test::open_dir;
+using test::Scratch;
+using test::write_text;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+int errno_thrown_by(const auto& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.error_number();
+  }
+  return 0;
+}
+
+mode_t mode_of(const std::filesystem::path& path) {
+  struct stat status{};
+  ::lstat(path.c_str(), &status);
+  return status.st_mode & 07777;
+}
+
+TEST(Files, ErrorsNameTheFileInOneLine) {
+  const auto message = message_thrown_by([] { read_file("/no/such\nfile"); });
+  EXPECT_THAT(message, HasSubstr("/no/such\\nfile"));
+  EXPECT_THAT(message, HasSubstr("No such file"));
+}
+
+TEST(Files, AbsenceCanBeAnAnswer) {
+  const Scratch scratch;
+  write_text(scratch / "file", "x");
+  EXPECT_FALSE(open_if_exists(scratch / "none", O_RDONLY));
+  EXPECT_FALSE(open_if_exists(scratch / "file/none", O_RDONLY));
+  EXPECT_FALSE(read_file_if_exists(scratch / "none"));
+  EXPECT_EQ(read_file_if_exists(scratch / "file"), "x");
+  EXPECT_FALSE(open_at_if_exists(open_dir(scratch.path()), "none", O_RDONLY));
+  EXPECT_FALSE(stat_at(open_dir(scratch.path()), "none"));
+  EXPECT_FALSE(path_exists(scratch / "none"));
+}
+
+TEST(Files, ALinkThatLeadsNowhereExists) {
+  const Scratch scratch;
+  std::filesystem::create_symlink("nowhere", scratch / "link");
+  EXPECT_TRUE(path_exists(scratch / "link"));
+  EXPECT_TRUE(S_ISLNK(stat_at(open_dir(scratch.path()), "link")->st_mode));
+}
+
+TEST(Files, AreReadWhole) {
+  const Scratch scratch;
+  const std::string large(200'000, 'x');
+  write_text(scratch / "large", large);
+  write_text(scratch / "empty", "");
+  EXPECT_EQ(read_file(scratch / "large"), large);
+  EXPECT_EQ(read_file(scratch / "empty"), "");
+  const Fd fd = open_file(scratch / "large", O_RDONLY);
+  ::lseek(fd.get(), 199'990, SEEK_SET);
+  EXPECT_EQ(read_all(fd), std::string(10, 'x'));
+}
+
+TEST(Files, LinksOfAnyLengthAreRead) {
+  const Scratch scratch;
+  const std::string target(4000, 't');
+  std::filesystem::create_symlink(target, scratch / "link");
+  EXPECT_EQ(read_link_at(open_dir(scratch.path()), "link"), target);
+}
+
+TEST(Files, AtomicWritesReplaceTheWholeContentAndMode) {
+  const Scratch scratch;
+  write_file_atomically(scratch / "file", "first, and longer", 0644);
+  write_file_atomically(scratch / "file", "second", 0600);
+  EXPECT_EQ(read_file(scratch / "file"), "second");
+  EXPECT_EQ(mode_of(scratch / "file"), 0600U);
+  EXPECT_THAT(list_names(open_dir(scratch.path())), ElementsAre("file"));
+}
+
+TEST(Files, AFailedAtomicWriteLeavesNothingBehind) {
+  const Scratch scratch;
+  scratch.make("directory/in it");
+  EXPECT_EQ(kind_thrown_by([&] { write_file_atomically(scratch / "directory", "x", 0600); }),
+            ErrorKind::kSystem);
+  EXPECT_THAT(list_names(open_dir(scratch.path())), ElementsAre("directory"));
+}
+
+TEST(Files, AnAtomicWriteOnAFullFileSystemKeepsTheOldContent) {
+  STILL_REQUIRE_ROOT();
+  const Scratch scratch;
+  const auto small = scratch.make("small");
+  still::mount("tmpfs", small, "tmpfs", 0, "size=64k");
+  write_file_atomically(small / "file", "old", 0600);
+  EXPECT_EQ(errno_thrown_by(
+                [&] { write_file_atomically(small / "file", std::string(1 << 20, 'x'), 0600); }),
+            ENOSPC);
+  EXPECT_EQ(read_file(small / "file"), "old");
+  EXPECT_THAT(list_names(open_dir(small)), ElementsAre("file"));
+  EXPECT_LE(free_space(small), 65536U);
+  unmount_all(small);
+}
+
+TEST(Files, DirectoriesGetTheirModeWhateverTheUmask) {
+  const Scratch scratch;
+  const mode_t before = ::umask(0077);
+  make_directory(scratch / "a", 0755);
+  make_directories(scratch / "b/c/d", 0711);
+  ::umask(before);
+  EXPECT_EQ(mode_of(scratch / "a"), 0755U);
+  EXPECT_EQ(mode_of(scratch / "b/c"), 0711U);
+  EXPECT_EQ(mode_of(scratch / "b/c/d"), 0711U);
+  make_directory(scratch / "a", 0700);  // exists: is left as it is
+  EXPECT_EQ(mode_of(scratch / "a"), 0755U);
+  make_directories(scratch / "b/c/d");
+  write_text(scratch / "file", "");
+  EXPECT_EQ(errno_thrown_by([&] { make_directory(scratch / "file"); }), EEXIST);
+}
+
+TEST(Files, ControlFilesGetOneWrite) {
+  const Scratch scratch;
+  write_text(scratch / "control", "old value");
+  write_control_file(scratch / "control", "new");
+  EXPECT_EQ(read_file(scratch / "control"), "new value");
+  EXPECT_EQ(errno_thrown_by([&] { write_control_file(scratch / "none", "x"); }), ENOENT);
+}
+
+TEST(Files, BeneathMeansBeneath) {
+  const Scratch scratch;
+  const auto root = scratch.make("root/inner");
+  write_text(scratch / "secret", "secret");
+  write_text(scratch / "root/inner/file", "fine");
+  std::filesystem::create_symlink("../secret", scratch / "root/up");
+  std::filesystem::create_symlink(scratch / "secret", scratch / "root/absolute");
+  std::filesystem::create_symlink("inner/file", scratch / "root/inside");
+  const Fd directory = open_dir(scratch / "root");
+  EXPECT_EQ(read_all(open_beneath(directory, "inner/file", O_RDONLY)), "fine");
+  EXPECT_EQ(read_all(open_beneath(directory, "inside", O_RDONLY)), "fine");
+  EXPECT_EQ(read_all(open_beneath(directory, "inner/../inner/file", O_RDONLY)), "fine");
+  for (const char* path : {"../secret", "/etc/passwd", "up", "absolute", "inner/../../secret"}) {
+    EXPECT_EQ(errno_thrown_by([&] { open_beneath(directory, path, O_RDONLY); }), EXDEV) << path;
+  }
+}
+
+TEST(RemoveTree, TakesEverythingAndFollowsNothing) {
+  const Scratch scratch;
+  scratch.make("tree/a/b");
+  write_text(scratch / "outside", "stays");
+  write_text(scratch / "tree/a/file\n", "x");
+  std::filesystem::create_symlink("../../outside", scratch / "tree/a/link");
+  std::filesystem::create_directory_symlink("..", scratch / "tree/up");
+  if (::geteuid() == 0) ::chmod((scratch / "tree/a").c_str(), 0);
+  remove_tree(scratch / "tree");
+  EXPECT_THAT(list_names(open_dir(scratch.path())), ElementsAre("outside"));
+  EXPECT_EQ(read_file(scratch / "outside"), "stays");
+}
+
+TEST(RemoveTree, TakesFilesAndLinksAndIsFineWithNothing) {
+  const Scratch scratch;
+  write_text(scratch / "file", "x");
+  std::filesystem::create_directory_symlink("/usr", scratch / "link");
+  remove_tree(scratch / "file");
+  remove_tree(scratch / "link");
+  remove_tree(scratch / "none");
+  remove_tree(scratch / "none/below");
+  EXPECT_TRUE(path_exists("/usr/bin"));
+  EXPECT_TRUE(list_names(open_dir(scratch.path())).empty());
+}
+
+TEST(RemoveTree, GoesDeeperThanPathsAreLong) {
+  const Scratch scratch;
+  const std::string name(200, 'd');
+  Fd directory = open_dir(scratch.make("deep"));
+  for (int level = 0; level < 300; ++level) {
+    ASSERT_EQ(::mkdirat(directory.get(), name.c_str(), 0755), 0);
+    directory = open_at(directory, name, O_RDONLY | O_DIRECTORY);
+  }
+  const test::DescriptorLimit limit(128);
+  remove_tree(scratch / "deep");
+  EXPECT_FALSE(path_exists(scratch / "deep"));
+}
+
+TEST(RemoveTree, DoesNotGoIntoAnotherFileSystem) {
+  STILL_REQUIRE_ROOT();
+  const Scratch scratch;
+  const auto mounted = scratch.make("tree/mounted");
+  still::mount("tmpfs", mounted, "tmpfs", 0, "size=64k");
+  write_text(mounted / "file", "stays");
+  EXPECT_EQ(errno_thrown_by([&] { remove_tree(scratch / "tree"); }), EBUSY);
+  EXPECT_EQ(read_file(mounted / "file"), "stays");
+  unmount_all(mounted);
+}
+
+}  // namespace
+}  // namespace still

@@ -1,0 +1,107 @@
+// Descriptors, temporary directories, clocks.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "os/fd.h"
+#include "os/files.h"
+#include "os/temp_dir.h"
+#include "support.h"
+
+namespace still {
+namespace {
+
+using test::Scratch;
+using test::write_text;
+using testing::MatchesRegex;
+using testing::StartsWith;
+
+bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
+
+TEST(Descriptor, ClosesWithItsOwner) {
+  int number = -1;
+  {
+    const Fd fd = open_file("/dev/null", O_RDONLY);
+    number = fd.get();
+    EXPECT_TRUE(is_open(number));
+  }
+  EXPECT_FALSE(is_open(number));
+}
+
+TEST(Descriptor, MovesWithoutClosing) {
+  Fd first = open_file("/dev/null", O_RDONLY);
+  const int number = first.get();
+  Fd second = std::move(first);
+  EXPECT_EQ(second.get(), number);
+  Fd third = open_file("/dev/null", O_RDONLY);
+  const int replaced = third.get();
+  third = std::move(second);
+  EXPECT_EQ(third.get(), number);
+  EXPECT_FALSE(is_open(replaced));
+  EXPECT_TRUE(is_open(number));
+}
+
+TEST(Descriptor, CanBeGivenUpAndDuplicated) {
+  Fd fd = open_file("/dev/null", O_RDONLY);
+  const Fd copy = fd.duplicate();
+  EXPECT_NE(copy.get(), fd.get());
+  EXPECT_TRUE(::fcntl(copy.get(), F_GETFD) & FD_CLOEXEC);
+  const int raw = fd.release();
+  EXPECT_TRUE(is_open(raw));
+  ::close(raw);
+  fd = open_file("/dev/null", O_RDONLY);
+  const int number = fd.get();
+  fd.close();
+  EXPECT_FALSE(is_open(number));
+}
+
+TEST(TemporaryDirectory, IsPrivateAndGoesWithItsOwner) {
+  const Scratch scratch;
+  std::filesystem::path path;
+  {
+    const TempDir directory(scratch.path(), "prefix-");
+    path = directory.path();
+    EXPECT_THAT(path.filename().native(), StartsWith("prefix-"));
+    EXPECT_EQ(stat_fd(test::open_dir(path)).st_mode & 07777, 0700U);
+    write_text(path / "file", "x");
+  }
+  EXPECT_FALSE(path_exists(path));
+}
+
+TEST(TemporaryDirectory, CanBeKeptMovedAndRemovedEarly) {
+  const Scratch scratch;
+  TempDir kept(scratch.path(), "a");
+  const auto path = kept.keep();
+  {
+    const TempDir moved = std::move(kept);
+  }
+  EXPECT_TRUE(path_exists(path));
+  TempDir early(scratch.path(), "b");
+  const auto gone = early.path();
+  early.remove();
+  EXPECT_FALSE(path_exists(gone));
+}
+
+TEST(Clock, InstantsHaveBothClocks) {
+  const Instant first = Instant::now();
+  ::usleep(2000);
+  const Instant second = Instant::now();
+  EXPECT_GE(second - first, std::chrono::milliseconds(2));
+  EXPECT_GT(first.wall, std::chrono::hours(24) * 365 * 50);
+}
+
+TEST(Clock, TimesAreWrittenAsPodmanDoes) {
+  using std::chrono::nanoseconds;
+  EXPECT_EQ(rfc3339(nanoseconds(0)), "0001-01-01T00:00:00Z");
+  EXPECT_EQ(rfc3339(nanoseconds(1'769'860'800'123'456'789)), "2026-01-31T12:00:00.123456789Z");
+  EXPECT_EQ(rfc3339(nanoseconds(1'769'860'800'000'000'000)), "2026-01-31T12:00:00.000000000Z");
+}
+
+TEST(Clock, TheBootHasAnIdentity) {
+  EXPECT_THAT(boot_id(), MatchesRegex("[0-9a-f-]{36}"));
+  EXPECT_EQ(boot_id(), boot_id());
+}
+
+}  // namespace
+}  // namespace still
