@@ -1,0 +1,49 @@
+#include "oci/criu_image.h"
+
+#include <optional>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace still::oci {
+namespace {
+
+constexpr size_t kHeadSize = 12;
+
+uint32_t number_at(std::string_view bytes, size_t position) {
+  uint32_t value = 0;
+  for (size_t i = 4; i > 0; --i) {
+    value = value << 8 | static_cast<unsigned char>(bytes[position + i - 1]);
+  }
+  return value;
+}
+
+void append_number(std::string& bytes, uint32_t value) {
+  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
+}
+
+}  // namespace
+
+std::string_view image_payload(std::string_view image, ImageMagic magic,
+                               const std::filesystem::path& file) {
+  if (image.size() < kHeadSize || number_at(image, 0) != magic.kind ||
+      number_at(image, 4) != magic.type || number_at(image, 8) != image.size() - kHeadSize) {
+    fail_corrupt_image(file);
+  }
+  return image.substr(kHeadSize);
+}
+
+void fail_corrupt_image(const std::filesystem::path& file) {
+  throw Error(ErrorKind::kCorrupt, printable(file.native()) + " is damaged or no CRIU image");
+}
+
+std::string make_image(ImageMagic magic, const google::protobuf::MessageLite& message) {
+  const std::string payload = message.SerializeAsString();
+  std::string image;
+  append_number(image, magic.kind);
+  append_number(image, magic.type);
+  append_number(image, static_cast<uint32_t>(payload.size()));
+  return image + payload;
+}
+
+}  // namespace still::oci

@@ -1,0 +1,39 @@
+// The frame around the protobuf message of a CRIU image: two magic numbers, a length, the message.
+// All numbers are 32 bits, little endian. Internal to oci/.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace still::oci {
+
+struct ImageMagic {
+  uint32_t kind;  // of a container image or of a service file
+  uint32_t type;
+};
+inline constexpr ImageMagic kStatisticsMagic{0x55105940, 0x57093306};
+inline constexpr ImageMagic kCgroupMagic{0x54564319, 0x59383330};
+
+// The message of an image that has one. file is for errors. Throws Error(kCorrupt).
+std::string_view image_payload(std::string_view image, ImageMagic magic,
+                               const std::filesystem::path& file);
+[[noreturn]] void fail_corrupt_image(const std::filesystem::path& file);
+
+std::string make_image(ImageMagic magic, const google::protobuf::MessageLite& message);
+
+template <typename Message>
+Message parse_image(std::string_view image, ImageMagic magic, const std::filesystem::path& file) {
+  Message message;
+  // Not ParseFromString: that writes to standard error when a field is missing.
+  const std::string payload(image_payload(image, magic, file));
+  if (!message.ParsePartialFromString(payload) || !message.IsInitialized()) {
+    fail_corrupt_image(file);
+  }
+  return message;
+}
+
+}  // namespace still::oci

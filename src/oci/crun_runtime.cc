@@ -1,0 +1,37 @@
+#include "oci/crun_runtime.h"
+
+namespace still::oci {
+namespace {
+
+// The command in a mount namespace of its own, where `directory` is /sys/fs/cgroup.
+std::vector<std::string> with_cgroup_root(const std::filesystem::path& directory,
+                                          const std::vector<std::string>& command) {
+  std::vector<std::string> arguments = {
+      "unshare", "--mount", "--propagation=private",
+      "sh",      "-c",      "mount --bind \"$1\" /sys/fs/cgroup && shift && exec \"$@\"",
+      "sh",      directory};
+  arguments.insert(arguments.end(), command.begin(), command.end());
+  return arguments;
+}
+
+}  // namespace
+
+std::vector<std::string> CrunRuntime::global_arguments() const {
+  return {"--root=" + state_root_.native(),
+          no_cgroups_ ? "--cgroup-manager=disabled" : "--cgroup-manager=cgroupfs"};
+}
+
+Command CrunRuntime::checkpoint_command(const std::string& id,
+                                        const CheckpointOptions& options) const {
+  Command command = OciRuntime::checkpoint_command(id, options);
+  // CRIU would otherwise read every cgroup of the container, in all hierarchies of a hybrid
+  // machine, while it holds the tasks. Only for the checkpoint: crun 1.21 parses the flag of
+  // restore but then uses "soft".
+  command.arguments.insert(command.arguments.end() - 1, "--manage-cgroups-mode=ignore");
+  if (options.borrowed_cgroup) {
+    command.arguments = with_cgroup_root(*options.borrowed_cgroup, command.arguments);
+  }
+  return command;
+}
+
+}  // namespace still::oci

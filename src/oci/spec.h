@@ -1,0 +1,78 @@
+// The OCI runtime spec (config.json of a bundle) as Still writes it; defaults are Podman's.
+// Source of names and shape: opencontainers/runtime-spec 1.0.2.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace still::oci {
+
+struct SpecMount {
+  std::string destination;
+  std::string type;  // "bind", "tmpfs", ...
+  std::string source;
+  std::vector<std::string> options;
+};
+
+struct SpecUser {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> additional_gids;
+};
+
+struct ProcessSettings {
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;  // "NAME=value"
+  std::string directory = "/";
+  SpecUser user;
+  bool terminal = false;
+  std::vector<std::string> capabilities;  // "CAP_CHOWN", ...
+  bool no_new_privileges = false;
+  std::map<std::string, std::pair<uint64_t, uint64_t>> rlimits;  // "RLIMIT_NOFILE" -> soft, hard
+};
+
+// Whether this machine has cgroup v2 and nothing else at /sys/fs/cgroup.
+bool has_unified_cgroups();
+
+struct SpecSettings {
+  ProcessSettings process;
+  std::filesystem::path rootfs;
+  bool read_only = false;
+  std::string hostname;
+  // In addition to /proc, /dev, /dev/pts, /dev/mqueue, /sys; one with such a destination wins.
+  std::vector<SpecMount> mounts;
+  bool host_network = false;                               // else a network namespace of its own
+  std::optional<std::filesystem::path> network_namespace;  // join this one instead of a new one
+  std::optional<std::string> cgroup_path;                  // absent: no cgroup of its own
+  bool unified_cgroups = has_unified_cgroups();
+  std::optional<int64_t> memory_limit_bytes;
+  std::optional<int64_t> pids_limit;
+  std::optional<double> cpus;
+  bool seccomp = true;  // the default profile
+  std::map<std::string, std::string> annotations;
+};
+
+// Podman's default capabilities for containers run by root.
+const std::vector<std::string>& default_capabilities();
+
+// Every capability that this process could hand on: those in its bounding set.
+std::vector<std::string> all_capabilities();
+
+// "NET_ADMIN" and "cap_net_admin" as "CAP_NET_ADMIN"; Error(kUsage) if the kernel knows none such.
+std::string normalize_capability(const std::string& name);
+
+// The whole config.json. Masked and read-only paths, default mounts, devices and seccomp filter are
+// decided here.
+nlohmann::json build_spec(const SpecSettings& settings);
+
+// The OCI process object alone, for exec.
+nlohmann::json build_process(const ProcessSettings& settings);
+
+}  // namespace still::oci
