@@ -1,0 +1,14 @@
+// The names that a checkpoint archive may have members under.
+#pragma once
+
+#include <string_view>
+
+#include "archive/tar_stream.h"
+
+namespace still::archive {
+
+// Throws Error(kCorrupt) if an archive of this format has no such member: an unknown or malformed
+// name, or a kind of entry that does not go with the name.
+void check_member(const TarMember& member);
+
+}  // namespace still::archive

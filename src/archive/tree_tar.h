@@ -1,0 +1,75 @@
+// A directory tree as a tar stream (pax, uncompressed) and back. The archive's rootfs-diff.tar,
+// volumes/NAME.tar and devshm-checkpoint.tar are such streams.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "os/content.h"
+#include "os/fd.h"
+
+namespace still::archive {
+
+// Takes the bytes of a stream in order. Throws to stop it.
+using Sink = std::function<void(std::string_view)>;
+
+struct TreeTarOptions {
+  // Paths (and everything below them) left out, relative: "run", "etc/hosts".
+  std::vector<std::string> excluded;
+  // The tree is an overlay's upper layer: leave out whiteouts and trusted.overlay.* xattrs.
+  bool upper_layer = false;
+};
+
+struct TreeTarTotals {
+  uint64_t size_bytes = 0;  // of the stream
+  uint64_t files = 0;       // entries of any kind
+  // Sockets cannot be stored in a tar file; their paths, for the manifest.
+  std::vector<std::string> sockets;
+};
+
+// Writes the tree below root, sorted by name, the root directory itself first as "./" (so that its
+// owner, mode and times are kept). Names keep their bytes; sparse files stay sparse; hard links
+// among the entries are stored as such; xattrs, ACLs, owners and times in nanoseconds are kept.
+// Entries must not change while they are read: a file whose size differs from its header fails with
+// Error(kConflict).
+TreeTarTotals write_tree_tar(const Fd& root, const TreeTarOptions& options, const Sink& sink);
+
+// What is known of a tree's stream before it is written, so that it can be a member of an outer tar
+// in one pass.
+struct TreeTarPlan {
+  TreeTarTotals totals;
+  // Where the sparse files, by path, have data. A file system may change its mind about that when
+  // it writes dirty pages back (XFS does), and with it the size of the stream.
+  std::map<std::string, std::vector<Extent>> sparse_files;
+};
+
+// The same walk without reading file contents.
+TreeTarPlan measure_tree_tar(const Fd& root, const TreeTarOptions& options);
+// Writes the stream that was measured, size_bytes of it, if the tree has not changed.
+TreeTarTotals write_tree_tar(const Fd& root, const TreeTarOptions& options, const TreeTarPlan& plan,
+                             const Sink& sink);
+
+// Reads up to `size` bytes of a stream into buffer; returns 0 at its end.
+using Source = std::function<size_t(char* buffer, size_t size)>;
+
+struct ExtractOptions {
+  // Device nodes (an overlay's whiteouts in a volume among them) and trusted.* xattrs are refused
+  // unless set: only a container that was allowed to make them has them.
+  bool allow_devices = false;
+  bool allow_trusted_xattrs = false;
+};
+
+// Unpacks such a stream below root, which may hold a tree already (files are replaced; an existing
+// directory keeps its entries). The stream is not trusted: every name is resolved beneath root
+// (openat2 RESOLVE_BENEATH without following links in it), and absolute names, "..", links through
+// links, hard links to anything but an earlier member, device nodes, and names that occur twice are
+// refused with Error(kCorrupt) naming the member. Modes (setuid included), owners, xattrs and times
+// are restored, directories' times last. On error what was unpacked so far stays: the caller owns
+// root and removes it.
+void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options);
+
+}  // namespace still::archive
