@@ -1,0 +1,150 @@
+#include "store/database.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <format>
+
+#include "base/text.h"
+#include "os/files.h"
+
+namespace still::store {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr int kBusyTimeoutMilliseconds = 30'000;
+
+// Moments in nanoseconds since the epoch. Lists and maps are JSON: nothing searches in them.
+constexpr const char* kSchema = R"sql(
+  CREATE TABLE images (
+    id TEXT PRIMARY KEY,
+    layers TEXT NOT NULL,
+    config TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE image_names (
+    name TEXT PRIMARY KEY,
+    image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE
+  ) STRICT;
+  CREATE INDEX image_names_by_image ON image_names(image_id);
+  CREATE TABLE containers (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    image_id TEXT REFERENCES images(id),
+    config TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    pid_start_time INTEGER NOT NULL,
+    boot_id TEXT NOT NULL,
+    exit_code INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    checkpointed INTEGER NOT NULL,
+    checkpointed_at INTEGER NOT NULL,
+    checkpoint_path TEXT NOT NULL,
+    checkpoint_log TEXT NOT NULL,
+    restored INTEGER NOT NULL,
+    restored_at INTEGER NOT NULL,
+    restore_log TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX containers_by_image ON containers(image_id);
+  CREATE TABLE volumes (
+    name TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL,
+    anonymous INTEGER NOT NULL,
+    labels TEXT NOT NULL
+  ) STRICT;
+)sql";
+
+// Two processes that make the same database at once would find each other busy where SQLite does
+// not wait (the switch to WAL); the lock on the directory puts them in a row.
+Fd lock_directory(const std::filesystem::path& root) {
+  Fd directory = open_file(root, O_RDONLY | O_DIRECTORY);
+  while (::flock(directory.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) throw Error::system(errno, "cannot lock " + root.native());
+  }
+  return directory;
+}
+
+Error unknown_version(const std::filesystem::path& file, int version) {
+  return {ErrorKind::kCorrupt,
+          std::format("{} has version {} of the database; this still knows version {}",
+                      file.native(), version, kSchemaVersion),
+          "use the still that wrote it, or another --root"};
+}
+
+SQLite::Database open_database(const std::filesystem::path& file) try {
+  return {file.native(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMilliseconds};
+} catch (const SQLite::Exception& problem) {
+  throw Error(ErrorKind::kSystem, "cannot open " + file.native() + ": " + problem.what());
+}
+
+}  // namespace
+
+Store::Implementation::Implementation(const std::filesystem::path& root)
+    : file_(root / "still.db"), database_(open_database(file_)) {
+  const Fd lock = lock_directory(root);
+  try {
+    prepare();
+  } catch (const SQLite::Exception& problem) {
+    fail(problem);
+  }
+}
+
+void Store::Implementation::prepare() {
+  database_.exec("PRAGMA foreign_keys = ON");
+  const int version = database_.execAndGet("PRAGMA user_version").getInt();
+  if (version != 0 && version != kSchemaVersion) throw unknown_version(file_, version);
+  if (version == 0) {
+    database_.exec("PRAGMA journal_mode = WAL");
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    database_.exec(kSchema);
+    database_.exec(std::format("PRAGMA user_version = {}", kSchemaVersion));
+    transaction.commit();
+  }
+  // With WAL anything less may lose the last transactions in a power failure.
+  database_.exec("PRAGMA synchronous = FULL");
+}
+
+void Store::Implementation::write(const std::function<void(SQLite::Database&)>& work) try {
+  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  work(database_);
+  transaction.commit();
+} catch (const SQLite::Exception& problem) {
+  fail(problem);
+}
+
+void Store::Implementation::fail(const SQLite::Exception& problem) const {
+  const int code = problem.getErrorCode();
+  const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+  throw Error(damaged ? ErrorKind::kCorrupt : ErrorKind::kSystem,
+              file_.native() + ": " + problem.what());
+}
+
+std::string match_id(const std::vector<std::string>& ids, const std::string& reference,
+                     std::string_view kind) {
+  std::vector<std::string> matches;
+  if (!reference.empty()) {
+    std::ranges::copy_if(ids, std::back_inserter(matches),
+                         [&](const std::string& id) { return id.starts_with(reference); });
+  }
+  if (matches.size() == 1) return matches[0];
+  if (!matches.empty()) {
+    throw Error(ErrorKind::kUsage,
+                std::format("\"{}\" fits {} {}s", printable(reference), matches.size(), kind),
+                "write more digits of the id");
+  }
+  throw Error(ErrorKind::kNotFound, std::format("no such {}: {}", kind, printable(reference)));
+}
+
+Store::Store(const std::filesystem::path& root)
+    : implementation_(std::make_unique<Implementation>(root)) {}
+
+Store::~Store() = default;
+
+}  // namespace still::store
