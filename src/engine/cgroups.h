@@ -1,0 +1,30 @@
+// The cgroup that the runtime made for a container, in whatever hierarchies are mounted.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cgroup/location.h"
+
+namespace still::engine {
+
+// The cgroup at `path` ("/still/ID") by which the container can be frozen: init lives in it or
+// below it, and we do not. nullopt otherwise.
+std::optional<cgroup::Location> find_own_cgroup(const std::string& path, pid_t init);
+
+// The same, as plain computation. init, self: the freezer cgroups of both processes.
+std::optional<cgroup::Location> own_cgroup(const std::string& path, const cgroup::Location& init,
+                                           const std::optional<cgroup::Location>& self);
+
+// Makes the cgroup in every hierarchy, with what is missing above it.
+void make_cgroup(const std::string& path);
+
+// Removes the cgroups at and below `path` in every hierarchy, and their parent if that is empty
+// then. The processes in them have ended; the kernel is given a moment to notice. What cannot be
+// removed is logged as a warning: the container's end must not fail for it.
+void remove_cgroups(const std::string& path);
+
+}  // namespace still::engine

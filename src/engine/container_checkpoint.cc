@@ -1,0 +1,109 @@
+// The part of Container that checkpoint and restore use.
+#include "base/error.h"
+#include "engine/bundle.h"
+#include "engine/cgroups.h"
+#include "engine/container.h"
+#include "engine/liveness.h"
+#include "engine/monitor.h"
+#include "engine/processes.h"
+#include "engine/rootfs.h"
+#include "oci/criu_cgroups.h"
+#include "os/files.h"
+#include "os/mount.h"
+#include "os/process.h"
+
+namespace still::engine {
+namespace {
+
+// CRIU has said that it is done; the last of its kills may still be under way.
+constexpr auto kEndTimeout = std::chrono::seconds(30);
+
+}  // namespace
+
+std::filesystem::path Container::runtime_state_root() const {
+  return layout_.runtime_state(std::filesystem::path(config_.runtime).filename());
+}
+
+std::unique_ptr<oci::OciRuntime> Container::runtime() const {
+  return oci::OciRuntime::open(config_.runtime, runtime_state_root(), !config_.cgroups);
+}
+
+std::unique_ptr<cgroup::Freezer> Container::freezer() const {
+  if (!running() || !config_.cgroups) return nullptr;
+  const auto own = find_own_cgroup(cgroup_path(config_, id()), record_.pid);
+  return own ? cgroup::Freezer::open(*own) : nullptr;
+}
+
+std::vector<std::filesystem::path> Container::lower_layers() const {
+  return find_lower_layers(layout_, store_, config_);
+}
+
+std::vector<pid_t> Container::processes() const {
+  require_running();
+  return processes_of(record_.pid, freezer().get());
+}
+
+std::vector<pid_t> Container::foreign_processes() const {
+  require_running();
+  return foreign_among(processes(), record_.pid);
+}
+
+void Container::record_checkpoint(const std::filesystem::path& path,
+                                  const std::filesystem::path& log) {
+  record_.checkpointed_at = Instant::now().wall;
+  record_.checkpoint_path = path;
+  record_.checkpoint_log = log;
+  store_.update_container(record_);
+}
+
+void Container::record_checkpoint_and_exit(const std::filesystem::path& path,
+                                           const std::filesystem::path& log) {
+  if (const auto init = open_pidfd(record_.pid); init && init_is_alive(record_)) {
+    if (!wait_for_exit(*init, deadline_in(kEndTimeout))) {
+      throw Error(ErrorKind::kTimeout, "container " + name() + " did not end with its checkpoint");
+    }
+  }
+  record_exit();
+  record_.checkpointed = true;
+  // Before the mounts go: whoever comes next must know that this end was a checkpoint.
+  record_checkpoint(path, log);
+  release_resources();
+}
+
+void Container::start_restored(const oci::RestoreOptions& options,
+                               const std::string& dumped_cgroup) {
+  require_stopped();
+  remove_runtime_state();
+  const auto oci_runtime = runtime();
+  try {
+    prepare_cgroups(options.image_directory, dumped_cgroup);
+    const pid_t pid = start_monitor(layout_, {.id = id(),
+                                              .name = name(),
+                                              .config = config_,
+                                              .runtime = *oci_runtime,
+                                              .restore = options});
+    // CRIU restores all mounts but the root, which is the runtime's, and that one leaves it
+    // writable.
+    if (config_.read_only) make_root_read_only(pid);
+    record_.checkpointed = false;
+    record_.restored = true;
+    record_.started_at = record_.restored_at = Instant::now().wall;
+    record_.restore_log = oci::restore_log(options.work_directory);
+    record_running(pid, process_start_time(pid));
+  } catch (...) {
+    remove_runtime_state();
+    if (config_.cgroups) remove_cgroups(cgroup_path(config_, id()));
+    throw;
+  }
+}
+
+void Container::prepare_cgroups(const std::filesystem::path& images,
+                                const std::string& dumped_cgroup) const {
+  const std::string own = config_.cgroups ? cgroup_path(config_, id()) : "";
+  const auto nested = oci::move_cgroups(images, {.from = config_.cgroups ? dumped_cgroup : "",
+                                                 .to = own,
+                                                 .hierarchies = cgroup::mounted_hierarchies()});
+  for (const std::string& path : nested) make_cgroup(own + "/" + path);
+}
+
+}  // namespace still::engine

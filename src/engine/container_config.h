@@ -1,0 +1,73 @@
+// Everything that was decided when a container was created: enough to make the same container
+// again, here or from an archive. Plain data with a JSON form.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oci/spec.h"
+
+namespace still::engine {
+
+struct VolumeMount {
+  std::string volume;  // name; empty: Container::create makes an anonymous volume
+  std::string destination;
+  bool read_only = false;
+};
+
+struct BindMount {
+  std::string source;  // absolute path on the host
+  std::string destination;
+  bool read_only = false;
+  bool recursive = true;
+};
+
+struct TmpfsMount {
+  std::string destination;
+  std::vector<std::string> options;  // "size=64m", "mode=1777"
+};
+
+struct ContainerConfig {
+  std::string image;     // name as the user gave it; empty with rootfs
+  std::string image_id;  // empty with rootfs
+  std::string rootfs;    // --rootfs: absolute path of a directory that is never written to
+  std::vector<std::string> arguments;  // entry point and command, resolved
+  std::vector<std::string> environment;
+  std::string directory = "/";
+  std::string user;  // as given: "redis", "999:999"; resolved against the rootfs at start
+  std::string hostname;
+  bool terminal = false;
+  bool open_stdin = false;  // -i
+  bool init = false;        // --init: a reaping init runs as pid 1
+  bool read_only = false;
+  bool remove_when_done = false;  // --rm
+  std::vector<VolumeMount> volumes;
+  std::vector<BindMount> binds;
+  std::vector<TmpfsMount> tmpfs;
+  uint64_t shm_size_bytes = uint64_t{64} << 20;
+  std::string network = "none";  // "none", "host"
+  std::string runtime = "crun";  // name or path
+  bool cgroups = true;
+  std::string cgroup_parent = "/still";
+  std::string log_driver = "k8s-file";  // "k8s-file" (alias "json-file"), "none"
+  std::vector<std::string> add_capabilities;
+  std::vector<std::string> drop_capabilities;
+  std::vector<std::string> security_options;  // "no-new-privileges", "seccomp=unconfined"
+  std::map<std::string, std::pair<uint64_t, uint64_t>> rlimits;
+  std::optional<int64_t> memory_limit_bytes;
+  std::optional<int64_t> pids_limit;
+  std::optional<double> cpus;
+  std::map<std::string, std::string> labels;
+  int stop_signal = 15;
+  int stop_timeout_seconds = 10;
+};
+
+std::string to_json(const ContainerConfig& config);
+// Throws Error(kCorrupt) naming the key for text that is no such configuration.
+ContainerConfig parse_container_config(std::string_view json);
+
+}  // namespace still::engine

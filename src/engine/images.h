@@ -1,0 +1,51 @@
+// Images: layers unpacked once below Layout::layers(), stacked by overlayfs.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/layout.h"
+#include "os/fd.h"
+#include "store/store.h"
+
+namespace still::engine {
+
+struct OciImage;
+
+class Images {
+ public:
+  Images(const Layout& layout, store::Store& store) : layout_(layout), store_(store) {}
+
+  // A root file system as an image of one layer: source is a directory, a tar file (any compression
+  // that libarchive reads) or "-" for standard input. name may be empty. Returns the image id.
+  std::string import(const std::string& source, const std::string& name,
+                     const std::vector<std::string>& changes);
+  // A docker-archive or an OCI layout (directory or tar), read through skopeo; "-" for standard
+  // input. Returns the names (or the id where there is none) of what was loaded.
+  std::vector<std::string> load(const std::string& source);
+  // Removes a name; with its last name the image and every layer no other image has.
+  // Error(kConflict) naming the container if one uses it.
+  void remove(const std::string& reference);
+
+ private:
+  std::vector<std::string> load_docker_archive(const std::filesystem::path& path,
+                                               const nlohmann::json& manifest,
+                                               const std::filesystem::path& work);
+  std::vector<std::string> load_oci_archive(const std::filesystem::path& path,
+                                            const std::filesystem::path& work);
+  // names: instead of those that the layout has.
+  std::vector<std::string> load_layout(const std::filesystem::path& layout,
+                                       const std::optional<std::vector<std::string>>& names);
+  store::ImageRecord unpack_image(const Fd& directory, const OciImage& image,
+                                  std::vector<std::string> names);
+  void put(const store::ImageRecord& image);
+  void remove_unused_layers(const std::vector<std::string>& candidates);
+
+  const Layout layout_;
+  store::Store& store_;
+};
+
+}  // namespace still::engine

@@ -1,0 +1,76 @@
+#include "engine/liveness.h"
+
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "base/text.h"
+#include "engine/container.h"
+#include "engine/monitor.h"
+#include "os/clock.h"
+#include "os/files.h"
+#include "os/process.h"
+
+namespace still::engine {
+namespace {
+
+using store::ContainerRecord;
+using store::ContainerStatus;
+
+constexpr auto kExitFileTimeout = std::chrono::seconds(5);
+constexpr auto kPollInterval = std::chrono::milliseconds(2);
+
+std::optional<ExitRecord> read_exit(const Layout& layout, const std::string& id) {
+  const auto code = read_exit_code(layout, id);
+  struct stat status{};
+  if (!code || ::stat((layout.exits() / id).c_str(), &status) != 0) return std::nullopt;
+  return ExitRecord{.code = *code,
+                    .at = std::chrono::seconds(status.st_mtim.tv_sec) +
+                          std::chrono::nanoseconds(status.st_mtim.tv_nsec)};
+}
+
+}  // namespace
+
+bool is_running(const ContainerRecord& record) {
+  return record.status == ContainerStatus::kRunning || record.status == ContainerStatus::kPaused;
+}
+
+bool init_is_alive(const ContainerRecord& record) {
+  return record.pid > 0 && record.boot_id == boot_id() &&
+         process_start_time(record.pid) == record.pid_start_time;
+}
+
+bool monitor_is_alive(const Layout& layout, const std::string& id) {
+  const auto pid = read_file_if_exists(layout.run(id) / "conmon.pid");
+  if (!pid || trim(*pid).empty()) return false;
+  // Another process may have the number by now; ours has the id among its arguments.
+  const auto arguments = read_file_if_exists("/proc/" + std::string(trim(*pid)) + "/cmdline");
+  return arguments && arguments->contains(id);
+}
+
+ExitRecord wait_for_exit_record(const Layout& layout, const ContainerRecord& record) {
+  const Deadline deadline = deadline_in(kExitFileTimeout);
+  for (;;) {
+    // Asked first: what conmon wrote before it ended is then there.
+    const bool can_come = monitor_is_alive(layout, record.id);
+    if (const auto ended = read_exit(layout, record.id)) return *ended;
+    if (!can_come || std::chrono::steady_clock::now() >= deadline) {
+      return {.code = kUnknownExitCode, .at = Instant::now().wall};
+    }
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+ContainerRecord current(const Layout& layout, ContainerRecord record) {
+  if (!is_running(record)) return record;
+  if (!init_is_alive(record)) {
+    const auto ended = read_exit(layout, record.id);
+    record.status = ContainerStatus::kExited;
+    record.pid = 0;
+    record.exit_code = ended ? ended->code : kUnknownExitCode;
+    record.finished_at = ended ? ended->at : Instant::now().wall;
+  }
+  return record;
+}
+
+}  // namespace still::engine

@@ -1,0 +1,34 @@
+// The exclusive lock of one container: flock(2) on a file in the runroot, so that it goes with its
+// holder, however that ends.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "engine/layout.h"
+#include "os/fd.h"
+
+namespace still::engine {
+
+class ContainerLock {
+ public:
+  // Waits for the lock; after one second says on standard error that it waits and for whom.
+  static ContainerLock acquire(const Layout& layout, const std::string& id);
+  void release();
+  void reacquire();
+  // Removes the lock file: the container is gone. Still locked until release or destruction; who
+  // waits for it finds no container then.
+  void remove();
+
+ private:
+  ContainerLock(Fd file, std::filesystem::path path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+  Fd file_;
+  std::filesystem::path path_;
+};
+
+// An exclusive lock for things that belong to no container, as long as the descriptor is open.
+// name: "volumes", "images".
+Fd lock_shared_part(const Layout& layout, const std::string& name);
+
+}  // namespace still::engine

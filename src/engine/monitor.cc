@@ -1,0 +1,148 @@
+#include "engine/monitor.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "engine/runtime_errors.h"
+#include "os/files.h"
+#include "os/process.h"
+
+namespace still::engine {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+// conmon writes one line of JSON to this descriptor: {"data": PID} or {"data": -1, "message": ...}.
+constexpr int kSyncDescriptor = 3;
+
+void append(Arguments& arguments, const Arguments& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+}
+
+void append_each(Arguments& arguments, const std::string& flag, const Arguments& values) {
+  for (const std::string& value : values) {
+    arguments.push_back(flag);
+    arguments.push_back(value);
+  }
+}
+
+// conmon calls it when the container has ended.
+Arguments exit_command(const Layout& layout, const std::string& id) {
+  return {std::filesystem::read_symlink("/proc/self/exe"),
+          "--root",
+          layout.root,
+          "--runroot",
+          layout.runroot,
+          "container",
+          "cleanup",
+          id};
+}
+
+std::string log_option(const MonitorRequest& request, const ContainerPaths& paths) {
+  if (request.config.log_driver == "none") return "none";
+  return "k8s-file:" + paths.log().native();
+}
+
+Arguments conmon_arguments(const Layout& layout, const MonitorRequest& request) {
+  const ContainerPaths paths(layout.container(request.id));
+  Arguments arguments = {"conmon", "--api-version", "1"};
+  append(arguments, {"--cid", request.id, "--cuuid", request.id});
+  append(arguments, {"--name", request.name, "--log-level", "error"});
+  append(arguments, {"--runtime", request.runtime.program()});
+  append(arguments, {"--bundle", paths.bundle(), "--full-attach"});
+  append(arguments, {"--container-pidfile", layout.run(request.id) / "pid"});
+  append(arguments, {"--conmon-pidfile", layout.run(request.id) / "conmon.pid"});
+  append(arguments, {"--exit-dir", layout.exits()});
+  append(arguments, {"--log-path", log_option(request, paths)});
+  append_each(arguments, "--runtime-arg", request.runtime.global_arguments());
+  if (request.config.terminal) {
+    arguments.emplace_back("--terminal");
+  } else if (request.config.open_stdin) {
+    arguments.emplace_back("--stdin");
+  }
+  if (request.restore) {
+    append(arguments, {"--restore", request.restore->image_directory});
+    append_each(arguments, "--runtime-opt", request.runtime.restore_arguments(*request.restore));
+  }
+  const Arguments at_exit = exit_command(layout, request.id);
+  append(arguments, {"--exit-command", at_exit[0]});
+  append_each(arguments, "--exit-command-arg", Arguments(at_exit.begin() + 1, at_exit.end()));
+  return arguments;
+}
+
+Child start_conmon(const Layout& layout, const MonitorRequest& request, const Fd& sync,
+                   const Fd& errors) {
+  const Fd nowhere = open_file("/dev/null", O_WRONLY);
+  Command command{.arguments = conmon_arguments(layout, request)};
+  command.environment = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
+  if (request.restore && request.restore->criu_configuration) {
+    command.environment["CRIU_CONFIG_FILE"] = *request.restore->criu_configuration;
+  }
+  if (request.restore && request.restore->criu_configuration) {
+    command.environment["CRIU_CONFIG_FILE"] = request.restore->criu_configuration->native();
+  }
+  command.descriptors = {
+      {sync.get(), kSyncDescriptor}, {nowhere.get(), STDOUT_FILENO}, {errors.get(), STDERR_FILENO}};
+  // conmon outlives us: whatever our caller left open in us must not stay open in it.
+  ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  return Child::start(command);
+}
+
+// Up to the end of the line or file. conmon keeps the pipe open after its answer.
+std::string read_line(const Fd& pipe) {
+  std::string line;
+  while (!line.ends_with('\n')) {
+    char buffer[4096];
+    const ssize_t got = ::read(pipe.get(), buffer, sizeof buffer);
+    if (got < 0 && errno != EINTR) throw Error::system(errno, "cannot read conmon's answer");
+    if (got == 0) break;
+    if (got > 0) line.append(buffer, static_cast<size_t>(got));
+  }
+  return line;
+}
+
+pid_t parse_answer(const std::string& answer, const Fd& conmon_errors) {
+  const auto json = nlohmann::json::parse(answer, nullptr, false);
+  if (!json.is_object() || !json.contains("data") || !json["data"].is_number_integer()) {
+    const std::string line = last_line(read_all(conmon_errors));
+    throw Error(ErrorKind::kRuntime,
+                "conmon failed" + (line.empty() ? " without a word" : ": " + printable(line)));
+  }
+  const auto pid = json["data"].get<int64_t>();
+  if (pid > 0) return static_cast<pid_t>(pid);
+  throw runtime_error(json.value("message", "conmon says only that the runtime failed"));
+}
+
+}  // namespace
+
+pid_t start_monitor(const Layout& layout, const MonitorRequest& request) {
+  make_directory(layout.run(request.id), 0700);
+  std::filesystem::remove(layout.exits() / request.id);  // of an earlier run
+
+  Pipe sync = make_pipe();
+  Pipe errors = make_pipe();
+  Child conmon = start_conmon(layout, request, sync.write_end, errors.write_end);
+  {
+    const Fd closed = std::move(sync.write_end);
+  }
+  {
+    const Fd closed = std::move(errors.write_end);
+  }
+  const std::string answer = read_line(sync.read_end);
+  // The process that we started ends when it has made the one that stays.
+  conmon.wait();
+  return parse_answer(answer, errors.read_end);
+}
+
+std::optional<int> read_exit_code(const Layout& layout, const std::string& id) {
+  const auto text = read_file_if_exists(layout.exits() / id);
+  const auto code = text ? parse_integer(trim(*text)) : std::nullopt;
+  return code ? std::optional(static_cast<int>(*code)) : std::nullopt;
+}
+
+}  // namespace still::engine

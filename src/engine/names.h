@@ -1,0 +1,14 @@
+// Ids and names for what the user did not name.
+#pragma once
+
+#include <string>
+
+namespace still::engine {
+
+// 64 random hexadecimal digits.
+std::string make_id();
+
+// "adjective_noun", made from random bytes.
+std::string make_name();
+
+}  // namespace still::engine

@@ -1,0 +1,98 @@
+#include "engine/processes.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <format>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/text.h"
+#include "os/files.h"
+
+namespace still::engine {
+namespace {
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> pids;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    if (const auto pid = parse_integer(entry.path().filename().native())) {
+      pids.push_back(static_cast<pid_t>(*pid));
+    }
+  }
+  return pids;
+}
+
+// nullopt if it has ended.
+std::optional<pid_t> parent_of(pid_t pid) {
+  const auto stat = read_file_if_exists(std::format("/proc/{}/stat", pid));
+  if (!stat) return std::nullopt;
+  // After the command, which may hold anything but ends with the last ")": state, parent.
+  const size_t end = stat->rfind(')');
+  if (end == std::string::npos) return std::nullopt;
+  const auto fields = split(trim(std::string_view(*stat).substr(end + 1)), ' ');
+  const auto parent = fields.size() > 1 ? parse_integer(fields[1]) : std::nullopt;
+  return parent ? std::optional(static_cast<pid_t>(*parent)) : std::nullopt;
+}
+
+std::map<pid_t, pid_t> all_parents() {
+  std::map<pid_t, pid_t> parents;
+  for (const pid_t pid : all_processes()) {
+    if (const auto parent = parent_of(pid)) parents[pid] = *parent;
+  }
+  return parents;
+}
+
+// 0 if it has ended; kernel threads and processes of others have one, too.
+ino_t pid_namespace_of(pid_t pid) {
+  struct stat status{};
+  const std::string path = std::format("/proc/{}/ns/pid", pid);
+  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+bool descends(pid_t pid, pid_t ancestor, const std::map<pid_t, pid_t>& parents) {
+  // Numbers that are used again while they are read could make a circle.
+  for (size_t steps = 0; steps <= parents.size(); ++steps) {
+    if (pid == ancestor) return true;
+    const auto found = parents.find(pid);
+    if (found == parents.end()) return false;
+    pid = found->second;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer) {
+  const auto parents = all_parents();
+  const ino_t pid_namespace = pid_namespace_of(init);
+  std::set<pid_t> found;
+  for (const auto& [pid, parent] : parents) {
+    const bool inside = pid_namespace != 0 && pid_namespace_of(pid) == pid_namespace;
+    if (inside || descends(pid, init, parents)) found.insert(pid);
+  }
+  if (freezer != nullptr) {
+    const auto in_cgroup = freezer->processes();
+    found.insert(in_cgroup.begin(), in_cgroup.end());
+  }
+  found.erase(init);
+  std::vector<pid_t> result = {init};
+  result.insert(result.end(), found.begin(), found.end());
+  return result;
+}
+
+std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init,
+                                 const std::map<pid_t, pid_t>& parents) {
+  std::vector<pid_t> foreign;
+  for (const pid_t pid : processes) {
+    if (parents.contains(pid) && !descends(pid, init, parents)) foreign.push_back(pid);
+  }
+  return foreign;
+}
+
+std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init) {
+  return foreign_among(processes, init, all_parents());
+}
+
+}  // namespace still::engine

@@ -1,0 +1,24 @@
+// Which processes belong to a container.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <vector>
+
+#include "cgroup/freezer.h"
+
+namespace still::engine {
+
+// All that are in its cgroup (if freezer is not null) or pid namespace, or descend from its init;
+// init first, the others by number.
+std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer);
+
+// Those that do not descend from init.
+std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init);
+
+// The same as plain computation: parents holds the parent of every process there is.
+std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init,
+                                 const std::map<pid_t, pid_t>& parents);
+
+}  // namespace still::engine

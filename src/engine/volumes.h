@@ -1,0 +1,40 @@
+// Named volumes: directories below Layout::volumes().
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/layout.h"
+#include "os/fd.h"
+#include "store/store.h"
+
+namespace still::engine {
+
+class Volumes {
+ public:
+  Volumes(const Layout& layout, store::Store& store) : layout_(layout), store_(store) {}
+
+  // name empty: one is made up. Error(kUsage) for a name that is none, Error(kConflict) if it
+  // exists. Returns the name.
+  std::string create(const std::string& name, bool anonymous,
+                     std::vector<std::pair<std::string, std::string>> labels);
+  // Makes it unless it exists.
+  void ensure(const std::string& name);
+  // Error(kNotFound); Error(kConflict) naming the containers that use it, unless force.
+  void remove(const std::string& name, bool force);
+  // Containers, of any state, that mount the volume.
+  std::vector<store::ContainerRecord> users(const std::string& name);
+
+  // As long as the descriptor is open no still process removes a volume of this store.
+  static Fd lock(const Layout& layout);
+
+ private:
+  const Layout layout_;
+  store::Store& store_;
+};
+
+// Letters, digits and ._- , the first one a letter or digit. Error(kUsage) otherwise.
+void check_name(const std::string& kind, const std::string& name);
+
+}  // namespace still::engine
