@@ -1,0 +1,102 @@
+#include "checkpoint/archive_writing.h"
+
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "checkpoint/archive_members.h"
+#include "os/files.h"
+#include "tree/overlay.h"
+
+namespace still::checkpoint {
+namespace {
+
+Fd open_directory(const std::filesystem::path& path) {
+  return open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+std::string deleted_files(const engine::Container& container, const std::filesystem::path& upper) {
+  std::vector<Fd> lower;
+  for (const auto& layer : container.lower_layers()) lower.push_back(open_directory(layer));
+  return write_deleted_files(tree::removed_paths(open_directory(upper), lower, engine_paths()));
+}
+
+archive::TreeTarOptions tar_options(const TreePlan& tree) {
+  return {.excluded = tree.upper_layer ? engine_paths() : std::vector<std::string>{},
+          .upper_layer = tree.upper_layer};
+}
+
+void add_tree(archive::ArchiveWriter& writer, const TreePlan& tree,
+              const std::filesystem::path& source, archive::Manifest& manifest) {
+  if (std::filesystem::is_regular_file(source)) {
+    writer.add_file(tree.member, open_file(source, O_RDONLY));
+    manifest.trees.push_back({.name = tree.name,
+                              .member = tree.member,
+                              .method = "copy",
+                              .files = tree.files,
+                              .bytes = tree.bytes});
+    return;
+  }
+  const auto totals = writer.add_tree(tree.member, open_directory(source), tar_options(tree));
+  manifest.trees.push_back({.name = tree.name,
+                            .member = tree.member,
+                            .method = "copy",
+                            .files = totals.files,
+                            .bytes = totals.size_bytes,
+                            .foreign_writers = {},
+                            .sockets = totals.sockets});
+}
+
+void add_file_if_exists(archive::ArchiveWriter& writer, const std::string& member,
+                        const std::filesystem::path& path, uint64_t max_bytes = UINT64_MAX) {
+  if (const auto file = open_if_exists(path, O_RDONLY)) writer.add_file(member, *file, max_bytes);
+}
+
+uint64_t expected_bytes(const Plan& plan) {
+  uint64_t total = plan.memory_bytes;
+  for (const TreePlan& tree : plan.trees) total += tree.bytes;
+  return total;
+}
+
+}  // namespace
+
+ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
+                              std::filesystem::path images, std::filesystem::path work,
+                              std::map<std::string, std::filesystem::path> trees) {
+  ArchiveSources sources{.images = std::move(images),
+                         .work = std::move(work),
+                         .trees = std::move(trees),
+                         .config_dump = write_config_dump(container),
+                         .spec_dump = write_spec_dump(container),
+                         .deleted_files = {},
+                         .log = container.paths().log()};
+  if (!plan.options.ignore_rootfs) {
+    sources.deleted_files = deleted_files(container, sources.trees.at(kRootfsMember));
+  }
+  return sources;
+}
+
+uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
+                       Observer& observer) try {
+  const StepScope step(observer, Step::kArchive);
+  archive::ArchiveWriter writer(plan.target, plan.options.compression);
+  const uint64_t total = expected_bytes(plan);
+  writer.set_progress([&](uint64_t done) { observer.progress(Step::kArchive, done, total); });
+
+  writer.add_bytes(kConfigMember, sources.config_dump);
+  writer.add_bytes(kSpecMember, sources.spec_dump);
+  writer.add_files_below(kImagesMember, open_directory(sources.images));
+  if (!sources.deleted_files.empty()) writer.add_bytes(kDeletedMember, sources.deleted_files);
+  for (const TreePlan& tree : plan.trees) {
+    add_tree(writer, tree, sources.trees.at(tree.member), manifest);
+  }
+  add_file_if_exists(writer, kStatisticsMember, sources.work / kStatisticsMember);
+  add_file_if_exists(writer, kLogMember, sources.log, sources.log_bytes);
+  writer.add_directory("artifacts");
+  writer.commit(std::move(manifest));
+  return writer.size_bytes();
+} catch (const Error& error) {
+  throw error.in("cannot write " + printable(plan.target.native()));
+}
+
+}  // namespace still::checkpoint

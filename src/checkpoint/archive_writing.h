@@ -1,0 +1,41 @@
+// From a cut to an archive.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "archive/manifest.h"
+#include "checkpoint/observer.h"
+#include "checkpoint/plan.h"
+#include "engine/container.h"
+
+namespace still::checkpoint {
+
+// Where the parts of a cut lie. Gathered while the container is locked; afterwards nothing of the
+// container itself is read any more but its log.
+struct ArchiveSources {
+  std::filesystem::path images;  // CRIU's
+  std::filesystem::path work;    // CRIU's log and statistics
+  // By member: a directory, or a tar file made of it before.
+  std::map<std::string, std::filesystem::path> trees;
+  std::string config_dump;
+  std::string spec_dump;
+  std::string deleted_files;  // empty: the root file system is not part of the checkpoint
+  std::filesystem::path log;
+  uint64_t log_bytes = UINT64_MAX;  // its length at the cut
+};
+
+// trees: where each planned tree is read from, by member.
+ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
+                              std::filesystem::path images, std::filesystem::path work,
+                              std::map<std::string, std::filesystem::path> trees);
+
+// Writes the archive to plan.target, whole and durable when it returns; the manifest gets its trees
+// and members. Returns the archive's size in bytes. On error nothing is left and Error names the
+// target.
+uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
+                       Observer& observer);
+
+}  // namespace still::checkpoint

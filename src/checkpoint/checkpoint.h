@@ -1,0 +1,36 @@
+// Taking a checkpoint, as planned.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "checkpoint/freeze_window.h"
+#include "checkpoint/observer.h"
+#include "checkpoint/plan.h"
+#include "engine/container.h"
+#include "oci/criu.h"
+
+namespace still::checkpoint {
+
+struct CheckpointResult {
+  bool consistent = false;
+  std::string inconsistent_because;  // empty when consistent
+  Cut cut;                           // on the default path only dump_start and dump_end
+  std::optional<oci::DumpStatistics> criu;
+  std::chrono::nanoseconds total{};
+  uint64_t archive_bytes = 0;  // 0 without an archive
+};
+
+// Live (plan.options.leave_running): the container is frozen for the cut and runs on, or stays
+// paused; the archive is written afterwards, while others may use the container again.
+// Default: CRIU ends the container, the images stay in the store for a restore in place and go into
+// the archive if there is one. A --rm container is removed once its archive exists.
+// On error nothing of the checkpoint is left and the container is as before, with one exception: a
+// default checkpoint whose export fails leaves the container exited with its checkpoint in the
+// store, and says so. CRIU's log is kept where the message names it.
+CheckpointResult checkpoint(engine::Container& container, const engine::Layout& layout,
+                            const Plan& plan, Observer& observer);
+
+}  // namespace still::checkpoint

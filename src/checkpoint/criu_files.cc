@@ -1,0 +1,98 @@
+#include "checkpoint/criu_files.h"
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "engine/bundle.h"
+#include "oci/criu.h"
+#include "os/files.h"
+
+namespace still::checkpoint {
+namespace {
+
+// CRIU refuses deleted files that are still open beyond this size; its own default is 1 MiB. What
+// fits here is copied into the images like memory.
+constexpr const char* kGhostLimitBytes = "1073741824";
+
+constexpr std::array kKeptFiles = {"dump.log", "restore.log", "stats-dump", "stats-restore"};
+
+std::filesystem::path write_configuration(const engine::Container& container,
+                                          const std::map<std::string, std::string>& options) {
+  const auto path = container.paths().criu_configuration();
+  write_file_atomically(path, oci::criu_configuration(options), 0600);
+  return path;
+}
+
+}  // namespace
+
+std::unique_ptr<cgroup::BorrowedCgroup> lend_cgroup(const engine::Container& container) {
+  if (container.config().cgroups) return nullptr;
+  return std::make_unique<cgroup::BorrowedCgroup>(
+      engine::cgroup_path(container.config(), container.id()), container.record().pid,
+      [&container] { return container.processes(); });
+}
+
+Command checkpoint_command(const engine::Container& container, const CheckpointOptions& options,
+                           const std::filesystem::path& images, const std::filesystem::path& work,
+                           const cgroup::BorrowedCgroup* lent) {
+  const auto runtime = container.runtime();
+  oci::CheckpointOptions runtime_options{.image_directory = images,
+                                         .work_directory = work,
+                                         .leave_running = options.leave_running,
+                                         .tcp_established = options.tcp_established,
+                                         .file_locks = options.file_locks};
+  if (lent != nullptr) runtime_options.borrowed_cgroup = lent->directory();
+  auto criu_options = runtime->criu_options(runtime_options);
+  criu_options["ghost-limit"] = kGhostLimitBytes;
+  runtime_options.criu_configuration = write_configuration(container, criu_options);
+  return runtime->checkpoint_command(container.id(), runtime_options);
+}
+
+oci::RestoreOptions restore_options(const engine::Container& container,
+                                    const RestoreOptions& options,
+                                    const std::filesystem::path& images,
+                                    const std::filesystem::path& work) {
+  oci::RestoreOptions runtime_options{.image_directory = images,
+                                      .work_directory = work,
+                                      .tcp_established = options.tcp_established,
+                                      .tcp_close = options.tcp_close,
+                                      .file_locks = options.file_locks};
+  runtime_options.criu_configuration =
+      write_configuration(container, container.runtime()->criu_options(runtime_options));
+  return runtime_options;
+}
+
+std::filesystem::path keep_criu_files(const std::filesystem::path& work,
+                                      const std::filesystem::path& kept) {
+  make_directories(kept, 0700);
+  std::filesystem::path log;
+  for (const char* name : kKeptFiles) {
+    const auto content = read_file_if_exists(work / name);
+    if (!content) continue;
+    write_file_atomically(kept / name, *content, 0600);
+    if (std::filesystem::path(name).extension() == ".log") log = kept / name;
+  }
+  return log;
+}
+
+Error explain_failure(const Error& error, const std::filesystem::path& log,
+                      const std::filesystem::path& kept) {
+  const bool of_runtime =
+      error.kind() == ErrorKind::kRuntime || error.kind() == ErrorKind::kTimeout;
+  if (!of_runtime || !path_exists(log)) return error;
+  const std::string lines = oci::explain_criu_log(log);
+  const std::string where = "CRIU's log is " + keep_criu_files(log.parent_path(), kept).native();
+  if (lines.contains("Can't get rlimit")) {
+    return Error(ErrorKind::kUnsupported,
+                 "CRIU may not read the resource limits of another user's process",
+                 "run Still with CAP_SYS_RESOURCE; " + where);
+  }
+  // What the runtime says then is only that CRIU failed, and a log that is about to vanish.
+  if (error.kind() == ErrorKind::kRuntime && !lines.empty()) {
+    return Error(error.kind(), "CRIU failed: " + lines, where);
+  }
+  return error.with_hint(error.hint() + (error.hint().empty() ? "" : "; ") + where);
+}
+
+}  // namespace still::checkpoint

@@ -1,0 +1,40 @@
+// The files around one call of CRIU: what it is told, its log, its statistics.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "base/error.h"
+#include "cgroup/borrowed.h"
+#include "checkpoint/plan.h"
+#include "checkpoint/restore.h"
+#include "engine/container.h"
+#include "oci/runtime.h"
+
+namespace still::checkpoint {
+
+// A cgroup for the time of the dump, for a container that has none of its own; null for others.
+// cgroup/borrowed.h says why CRIU must not do without.
+std::unique_ptr<cgroup::BorrowedCgroup> lend_cgroup(const engine::Container& container);
+// The runtime's checkpoint of the container into `images`, CRIU's log and statistics into `work`.
+// Writes the container's CRIU configuration file. lent: from lend_cgroup.
+Command checkpoint_command(const engine::Container& container, const CheckpointOptions& options,
+                           const std::filesystem::path& images, const std::filesystem::path& work,
+                           const cgroup::BorrowedCgroup* lent);
+// Options for the runtime's restore, likewise.
+oci::RestoreOptions restore_options(const engine::Container& container,
+                                    const RestoreOptions& options,
+                                    const std::filesystem::path& images,
+                                    const std::filesystem::path& work);
+
+// Copies CRIU's log and statistics from a work directory into `kept`, a directory in the
+// container's own that outlives the operation. Returns the path of the log there.
+std::filesystem::path keep_criu_files(const std::filesystem::path& work,
+                                      const std::filesystem::path& kept);
+
+// A failure of the runtime together with the lines of CRIU's log that explain it; the log is kept
+// in `kept`, and the hint says where. Other errors come back as they are.
+Error explain_failure(const Error& error, const std::filesystem::path& log,
+                      const std::filesystem::path& kept);
+
+}  // namespace still::checkpoint

@@ -1,0 +1,46 @@
+#include "checkpoint/describe.h"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "oci/criu.h"
+#include "os/process.h"
+
+namespace still::checkpoint {
+namespace {
+
+// "2.1.12" of "conmon version 2.1.12".
+std::string conmon_version() {
+  const std::string output = run_checked({.arguments = {"conmon", "--version"}});
+  for (const std::string& word : split(trim(split(output, '\n')[0]), ' ')) {
+    if (std::ranges::any_of(word, [](char c) { return c >= '0' && c <= '9'; })) return word;
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+archive::Manifest describe(const engine::Container& container, const Plan& plan) {
+  utsname kernel{};
+  ::uname(&kernel);
+  const auto runtime = container.runtime();
+  const engine::ContainerConfig& config = container.config();
+  archive::Manifest manifest;
+  manifest.container_id = container.id();
+  manifest.container_name = container.name();
+  manifest.image = config.rootfs.empty() ? config.image : "rootfs:" + config.rootfs;
+  manifest.runtime = runtime->name();
+  manifest.versions = {{"still", STILL_VERSION},
+                       {"criu", oci::criu_version()},
+                       {"runtime", runtime->version()},
+                       {"conmon", conmon_version()},
+                       {"kernel", kernel.release}};
+  manifest.architecture = kernel.machine;
+  manifest.cgroup_version = plan.cgroup_version;
+  manifest.live = plan.options.leave_running;
+  return manifest;
+}
+
+}  // namespace still::checkpoint

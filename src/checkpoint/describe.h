@@ -1,0 +1,14 @@
+// What the manifest says of the container and the machine.
+#pragma once
+
+#include "archive/manifest.h"
+#include "checkpoint/plan.h"
+#include "engine/container.h"
+
+namespace still::checkpoint {
+
+// Everything that is known before the cut. Starts programs to ask for their versions: not to be
+// called while the container is frozen.
+archive::Manifest describe(const engine::Container& container, const Plan& plan);
+
+}  // namespace still::checkpoint

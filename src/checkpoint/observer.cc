@@ -1,0 +1,22 @@
+#include "checkpoint/observer.h"
+
+#include <array>
+
+namespace still::checkpoint {
+
+std::string_view to_string(Step step) {
+  constexpr std::array<std::string_view, 9> kNames = {
+      "plan", "freeze", "dump", "capture", "thaw", "archive", "unpack", "prepare", "restore"};
+  return kNames[static_cast<size_t>(step)];
+}
+
+StepScope::StepScope(Observer& observer, Step step)
+    : observer_(observer), step_(step), start_(std::chrono::steady_clock::now()) {
+  observer_.step_started(step_);
+}
+
+StepScope::~StepScope() {
+  observer_.step_finished(step_, std::chrono::steady_clock::now() - start_);
+}
+
+}  // namespace still::checkpoint

@@ -1,0 +1,52 @@
+// Who wants to know how a checkpoint or restore goes on: the progress line, JSON events, tests.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace still::checkpoint {
+
+enum class Step {
+  kPlan,
+  kFreeze,   // asking for the freeze until the kernel has confirmed it
+  kDump,     // the OCI runtime's checkpoint
+  kCapture,  // the trees
+  kThaw,
+  kArchive,  // writing, syncing and renaming the archive
+  kUnpack,   // restore: reading and verifying the archive
+  kPrepare,  // restore: root file system, volumes
+  kRestore,  // restore: the OCI runtime
+};
+
+// "plan", "freeze", ...
+std::string_view to_string(Step step);
+
+// Called from the thread that runs the operation. Implementations must be quick and must not throw:
+// some steps run while the container is frozen.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void step_started(Step) {}
+  // total_bytes is zero when it is not known.
+  virtual void progress(Step, uint64_t /*done_bytes*/, uint64_t /*total_bytes*/) {}
+  virtual void step_finished(Step, std::chrono::nanoseconds /*took*/) {}
+  virtual void warning(const std::string& /*message*/) {}
+};
+
+// Reports a step for as long as it lives.
+class StepScope {
+ public:
+  StepScope(Observer& observer, Step step);
+  StepScope(const StepScope&) = delete;
+  StepScope& operator=(const StepScope&) = delete;
+  ~StepScope();
+
+ private:
+  Observer& observer_;
+  const Step step_;
+  const std::chrono::steady_clock::time_point start_;
+};
+
+}  // namespace still::checkpoint

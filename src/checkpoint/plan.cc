@@ -1,0 +1,149 @@
+#include "checkpoint/plan.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <format>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "checkpoint/hooks.h"
+#include "checkpoint/undumpable.h"
+#include "oci/criu.h"
+#include "os/files.h"
+#include "os/mount.h"
+#include "tree/copy.h"
+
+namespace still::checkpoint {
+namespace {
+
+void check_flags(const engine::Container& container, const CheckpointOptions& options) {
+  if (!options.export_file && (options.ignore_rootfs || options.ignore_volumes)) {
+    throw Error(ErrorKind::kUsage, "--ignore-rootfs and --ignore-volumes need --export",
+                "add --export FILE");
+  }
+  if (!options.export_file && container.config().remove_when_done && !options.leave_running) {
+    throw Error(ErrorKind::kUsage,
+                "container " + container.name() + " is removed when it ends (--rm)",
+                "add --export FILE, or the checkpoint would be lost with it");
+  }
+  if (options.require_freeze && !options.leave_running) {
+    throw Error(ErrorKind::kUsage, "--require-freeze is about live checkpoints",
+                "add --leave-running, or leave --require-freeze out");
+  }
+}
+
+void check_target(const std::filesystem::path& target) {
+  const auto directory = target.has_parent_path() ? target.parent_path() : ".";
+  if (!std::filesystem::is_directory(directory)) {
+    throw Error(ErrorKind::kNotFound,
+                "the directory " + printable(directory.native()) + " does not exist",
+                "make it first, or export to another place");
+  }
+  if (std::filesystem::is_directory(target)) {
+    throw Error(ErrorKind::kConflict, printable(target.native()) + " is a directory",
+                "name a file in it");
+  }
+  if (path_exists(target) && !std::filesystem::is_regular_file(target)) {
+    throw Error(ErrorKind::kConflict, printable(target.native()) + " is not a regular file",
+                "export to another name");
+  }
+  if (::access(directory.c_str(), W_OK) != 0) {
+    throw Error(ErrorKind::kUsage, "cannot write to " + printable(directory.native()),
+                "export to another place");
+  }
+}
+
+Freezing decide_freezing(const engine::Container& container, const cgroup::Freezer* freezer,
+                         const CheckpointOptions& options) {
+  if (!options.leave_running) return Freezing::kNotNeeded;
+  if (freezer != nullptr) {
+    return freezer->state().requested ? Freezing::kAlreadyFrozen : Freezing::kFreeze;
+  }
+  if (options.require_freeze) {
+    throw Error(ErrorKind::kUnsupported,
+                "container " + container.name() + " has no cgroup of its own to be frozen by",
+                "leave --require-freeze out for a checkpoint that is not certified consistent");
+  }
+  return Freezing::kNone;
+}
+
+TreePlan plan_tree(std::string name, std::string member, std::filesystem::path source,
+                   bool upper_layer) {
+  const auto totals = tree::measure_tree(open_file(source, O_RDONLY | O_DIRECTORY));
+  return {std::move(name), std::move(member), std::move(source),
+          upper_layer,     totals.files,      totals.bytes};
+}
+
+std::vector<TreePlan> plan_trees(const engine::Container& container, const engine::Layout& layout,
+                                 const CheckpointOptions& options) {
+  std::vector<TreePlan> trees;
+  if (!options.ignore_rootfs) {
+    trees.push_back(plan_tree("rootfs", "rootfs-diff.tar", container.paths().upper(), true));
+  }
+  for (const engine::VolumeMount& volume : container.config().volumes) {
+    const std::string member = "volumes/" + volume.volume + ".tar";
+    if (options.ignore_volumes || std::ranges::contains(trees, member, &TreePlan::member)) continue;
+    trees.push_back(
+        plan_tree("volume:" + volume.volume, member, layout.volume_data(volume.volume), false));
+  }
+  if (is_mount_point(container.paths().shm())) {
+    trees.push_back(plan_tree("devshm", "devshm-checkpoint.tar", container.paths().shm(), false));
+  }
+  return trees;
+}
+
+void check_space(const Plan& plan, const engine::Layout& layout) {
+  uint64_t needed = plan.memory_bytes;
+  if (plan.options.leave_running) {  // otherwise the archive is written from the trees themselves
+    for (const TreePlan& tree : plan.trees) needed += tree.bytes;
+  }
+  const uint64_t available = free_space(layout.staging());
+  if (needed <= available) return;
+  throw Error(ErrorKind::kSystem,
+              std::format("the checkpoint needs about {} below {}, and {} are free",
+                          human_size(needed), layout.root.native(), human_size(available)),
+              "make room, or use another --root");
+}
+
+}  // namespace
+
+const std::vector<std::string>& engine_paths() {
+  // /dev, /proc and /sys are mounts of their own and the files in /etc are bind mounts of the
+  // engine: whatever the writable layer holds there is only what they are mounted on.
+  static const std::vector<std::string> kPaths = {"dev",        "proc",
+                                                  "sys",        "etc/hostname",
+                                                  "etc/hosts",  "etc/resolv.conf",
+                                                  "etc/mtab",   "run/.containerenv",
+                                                  "run/secrets"};
+  return kPaths;
+}
+
+Plan make_plan(const engine::Container& container, const engine::Layout& layout,
+               const CheckpointOptions& options) {
+  check_flags(container, options);
+  if (!container.running()) {
+    throw Error(ErrorKind::kConflict, "container " + container.name() + " is not running",
+                "start it first: still start " + container.name());
+  }
+  oci::criu_version();  // throws where there is no CRIU
+  const auto freezer = container.freezer();
+
+  Plan plan;
+  plan.container_id = container.id();
+  plan.container_name = container.name();
+  plan.options = options;
+  plan.writes_archive = options.export_file || options.leave_running;
+  plan.target = options.export_file ? std::filesystem::absolute(*options.export_file)
+                                    : container.paths().live_checkpoint();
+  if (plan.writes_archive) check_target(plan.target);
+  plan.freezing = decide_freezing(container, freezer.get(), options);
+  plan.cgroup_version = freezer ? cgroup::to_string(freezer->version()) : "none";
+  plan.memory_bytes = check_processes(container);
+  plan.trees = plan_trees(container, layout, options);
+  check_space(plan, layout);
+  return plan;
+}
+
+}  // namespace still::checkpoint

@@ -1,0 +1,71 @@
+// What a checkpoint will do, decided before the container is touched. A plan is data; whatever can
+// be refused is refused while it is made.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/writer.h"
+#include "engine/container.h"
+
+namespace still::checkpoint {
+
+struct CheckpointOptions {
+  bool leave_running = false;
+  std::optional<std::filesystem::path> export_file;
+  archive::Compression compression = archive::Compression::kZstd;
+  bool ignore_rootfs = false;
+  bool ignore_volumes = false;
+  bool keep = false;  // CRIU's log and statistics stay in the store after success
+  bool tcp_established = false;
+  bool file_locks = false;
+  bool require_freeze = false;
+  // How long the kernel may take to freeze all tasks.
+  std::chrono::nanoseconds freeze_timeout = std::chrono::seconds(10);
+  // How long the runtime may go on without CRIU holding any task before it counts as hung.
+  std::chrono::nanoseconds runtime_timeout = std::chrono::seconds(30);
+};
+
+// A directory that is captured as a whole.
+struct TreePlan {
+  std::string name;              // "rootfs", "volume:NAME", "devshm"
+  std::string member;            // of the archive
+  std::filesystem::path source;  // the tree as the container writes it
+  bool upper_layer = false;      // the writable layer of an overlay
+  uint64_t files = 0;            // as counted while the container ran
+  uint64_t bytes = 0;
+};
+
+enum class Freezing {
+  kFreeze,         // Still freezes and thaws
+  kAlreadyFrozen,  // the container is paused and stays so
+  kNone,           // no cgroup of its own: the weaker guarantee
+  kNotNeeded,      // the default checkpoint: CRIU leaves no task alive
+};
+
+struct Plan {
+  std::string container_id;
+  std::string container_name;
+  CheckpointOptions options;
+  std::filesystem::path target;  // the archive; inside the store without --export
+  bool writes_archive = false;
+  Freezing freezing = Freezing::kFreeze;
+  std::string cgroup_version;  // "v1", "v2", "none"
+  std::vector<TreePlan> trees;
+  uint64_t memory_bytes = 0;  // resident, of all processes
+};
+
+// Throws Error: kConflict (not running, processes brought in by exec), kUnsupported (resources that
+// CRIU cannot dump, no freezer with require_freeze), kNotFound (no CRIU, no directory for the
+// target), kUsage (flags that do not go together), kSystem (no space).
+Plan make_plan(const engine::Container& container, const engine::Layout& layout,
+               const CheckpointOptions& options);
+
+// Paths of the root file system that belong to the engine and are no part of its difference.
+const std::vector<std::string>& engine_paths();
+
+}  // namespace still::checkpoint

@@ -1,0 +1,132 @@
+#include <fcntl.h>
+
+#include <deque>
+#include <set>
+
+#include "archive/reader.h"
+#include "base/error.h"
+#include "checkpoint/restore.h"
+#include "checkpoint/restore_run.h"
+#include "checkpoint/unpacked.h"
+#include "engine/volumes.h"
+#include "os/files.h"
+
+namespace still::checkpoint {
+namespace {
+
+// A directory that is replaced by an empty one of the same mode; the old one comes back unless the
+// replacement is kept.
+class Replaced {
+ public:
+  explicit Replaced(std::filesystem::path path)
+      : path_(std::move(path)), aside_(path_.native() + ".before-restore") {
+    remove_tree(aside_);
+    std::filesystem::rename(path_, aside_);
+    make_directory(path_, stat_fd(open_file(aside_, O_RDONLY | O_DIRECTORY)).st_mode & 07777);
+  }
+  Replaced(const Replaced&) = delete;
+  Replaced& operator=(const Replaced&) = delete;
+  ~Replaced() {
+    if (kept_) return;
+    undo([&] {
+      remove_tree(path_);
+      std::filesystem::rename(aside_, path_);
+    });
+  }
+
+  const std::filesystem::path& path() const { return path_; }
+  void keep() {
+    kept_ = true;
+    remove_tree(aside_);
+  }
+
+ private:
+  const std::filesystem::path path_;
+  const std::filesystem::path aside_;
+  bool kept_ = false;
+};
+
+// Only then are its files still those of the checkpoint: images that --keep has left from an
+// earlier one are older than them.
+bool ended_by_checkpoint(const engine::Container& container) {
+  return container.record().checkpointed && path_exists(container.paths().checkpoint());
+}
+
+void check_restorable(const engine::Container& container) {
+  if (container.running()) {
+    throw Error(ErrorKind::kConflict, "container " + container.name() + " is running",
+                "stop it first, or restore an archive under another name");
+  }
+  if (ended_by_checkpoint(container) || path_exists(container.paths().live_checkpoint())) return;
+  throw Error(ErrorKind::kConflict, "container " + container.name() + " has no checkpoint",
+              "checkpoint it first, or restore from an archive with --import FILE");
+}
+
+RestoreResult restore_stopped(engine::Container& container, const engine::Layout& layout,
+                              const RestoreOptions& options, Observer& observer) {
+  const engine::ContainerPaths& paths = container.paths();
+  return run_restored(
+      container, layout, paths.checkpoint(), container.id(), options, observer, [&] {
+        const auto shm = open_if_exists(paths.shm_content(), O_RDONLY);
+        if (!shm) return;
+        archive::extract_tree_tar(archive::file_source(*shm),
+                                  open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {});
+      });
+}
+
+// Another container that runs would see the volume's content change under its hands.
+void check_volume_free(engine::Volumes& volumes, const std::string& name,
+                       const std::string& container_id) {
+  for (const store::ContainerRecord& user : volumes.users(name)) {
+    const bool running = user.status == store::ContainerStatus::kRunning ||
+                         user.status == store::ContainerStatus::kPaused;
+    if (user.id == container_id || !running) continue;
+    throw Error(ErrorKind::kConflict,
+                "volume " + name + " has to be set back, and container " + user.name + " uses it",
+                "stop " + user.name + " first");
+  }
+}
+
+RestoreResult restore_live(engine::Container& container, const engine::Layout& layout,
+                           store::Store& store, const RestoreOptions& options, Observer& observer) {
+  const UnpackedArchive archive(container.paths().live_checkpoint(), layout);
+  std::set<std::string> names;
+  for (const engine::VolumeMount& volume : container.config().volumes) names.insert(volume.volume);
+  engine::Volumes volumes(layout, store);
+  for (const std::string& name : names) check_volume_free(volumes, name, container.id());
+
+  Replaced upper(container.paths().upper());
+  std::deque<Replaced> replaced;
+  for (const std::string& name : names) {
+    archive.fill_volume(name, replaced.emplace_back(layout.volume_data(name)).path());
+  }
+  RestoreResult result =
+      run_restored(container, layout, archive.images(), container.id(), options, observer, [&] {
+        archive.fill_rootfs(container.paths().merged());
+        archive.fill_shm(container.paths().shm());
+      });
+  upper.keep();
+  for (Replaced& volume : replaced) volume.keep();
+  return result;
+}
+
+}  // namespace
+
+RestoreResult restore_in_place(engine::Container& container, const engine::Layout& layout,
+                               store::Store& store, const RestoreOptions& options,
+                               Observer& observer) {
+  const auto start = std::chrono::steady_clock::now();
+  check_restorable(container);
+  RestoreResult result = ended_by_checkpoint(container)
+                             ? restore_stopped(container, layout, options, observer)
+                             : restore_live(container, layout, store, options, observer);
+  if (!options.keep) {
+    remove_tree(container.paths().checkpoint());
+    remove_tree(container.paths().live_checkpoint());
+    remove_tree(container.paths().shm_content());
+  }
+  result.total = std::chrono::steady_clock::now() - start;
+  return result;
+}
+
+}  // namespace still::checkpoint

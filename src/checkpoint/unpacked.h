@@ -1,0 +1,40 @@
+// An archive, unpacked into a private directory and verified.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "archive/manifest.h"
+#include "checkpoint/archive_members.h"
+#include "engine/layout.h"
+#include "os/temp_dir.h"
+
+namespace still::checkpoint {
+
+class UnpackedArchive {
+ public:
+  // Throws Error as archive::unpack_archive does, the archive's path as context.
+  UnpackedArchive(const std::filesystem::path& archive, const engine::Layout& layout);
+
+  const std::optional<archive::Manifest>& manifest() const { return manifest_; }
+  const ArchivedContainer& container() const { return container_; }
+  std::filesystem::path images() const { return directory_.path() / kImagesMember; }
+
+  // Each does nothing for a member that the archive lacks.
+  // Lays the difference over the merged root file system: what was removed goes, what was added and
+  // changed comes.
+  void fill_rootfs(const std::filesystem::path& merged) const;
+  void fill_shm(const std::filesystem::path& shm) const;
+  // Into an empty directory. name: of the volume when it was archived.
+  void fill_volume(const std::string& name, const std::filesystem::path& data) const;
+  void copy_log(const std::filesystem::path& log) const;
+
+ private:
+  void extract(const std::string& member, const std::filesystem::path& target) const;
+
+  TempDir directory_;
+  std::optional<archive::Manifest> manifest_;
+  ArchivedContainer container_;
+};
+
+}  // namespace still::checkpoint

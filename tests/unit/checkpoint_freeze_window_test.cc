@@ -1,0 +1,135 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "checkpoint/freeze_window.h"
+#include "checkpoint/runtime_watch.h"
+#include "os/files.h"
+
+namespace still::checkpoint {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A freezer that obeys at once; what was asked of it can be seen.
+class FakeFreezer : public cgroup::Freezer {
+ public:
+  explicit FakeFreezer(bool paused)
+      : Freezer(open_file("/", O_RDONLY | O_DIRECTORY), "fake"), frozen(paused) {}
+
+  cgroup::Version version() const override { return cgroup::Version::kV2; }
+  cgroup::FreezerState state() const override { return {.requested = frozen, .frozen = frozen}; }
+  void request(bool freeze) override {
+    requests.push_back(freeze);
+    frozen = freeze;
+  }
+
+  bool frozen;
+  std::vector<bool> requests;
+
+ protected:
+  void wait_for_change(Deadline) override {}
+  bool has_frozen_ancestor() const override { return false; }
+  std::string thread_list() const override { return "cgroup.threads"; }
+};
+
+Command shell(const std::string& script) { return {.arguments = {"sh", "-c", script}}; }
+
+WindowSettings settings(cgroup::Freezer* freezer, const std::string& script,
+                        std::function<void()> capture) {
+  return {.freezer = freezer,
+          .dump = shell(script),
+          .init = ::getpid(),
+          .capture_trees = std::move(capture),
+          .freeze_timeout = 1000ms,
+          .runtime_timeout = 1000ms};
+}
+
+class FreezeWindow : public testing::Test {
+ protected:
+  Cut run(const std::string& script, const std::function<void()>& capture = [] {}) {
+    return run_freeze_window(settings(&freezer_, script, capture), observer_);
+  }
+
+  FakeFreezer freezer_{false};
+  Observer observer_;
+};
+
+TEST_F(FreezeWindow, FreezesBeforeTheDumpAndThawsAfterTheCapture) {
+  bool frozen_during_capture = false;
+  const Cut cut = run("true", [&] { frozen_during_capture = freezer_.frozen; });
+  EXPECT_TRUE(frozen_during_capture);
+  EXPECT_TRUE(cut.was_frozen);
+  EXPECT_FALSE(freezer_.frozen);
+  EXPECT_LE(cut.frozen.monotonic, cut.dump_start.monotonic);
+  EXPECT_LE(cut.dump_end.monotonic, cut.cut_end.monotonic);
+  EXPECT_LE(cut.cut_end.monotonic, cut.thawed.monotonic);
+}
+
+TEST_F(FreezeWindow, WaitsForASlowCapture) {
+  const Cut cut = run("true", [&] {
+    std::this_thread::sleep_for(100ms);
+    EXPECT_TRUE(freezer_.frozen);
+  });
+  EXPECT_GE(cut.pause(), 100ms);
+}
+
+TEST_F(FreezeWindow, LeavesAPausedContainerPaused) {
+  freezer_.frozen = true;
+  const Cut cut = run("true");
+  EXPECT_TRUE(cut.was_frozen);
+  EXPECT_TRUE(freezer_.frozen);
+  EXPECT_TRUE(freezer_.requests.empty());
+}
+
+TEST_F(FreezeWindow, ThawsWhenTheRuntimeFails) {
+  try {
+    run("echo first >&2; echo it broke >&2; exit 3");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kRuntime);
+    EXPECT_NE(error.message().find("it broke"), std::string::npos) << error.message();
+  }
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(FreezeWindow, ThawsWhenTheCaptureFailsButNotBeforeTheRuntimeHasEnded) {
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THROW(run("sleep 0.3", [] { throw Error(ErrorKind::kSystem, "disk full"); }), Error);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 300ms);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(FreezeWindow, FailsWhenSomebodyThawedTheContainer) {
+  try {
+    run("true", [&] { freezer_.frozen = false; });
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("thawed"), std::string::npos) << error.message();
+  }
+}
+
+TEST_F(FreezeWindow, EndsARuntimeThatHangsAndHoldsNoTask) {
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    run("sleep 60");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kTimeout);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 10000ms);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST(FreezeWindowWithoutFreezer, SaysThatNothingWasFrozen) {
+  Observer observer;
+  const Cut cut = run_freeze_window(settings(nullptr, "true", [] {}), observer);
+  EXPECT_FALSE(cut.was_frozen);
+}
+
+}  // namespace
+}  // namespace still::checkpoint
