@@ -1,0 +1,207 @@
+// still container checkpoint
+
+#include "checkpoint/checkpoint.h"
+
+#include <iostream>
+
+#include "base/text.h"
+#include "cli/app.h"
+#include "cli/json.h"
+#include "cli/not_yet.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/selection.h"
+#include "engine/container.h"
+
+namespace still::cli {
+namespace {
+
+struct CheckpointFlags {
+  ContainerArguments containers;
+  std::optional<std::string> export_file;
+  std::optional<std::string> compress;
+  std::optional<std::string> freeze_timeout;
+  std::optional<std::string> runtime_timeout;
+  checkpoint::CheckpointOptions options;
+  bool print_stats = false;
+  bool dry_run = false;
+};
+
+int64_t microseconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+// Flags that hold for all containers of the command line.
+checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
+  checkpoint::CheckpointOptions options = flags.options;
+  if (flags.compress && !flags.export_file) {
+    throw Error(ErrorKind::kUsage, "--compress needs --export", "add --export FILE");
+  }
+  if (flags.export_file) options.export_file = *flags.export_file;
+  if (flags.compress) options.compression = archive::parse_compression(*flags.compress);
+  if (flags.freeze_timeout) options.freeze_timeout = parse_duration(*flags.freeze_timeout);
+  if (flags.runtime_timeout) options.runtime_timeout = parse_duration(*flags.runtime_timeout);
+  return options;
+}
+
+// Keys as Podman's, times in microseconds.
+Json statistics(const std::string& id, const checkpoint::CheckpointResult& result) {
+  const checkpoint::Cut& cut = result.cut;
+  Json criu = nullptr;
+  if (result.criu) {
+    criu = {{"freezing_time", result.criu->freezing_time},
+            {"frozen_time", result.criu->frozen_time},
+            {"memdump_time", result.criu->memdump_time},
+            {"memwrite_time", result.criu->memwrite_time},
+            {"pages_scanned", result.criu->pages_scanned},
+            {"pages_written", result.criu->pages_written}};
+  }
+  return {{"Id", id},
+          {"runtime_checkpoint_duration", microseconds(cut.dump_end - cut.dump_start)},
+          {"criu_statistics", criu},
+          {"still_statistics",
+           {{"consistent", result.consistent},
+            {"pause", microseconds(cut.pause())},
+            {"freeze", microseconds(cut.frozen - cut.freeze_requested)},
+            {"dump", microseconds(cut.dump_end - cut.dump_start)},
+            {"capture_after_dump", microseconds(cut.cut_end - cut.dump_end)},
+            {"total", microseconds(result.total)},
+            {"archive_bytes", result.archive_bytes}}}};
+}
+
+std::string describe(checkpoint::Freezing freezing, const std::string& cgroup_version) {
+  switch (freezing) {
+    case checkpoint::Freezing::kFreeze:
+      return "frozen by Still through its cgroup (" + cgroup_version + ")";
+    case checkpoint::Freezing::kAlreadyFrozen:
+      return "paused already, stays so";
+    case checkpoint::Freezing::kNone:
+      return "cannot be frozen: it has no cgroup of its own; the checkpoint will not be certified";
+    case checkpoint::Freezing::kNotNeeded:
+      return "ended by CRIU";
+  }
+  return {};
+}
+
+void print_plan(const checkpoint::Plan& plan) {
+  std::cout << "container  " << plan.container_name << " (" << plan.container_id.substr(0, 12)
+            << ")\n"
+            << "processes  " << describe(plan.freezing, plan.cgroup_version) << "\n"
+            << "memory     " << human_size(plan.memory_bytes) << " resident\n";
+  for (const checkpoint::TreePlan& tree : plan.trees) {
+    std::cout << "tree       " << tree.name << ": " << tree.files << " entries, "
+              << human_size(tree.bytes) << "\n";
+  }
+  if (plan.writes_archive) std::cout << "archive    " << plan.target.native() << "\n";
+}
+
+class Checkpoints {
+ public:
+  Checkpoints(Context& context, const CheckpointFlags& flags)
+      : context_(context), flags_(flags), options_(read_options(flags)) {}
+
+  void take(const std::string& id) {
+    auto container = engine::Container::open(context_.layout(), context_.store(), id);
+    const auto plan = checkpoint::make_plan(container, context_.layout(), options_);
+    if (flags_.dry_run) return print_plan(plan);
+    const auto result = take_planned(container, plan);
+    if (flags_.print_stats) {
+      statistics_.push_back(statistics(id, result));
+    } else {
+      std::cout << id << "\n";
+    }
+  }
+
+  void print_statistics(std::chrono::nanoseconds total) const {
+    if (!flags_.print_stats || flags_.dry_run) return;
+    std::cout << pretty({{"podman_checkpoint_duration", microseconds(total)},
+                         {"container_statistics", statistics_}});
+  }
+
+ private:
+  checkpoint::CheckpointResult take_planned(engine::Container& container,
+                                            const checkpoint::Plan& plan) {
+    ProgressLine progress;
+    return checkpoint::checkpoint(container, context_.layout(), plan, progress);
+  }
+
+  Context& context_;
+  const CheckpointFlags& flags_;
+  const checkpoint::CheckpointOptions options_;
+  Json statistics_ = Json::array();
+};
+
+// With --all only running containers are meant.
+std::vector<std::string> selected(Context& context, const CheckpointFlags& flags) {
+  std::vector<std::string> ids;
+  for (const NamedContainer& container : find_containers(context, flags.containers)) {
+    const auto status = context.store().find_container(container.id).status;
+    if (!flags.containers.selection.all || status == store::ContainerStatus::kRunning) {
+      ids.push_back(container.id);
+    }
+  }
+  return ids;
+}
+
+int run_checkpoint(Context& context, const CheckpointFlags& flags) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto ids = selected(context, flags);
+  if (flags.export_file && ids.size() > 1) {
+    throw Error(ErrorKind::kUsage,
+                "--export takes one container and " + std::to_string(ids.size()) + " are named",
+                "checkpoint them one by one");
+  }
+  Checkpoints checkpoints(context, flags);
+  const int code = for_each_name(ids, [&](const std::string& id) { checkpoints.take(id); });
+  checkpoints.print_statistics(std::chrono::steady_clock::now() - start);
+  return code;
+}
+
+void add_flags(CLI::App& command, CheckpointFlags& flags) {
+  checkpoint::CheckpointOptions& options = flags.options;
+  add_container_arguments(command, flags.containers);
+  add_all_flag(command, flags.containers, "-a,--all", "All running containers");
+  command.add_flag("-R,--leave-running", options.leave_running,
+                   "Live checkpoint: the container runs on afterwards");
+  add_value(command, "-e,--export", flags.export_file, "Write the checkpoint to an archive",
+            "FILE");
+  add_value(command, "-c,--compress", flags.compress, "Compression of the archive",
+            "zstd|gzip|none (default zstd)");
+  command.add_flag("--file-locks", options.file_locks, "Allow processes that hold file locks");
+  command.add_flag("--ignore-rootfs", options.ignore_rootfs,
+                   "Leave changes of the root file system out of the archive");
+  command.add_flag("--ignore-volumes", options.ignore_volumes,
+                   "Leave named volumes out of the archive");
+  command.add_flag("-k,--keep", options.keep, "Keep CRIU's log and statistics in the store");
+  command.add_flag("--print-stats", flags.print_stats, "Print times and sizes as JSON");
+  command.add_flag("--tcp-established", options.tcp_established,
+                   "Allow established TCP connections");
+  command.add_flag("--require-freeze", options.require_freeze,
+                   "Fail rather than take a checkpoint that is not certified consistent");
+  add_value(command, "--freeze-timeout", flags.freeze_timeout,
+            "How long the kernel may take to freeze the container", "DURATION (default 10s)");
+  add_value(command, "--runtime-timeout", flags.runtime_timeout,
+            "How long the runtime may do nothing before it counts as hung",
+            "DURATION (default 30s)");
+  command.add_flag("--dry-run", flags.dry_run, "Print what would be done, touch nothing");
+  not_yet_flag(command, "-P,--pre-checkpoint");
+  not_yet_flag(command, "--with-previous");
+  not_yet_value(command, "--create-image");
+  not_yet_value(command, "--max-pause");
+}
+
+}  // namespace
+
+void register_checkpoint(CLI::App& parent, Context& context) {
+  CLI::App& command = add_command(
+      parent, {"checkpoint",
+               "Checkpoint containers: memory, root file system and volumes of one instant",
+               "[flags] CONTAINER...",
+               {"still container checkpoint --leave-running --export web.tar.zst web",
+                "still container checkpoint web", "still container checkpoint --dry-run -R web"}});
+  auto flags = std::make_shared<CheckpointFlags>();
+  add_flags(command, *flags);
+  on_run(command, context, [&context, flags] { return run_checkpoint(context, *flags); });
+}
+
+}  // namespace still::cli
