@@ -1,0 +1,383 @@
+#!/usr/bin/env bats
+# still container checkpoint: every flag, and what happens when something is in the way.
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load workload
+load checkpoint_support
+
+setup_file() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  make_rootfs busybox "$ROOTFS"
+}
+
+setup() { begin_store; }
+teardown() { finish_store; }
+
+# --- live ------------------------------------------------------------------------------------------
+
+@test "a live checkpoint leaves the container running and writes a private, certified archive" {
+  for runtime in $(runtimes); do
+    start_ticker "live-$runtime" --runtime "$runtime" -v data:/data
+    still container checkpoint --leave-running --export "$WORK/$runtime.tar" "live-$runtime"
+    [[ $(stat -c %a "$WORK/$runtime.tar") == 600 ]]
+    [[ $(state "live-$runtime" Status) == running ]]
+    alive "live-$runtime"
+    member "$WORK/$runtime.tar" still.json | jq -e '.consistent == true'
+    [[ $(members "$WORK/$runtime.tar" | head -1) == still.json ]]
+    no_staging_left
+  done
+}
+
+@test "the archive has Podman's members and other tools read it" {
+  start_ticker web -v data:/data
+  still checkpoint -R -e "$WORK/web.tar" web
+  for name in config.dump spec.dump checkpoint/ checkpoint/inventory.img checkpoint/descriptors.json \
+    rootfs-diff.tar deleted.files volumes/data.tar devshm-checkpoint.tar stats-dump; do
+    members "$WORK/web.tar" | grep -Fx "$name"
+  done
+  member "$WORK/web.tar" spec.dump | jq -e '.annotations["io.container.manager"] == "libpod"'
+  checkpointctl show "$WORK/web.tar" | grep web
+  checkpointctl inspect --all "$WORK/web.tar"
+}
+
+@test "the manifest has size and SHA-256 of every member" {
+  start_ticker web
+  still checkpoint -R -e "$WORK/web.tar" web
+  mkdir "$WORK/unpacked"
+  tar -xf "$WORK/web.tar" -C "$WORK/unpacked"
+  # Directories are listed too, with a slash at the end.
+  jq -r '.members | to_entries[] | select(.key | endswith("/") | not) |
+         "\(.value.sha256)  \(.key)"' "$WORK/unpacked/still.json" >"$WORK/sums"
+  [[ -s $WORK/sums ]]
+  (cd "$WORK/unpacked" && sha256sum --check --quiet "$WORK/sums")
+  (cd "$WORK/unpacked" && find . -type f ! -name still.json | wc -l) >"$WORK/files"
+  [[ $(wc -l <"$WORK/sums") -eq $(cat "$WORK/files") ]]
+}
+
+@test "a paused container is captured and stays paused" {
+  start_ticker web
+  still pause web
+  still checkpoint -R -e "$WORK/web.tar" web
+  [[ $(state web Status) == paused ]]
+  member "$WORK/web.tar" still.json | jq -e '.consistent == true'
+  still unpause web
+  alive web
+  still restore -i "$WORK/web.tar" -n copy
+  alive copy
+}
+
+@test "a container without cgroups gets a weaker checkpoint that says so" {
+  [[ $STILL_TEST_CGROUP == v1 ]] && skip "crun, which can do without cgroups, needs v2"
+  start_ticker web --cgroups=disabled
+  run still checkpoint -R -e "$WORK/web.tar" web
+  echo "$output"
+  [[ $status -eq 0 && $output == *"not certified consistent"* ]]
+  member "$WORK/web.tar" still.json |
+    jq -e '.consistent == false and (.inconsistent_because | length > 0)'
+  alive web
+}
+
+@test "--require-freeze is an error without cgroups and touches nothing" {
+  [[ $STILL_TEST_CGROUP == v1 ]] && skip "crun, which can do without cgroups, needs v2"
+  start_ticker web --cgroups=disabled
+  fails_with "no cgroup of its own" still checkpoint -R --require-freeze -e "$WORK/web.tar" web
+  [[ ! -e $WORK/web.tar ]]
+  alive web
+}
+
+@test "--require-freeze is satisfied by an ordinary container" {
+  start_ticker web
+  still checkpoint -R --require-freeze -e "$WORK/web.tar" web
+}
+
+@test "without --export a live checkpoint stays in the store and rolls the container back" {
+  start_ticker web -v data:/data
+  still exec web sh -c 'echo old >/state; echo old >/data/state'
+  still checkpoint -R web
+  still exec web sh -c 'echo new >/state; echo new >/data/state; touch /later'
+  still stop -t 0 web
+  still restore web
+  [[ $(still exec web cat /state /data/state) == $'old\nold' ]]
+  run still exec web test -e /later
+  [[ $status -eq 1 ]]
+  alive web
+}
+
+# --- default ---------------------------------------------------------------------------------------
+
+@test "the default checkpoint ends the container and restore brings it back in place" {
+  for runtime in $(runtimes); do
+    start_ticker "stop-$runtime" --runtime "$runtime"
+    before=$(count "stop-$runtime")
+    still container checkpoint "stop-$runtime"
+    [[ $(state "stop-$runtime" Status) == exited ]]
+    [[ $(state "stop-$runtime" Checkpointed) == true ]]
+    [[ $(state "stop-$runtime" CheckpointedAt) != 0001* ]]
+    still container restore "stop-$runtime"
+    [[ $(state "stop-$runtime" Status) == running ]]
+    [[ $(state "stop-$runtime" Restored) == true ]]
+    [[ $(count "stop-$runtime") -ge $before ]]
+    alive "stop-$runtime"
+  done
+}
+
+@test "the default checkpoint can be exported too" {
+  start_ticker web
+  still checkpoint -e "$WORK/web.tar" web
+  [[ $(state web Status) == exited ]]
+  still restore -i "$WORK/web.tar" -n copy
+  alive copy
+  still restore web
+  alive web
+}
+
+@test "a --rm container needs --export, and is removed once it has it" {
+  start_ticker web --rm
+  fails_with "--rm" still checkpoint web
+  alive web
+  still checkpoint -e "$WORK/web.tar" web
+  run still container exists web
+  [[ $status -eq 1 ]]
+  still restore -i "$WORK/web.tar"
+  alive web
+}
+
+@test "/dev/shm survives a restore in place" {
+  start_ticker web
+  still exec web sh -c 'echo shared >/dev/shm/note'
+  still checkpoint web
+  still restore web
+  [[ $(still exec web cat /dev/shm/note) == shared ]]
+}
+
+# --- flags -----------------------------------------------------------------------------------------
+
+@test "--compress zstd, gzip and none" {
+  start_ticker web
+  for kind in zstd gzip none; do
+    still checkpoint -R -e "$WORK/$kind.tar" -c "$kind" web
+    tar -tf "$WORK/$kind.tar" | grep -Fx checkpoint/inventory.img
+    still restore -i "$WORK/$kind.tar" -n "copy-$kind"
+    alive "copy-$kind"
+    still rm -f "copy-$kind"
+  done
+  file -b "$WORK/zstd.tar" | grep -i zstandard
+  file -b "$WORK/gzip.tar" | grep -i gzip
+  file -b "$WORK/none.tar" | grep -i tar
+  fails_with "compression" still checkpoint -R -e "$WORK/x.tar" -c lzma web
+  fails_with "--export" still checkpoint -R -c zstd web
+}
+
+@test "--ignore-rootfs and --ignore-volumes leave them out" {
+  start_ticker web -v data:/data
+  still checkpoint -R -e "$WORK/web.tar" --ignore-rootfs --ignore-volumes web
+  run members "$WORK/web.tar"
+  [[ $output != *rootfs-diff* && $output != *deleted.files* && $output != *volumes/* ]]
+  fails_with "--export" still checkpoint -R --ignore-rootfs web
+}
+
+@test "--keep keeps CRIU's log and statistics, otherwise they go" {
+  start_ticker web
+  still checkpoint -R -e "$WORK/web.tar" web
+  [[ -z $(state web CheckpointLog) ]]
+  still checkpoint -R -k -e "$WORK/web.tar" web
+  log=$(state web CheckpointLog)
+  [[ -s $log && -s $(dirname "$log")/stats-dump ]]
+}
+
+@test "--print-stats has Podman's keys and the true pause" {
+  start_ticker web
+  run still checkpoint -R -e "$WORK/web.tar" --print-stats web
+  echo "$output"
+  jq -e '.podman_checkpoint_duration > 0' <<<"$output"
+  jq -e '.container_statistics[0] | .Id and .runtime_checkpoint_duration > 0' <<<"$output"
+  jq -e '.container_statistics[0].criu_statistics |
+         has("freezing_time") and .frozen_time > 0 and .memdump_time > 0 and has("memwrite_time")
+         and .pages_scanned > 0 and .pages_written > 0' <<<"$output"
+  jq -e '.container_statistics[0].still_statistics.pause >= .container_statistics[0].criu_statistics.frozen_time' \
+    <<<"$output"
+}
+
+@test "--all, --latest and several names" {
+  start_ticker one
+  start_ticker two
+  run still checkpoint -R -a
+  [[ $status -eq 0 && ${#lines[@]} -eq 2 ]]
+  run still checkpoint -l
+  [[ $status -eq 0 ]]
+  [[ $(state two Status) == exited && $(state one Status) == running ]]
+  still restore -l
+  run still checkpoint one two
+  [[ $status -eq 0 ]]
+  [[ $(state one Status) == exited && $(state two Status) == exited ]]
+  still restore -a
+  alive one
+  alive two
+  fails_with "one container" still checkpoint -R -e "$WORK/x.tar" one two
+}
+
+start_lock() {
+  still run -d --name lock --rootfs "$ROOTFS" /bin/holder lock /lockfile
+  eventually sh -c 'still logs lock | grep -Fx locked'
+}
+
+@test "--file-locks is needed for a process that holds one" {
+  start_lock
+  fails_with "lock" still checkpoint -R -e "$WORK/lock.tar" lock
+  [[ $(state lock Status) == running ]]
+  still checkpoint -R --file-locks -e "$WORK/lock.tar" lock
+  fails_with "--file-locks" still restore -i "$WORK/lock.tar" -n copy
+  still restore --file-locks -i "$WORK/lock.tar" -n copy
+  # Still held: another one cannot have it.
+  run still exec copy /bin/holder lock /lockfile
+  [[ $status -eq 1 && $output == *flock* ]]
+}
+
+# The number that went over the connection last, or "closed".
+passed() { still logs "$1" | tail -1 | sed 's/passed //'; }
+passes_more() { [[ $(passed "$1") -gt $2 ]]; }
+
+@test "--tcp-established is needed for established connections, --tcp-close drops them" {
+  still run -d --name tcp --rootfs "$ROOTFS" /bin/sh -c 'ifconfig lo up; exec /bin/holder tcp 7000'
+  eventually passes_more tcp 3
+  fails_with "--tcp-established" still checkpoint -R -e "$WORK/tcp.tar" tcp
+  eventually passes_more tcp "$(passed tcp)"
+  still checkpoint -R --tcp-established -e "$WORK/tcp.tar" tcp
+  eventually passes_more tcp "$(passed tcp)"
+  still restore --tcp-established -i "$WORK/tcp.tar" -n copy
+  eventually passes_more copy "$(passed copy)"
+  still restore --tcp-close -i "$WORK/tcp.tar" -n closed
+  eventually sh -c 'still logs closed | grep -Fx closed'
+}
+
+@test "--dry-run prints the plan and touches nothing" {
+  start_ticker web -v data:/data
+  run still checkpoint -R --dry-run -e "$WORK/web.tar" web
+  echo "$output"
+  [[ $status -eq 0 && $output == *rootfs* && $output == *volume:data* && $output == *"$WORK/web.tar"* ]]
+  [[ ! -e $WORK/web.tar ]]
+  [[ $(state web Checkpointed) == false ]]
+}
+
+@test "flags of later versions say that they are not supported yet" {
+  start_ticker web
+  for flag in -P --with-previous "--create-image x" "--max-pause 1s"; do
+    # shellcheck disable=SC2086
+    fails_with "not supported yet" still checkpoint -R $flag web
+  done
+  alive web
+}
+
+# --- in the way ------------------------------------------------------------------------------------
+
+@test "refused before the container is touched" {
+  start_ticker web
+  fails_with "no such container" still checkpoint -R nothing
+  fails_with "is a directory" still checkpoint -R -e "$WORK" web
+  fails_with "does not exist" still checkpoint -R -e "$WORK/no/such/web.tar" web
+  still stop -t 0 web
+  fails_with "not running" still checkpoint -R web
+}
+
+@test "refused without CRIU" {
+  start_ticker web
+  mkdir "$WORK/bin"
+  for program in crun runc conmon sh bash cat env; do
+    ln -s "$(command -v "$program")" "$WORK/bin/$program"
+  done
+  fails_with "criu" env PATH="$WORK/bin" "$(command -v still)" checkpoint -R -e "$WORK/web.tar" web
+  alive web
+}
+
+@test "refused while a process that exec brought in is there" {
+  start_ticker web
+  still exec -d web sleep 100
+  fails_with "exec" still checkpoint -R -e "$WORK/web.tar" web
+  alive web
+}
+
+@test "a freeze that takes too long is given up and the container runs" {
+  start_ticker web
+  # A v1 freezer has often done its work when it is first asked.
+  if [[ $(cgroup_version) == v1 ]]; then
+    run still checkpoint -R --freeze-timeout 1ns -e "$WORK/web.tar" web
+  else
+    fails_with "fr" still checkpoint -R --freeze-timeout 1ns -e "$WORK/web.tar" web
+    [[ ! -e $WORK/web.tar ]]
+  fi
+  alive web
+  no_staging_left
+}
+
+# A runtime that is the real one but for what it does on "checkpoint".
+fake_runtime() {
+  local real
+  real=$(command -v "$(any_runtime)")
+  cat >"$WORK/fake" <<SCRIPT
+#!/bin/bash
+for word in "\$@"; do [[ \$word == checkpoint ]] && { $1; }; done
+exec $real "\$@"
+SCRIPT
+  chmod +x "$WORK/fake"
+}
+
+@test "a runtime that fails leaves the container running and nothing else" {
+  fake_runtime 'echo something is wrong >&2; exit 1'
+  start_ticker web --runtime "$WORK/fake"
+  fails_with "something is wrong" still checkpoint -R -e "$WORK/web.tar" web
+  [[ -z $(find "$WORK" -name '*web.tar*') ]]
+  alive web
+  no_staging_left
+  fails_with "something is wrong" still checkpoint web
+  alive web
+}
+
+@test "a runtime that hangs is ended and the container runs" {
+  fake_runtime 'sleep 600'
+  start_ticker web --runtime "$WORK/fake"
+  fails_with "did nothing" still checkpoint -R --runtime-timeout 1s -e "$WORK/web.tar" web
+  alive web
+  no_staging_left
+}
+
+@test "a CRIU that fails is explained and its log is kept" {
+  start_lock
+  run still checkpoint -R -e "$WORK/lock.tar" lock
+  echo "$output"
+  [[ $status -eq 125 && $output == *"CRIU failed"* && $output == *"log is "* ]]
+  log=$(sed 's/.*log is //' <<<"$output")
+  [[ -s $log ]]
+}
+
+@test "a full target file system: an error, no file, a running container" {
+  start_ticker web
+  still exec web dd if=/dev/urandom of=/big bs=1M count=24
+  truncate -s 16M "$WORK/disk"
+  mkfs.ext4 -q "$WORK/disk"
+  mkdir "$WORK/small"
+  mount -o loop "$WORK/disk" "$WORK/small"
+  run still checkpoint -R -e "$WORK/small/web.tar" web
+  echo "$output"
+  left=$(find "$WORK/small" -type f)
+  umount "$WORK/small"
+  [[ $status -eq 125 && $output == *"No space left"* && -z $left ]]
+  alive web
+  no_staging_left
+}
+
+@test "a default checkpoint whose export fails is safe in the store" {
+  start_ticker web
+  still exec web dd if=/dev/urandom of=/big bs=1M count=24
+  truncate -s 16M "$WORK/disk"
+  mkfs.ext4 -q "$WORK/disk"
+  mkdir "$WORK/small"
+  mount -o loop "$WORK/disk" "$WORK/small"
+  run still checkpoint -e "$WORK/small/web.tar" web
+  umount "$WORK/small"
+  echo "$output"
+  [[ $status -eq 125 && $output == *"still restore web"* ]]
+  still restore web
+  alive web
+}

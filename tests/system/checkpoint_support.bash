@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# For the checkpoint and restore tests: containers that count, and questions about them and their
+# archives. Loaded after helpers.bash and workload.bash.
+
+# start_ticker NAME [FLAG...]: a container that counts, in memory, in a file of the root file
+# system, and on its standard output.
+start_ticker() {
+  local name=$1
+  shift
+  still run -d --name "$name" "$@" --rootfs "$ROOTFS" /bin/sh -c '
+    i=0
+    while :; do
+      i=$((i + 1)); echo "$i" >/tmp/count; mv /tmp/count /count; echo "tick $i"; sleep 0.02
+    done'
+  eventually container_counts "$name"
+}
+
+count() { still exec "$1" cat /count; }
+container_counts() { [[ $(count "$1") -gt 0 ]]; }
+
+# Whether the counter moves on.
+alive() {
+  local before after
+  before=$(count "$1")
+  for _ in {1..50}; do
+    after=$(count "$1")
+    [[ $after -le $before ]] || return 0
+    sleep 0.1
+  done
+  echo "$1 stands still at $before"
+  return 1
+}
+
+# The outer archive's members, and one of them.
+members() { tar -tf "$1"; }
+member() { tar -xOf "$1" "$2"; }
+
+no_staging_left() { [[ -z $(ls -A "$STILL_ROOT/staging") ]]; }

@@ -1,0 +1,323 @@
+#!/usr/bin/env bats
+# still container restore: every flag, what a restored container holds, and what failures leave.
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load workload
+load checkpoint_support
+
+setup_file() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  make_rootfs busybox "$ROOTFS"
+}
+
+setup() { begin_store; }
+teardown() { finish_store; }
+
+# The container's root file system as it sees it itself.
+merged() { echo "$STILL_ROOT/containers/$(still inspect --format '{{.Id}}' "$1")/merged"; }
+volume() { echo "$STILL_ROOT/volumes/$1/_data"; }
+
+@test "under its own name and id once the original is gone" {
+  for runtime in $(runtimes); do
+    start_ticker web --runtime "$runtime" -v data:/data
+    id=$(still inspect --format '{{.Id}}' web)
+    still exec web sh -c 'echo content >/data/file'
+    still checkpoint -R -e "$WORK/web.tar" web
+    fails_with "web" still restore -i "$WORK/web.tar"
+    still rm -f web
+    still volume rm data
+    still restore -i "$WORK/web.tar"
+    [[ $(still inspect --format '{{.Id}}' web) == "$id" ]]
+    [[ $(still exec web cat /data/file) == content ]]
+    alive web
+    still rm -f web
+    still volume rm data
+  done
+}
+
+@test "several copies of one archive side by side" {
+  start_ticker web -v data:/data
+  still exec web sh -c 'echo original >/data/file'
+  still checkpoint -R -e "$WORK/web.tar" web
+  for copy in a b; do
+    still restore -i "$WORK/web.tar" -n "copy-$copy" --rename-volume "data=data-$copy"
+  done
+  still exec copy-a sh -c 'echo changed >/data/file'
+  [[ $(still exec copy-b cat /data/file) == original ]]
+  [[ $(still exec web cat /data/file) == original ]]
+  alive web
+  alive copy-a
+  alive copy-b
+}
+
+@test "a volume that exists is refused, or used with --ignore-volumes" {
+  start_ticker web -v data:/data
+  still exec web sh -c 'echo old >/data/file'
+  still checkpoint -R -e "$WORK/web.tar" web
+  still exec web sh -c 'echo new >/data/file'
+  fails_with "data" still restore -i "$WORK/web.tar" -n copy
+  run still container exists copy
+  [[ $status -eq 1 ]]
+  still restore -i "$WORK/web.tar" -n copy --ignore-volumes
+  [[ $(still exec copy cat /data/file) == new ]]
+}
+
+@test "memory and output go on from the instant of the checkpoint" {
+  start_ticker web
+  still checkpoint -R -e "$WORK/web.tar" web
+  at_checkpoint=$(member "$WORK/web.tar" rootfs-diff.tar | tar -xOf - count)
+  still restore -i "$WORK/web.tar" -n copy
+  alive copy
+  eventually sh -c "still logs copy | grep -Fx 'tick $((at_checkpoint + 3))'"
+  # No step is left out and none comes twice, across checkpoint and restore.
+  still logs copy | sed 's/tick //' >"$WORK/ticks"
+  seq "$(head -1 "$WORK/ticks")" "$(tail -1 "$WORK/ticks")" | cmp - "$WORK/ticks"
+}
+
+# --- what is restored --------------------------------------------------------------------------------
+
+# The ticker's own files and those that the engine mounts over are left aside.
+compare_trees() {
+  diff <("$BATS_TEST_DIRNAME/describe-tree" "$1" tmp count etc proc sys dev run) \
+    <("$BATS_TEST_DIRNAME/describe-tree" "$2" tmp count etc proc sys dev run)
+}
+
+make_awkward_tree() {
+  local long
+  mkdir -p "$1/dir/sub" && cd "$1"
+  echo text >plain
+  : >empty
+  ln plain hard
+  ln -s plain soft
+  ln -s /nowhere/at/all dangling
+  mkfifo fifo
+  chmod 4751 plain
+  chmod 1777 dir
+  chown 12:34 dir/sub
+  touch -d '2001-02-03 04:05:06.123456789' plain dir/sub
+  setfattr -n user.note -v "some value" plain
+  setfacl -m u:77:rw plain
+  truncate -s 3G sparse
+  printf tail >>sparse
+  echo newline >$'new\nline'
+  echo bytes >$'bytes-\xff\xfe'
+  # A path of 4,096 characters, longer than any one system call takes.
+  long=$(printf 'd%.0s' {1..254})
+  for _ in {1..16}; do mkdir "$long" && cd "$long"; done
+  echo deep >end-of-path
+  cd /
+}
+
+@test "root file system differences of every kind come back" {
+  mkdir -p "$BATS_TEST_TMPDIR/base"
+  cp -a "$ROOTFS/." "$BATS_TEST_TMPDIR/base"
+  ROOTFS=$BATS_TEST_TMPDIR/base
+  mkdir -p "$ROOTFS/lower/keep" "$ROOTFS/lower/gone/deep" "$ROOTFS/lower/opaque/old"
+  echo base >"$ROOTFS/lower/changed"
+  echo base >"$ROOTFS/lower/deleted"
+  echo base >"$ROOTFS/lower/to-directory"
+  mkdir "$ROOTFS/lower/to-file"
+  printf x >"$ROOTFS/lower/"$'deleted\xff\n'
+  start_ticker web
+  inside=$(merged web)
+  make_awkward_tree "$inside/awkward"
+  echo changed >"$inside/lower/changed"
+  rm "$inside/lower/deleted" "$inside/lower/"$'deleted\xff\n' "$inside/lower/to-directory"
+  mkdir "$inside/lower/to-directory" && touch "$inside/lower/to-directory/new"
+  rmdir "$inside/lower/to-file" && echo file >"$inside/lower/to-file"
+  rm -r "$inside/lower/gone" "$inside/lower/opaque"
+  mkdir "$inside/lower/opaque" && touch "$inside/lower/opaque/new"
+  chmod 700 "$inside/lower/keep"
+  still checkpoint -R -e "$WORK/web.tar" web
+  still restore -i "$WORK/web.tar" -n copy
+  compare_trees "$inside" "$(merged copy)"
+  [[ -e $(merged copy)/lower/opaque/new && ! -e $(merged copy)/lower/opaque/old ]]
+  [[ ! -e $(merged copy)/lower/gone ]]
+}
+
+@test "volumes with awkward content come back" {
+  start_ticker web -v data:/data
+  make_awkward_tree "$(volume data)/awkward"
+  chmod 2770 "$(volume data)"
+  still checkpoint -R -e "$WORK/web.tar" web
+  still restore -i "$WORK/web.tar" -n copy --rename-volume data=copy
+  compare_trees "$(volume data)" "$(volume copy)"
+  [[ $(stat -c %a "$(volume copy)") == 2770 ]]
+  [[ $(stat -c %b "$(volume copy)/awkward/sparse") -lt 1000 ]]
+}
+
+@test "/dev/shm and files under /run come back" {
+  start_ticker web
+  still exec web sh -c 'echo shared >/dev/shm/note; mkdir -p /run/app; echo pid >/run/app/pid'
+  still checkpoint -R -e "$WORK/web.tar" web
+  still restore -i "$WORK/web.tar" -n copy
+  [[ $(still exec copy cat /dev/shm/note) == shared ]]
+  [[ $(still exec copy cat /run/app/pid) == pid ]]
+}
+
+@test "--tmpfs, --read-only, -u, -w, -e and --init survive" {
+  # CRIU reads the limits of another user's processes, for which the kernel asks CAP_SYS_RESOURCE.
+  # Where root lacks it (bit 24), the user stays root.
+  user=12:34
+  (( 16#$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1 )) || user=0:0
+  still run -d --name web --read-only --tmpfs /scratch -u "$user" -w /var/lib -e COLOR=blue --init \
+    --rootfs "$ROOTFS" /bin/sh -c 'echo mine >/scratch/file; while :; do sleep 0.1; done'
+  eventually still exec web test -s /scratch/file
+  still checkpoint -R -e "$WORK/web.tar" web
+  still restore -i "$WORK/web.tar" -n copy
+  [[ $(still exec copy cat /scratch/file) == mine ]]
+  [[ $(still exec copy sh -c 'echo $(id -u):$(id -g) $(pwd) $COLOR') == "$user /var/lib blue" ]]
+  run still exec copy touch /file
+  [[ $status -ne 0 ]]
+}
+
+# --- flags -----------------------------------------------------------------------------------------
+
+@test "--keep keeps log and statistics, otherwise they go" {
+  start_ticker web
+  still checkpoint -R -e "$WORK/web.tar" web
+  still restore -i "$WORK/web.tar" -n gone
+  [[ ! -s $(state gone RestoreLog) ]]
+  still restore -k -i "$WORK/web.tar" -n kept
+  [[ -s $(state kept RestoreLog) ]]
+}
+
+@test "--print-stats has Podman's keys" {
+  start_ticker web
+  still checkpoint -R -e "$WORK/web.tar" web
+  run still restore --print-stats -i "$WORK/web.tar" -n copy
+  echo "$output"
+  jq -e '.podman_restore_duration > 0' <<<"$output"
+  jq -e '.container_statistics[0] | .runtime_restore_duration > 0 and .criu_statistics.restore_time > 0
+         and (.criu_statistics | has("forking_time") and has("pages_restored"))' <<<"$output"
+}
+
+@test "--ignore-rootfs leaves the base as it is" {
+  still run -d --name web --rootfs "$ROOTFS" /bin/sh -c 'while :; do sleep 1; done'
+  still exec web touch /added
+  still checkpoint -R -e "$WORK/web.tar" web
+  still restore -i "$WORK/web.tar" -n copy --ignore-rootfs
+  run still exec copy test -e /added
+  [[ $status -eq 1 ]]
+}
+
+@test "--rootfs names the base where it is here" {
+  cp -a "$ROOTFS" "$BATS_TEST_TMPDIR/moving"
+  still run -d --name web --rootfs "$BATS_TEST_TMPDIR/moving" /bin/sh -c 'while :; do sleep 1; done'
+  still checkpoint -R -e "$WORK/web.tar" web
+  still rm -f web
+  mv "$BATS_TEST_TMPDIR/moving" "$BATS_TEST_TMPDIR/moved"
+  fails_with "$BATS_TEST_TMPDIR/moving" still restore -i "$WORK/web.tar"
+  still restore -i "$WORK/web.tar" --rootfs "$BATS_TEST_TMPDIR/moved"
+  [[ $(state web Status) == running ]]
+}
+
+@test "from an image; a store without it says which one is missing" {
+  tar -C "$ROOTFS" -c . | still image import - busybox
+  still run -d --name web busybox /bin/sh -c 'while :; do sleep 1; done'
+  still exec web touch /added
+  still checkpoint -R -e "$WORK/web.tar" web
+  still restore -i "$WORK/web.tar" -n copy
+  still exec copy test -e /added
+  other=$(mktemp -d /tmp/o.XXXX)
+  fails_with "busybox" still --root "$other" restore -i "$WORK/web.tar"
+  [[ -z $(still --root "$other" ps -aq) ]]
+  tar -C "$ROOTFS" -c . | still --root "$other" image import - busybox
+  run still --root "$other" restore -i "$WORK/web.tar"
+  rm -rf "$other"
+}
+
+@test "flags that need --import say so, and later flags that they are not supported yet" {
+  start_ticker web
+  fails_with "--import" still restore --name copy web
+  fails_with "--import" still restore --ignore-rootfs web
+  fails_with "takes no container" still restore -i "$WORK/web.tar" web
+  for flag in "--import-previous x" --ignore-static-ip --ignore-static-mac "-p 80" "--pod x"; do
+    # shellcheck disable=SC2086
+    fails_with "not supported yet" still restore $flag web
+  done
+}
+
+# --- in the way ------------------------------------------------------------------------------------
+
+@test "unknown, running and never checkpointed containers are refused" {
+  fails_with "no such container" still restore nothing
+  start_ticker web
+  fails_with "running" still restore web
+  still stop -t 0 web
+  fails_with "no checkpoint" still restore web
+  fails_with "cannot" still restore -i "$WORK/missing.tar"
+}
+
+nothing_made() {
+  [[ -z $(still ps -aq) && -z $(still volume ls -q) && -z $(ls -A "$STILL_ROOT/staging") ]]
+  [[ -z $(ls -A "$STILL_ROOT/containers") ]]
+  ! grep -q " $STILL_ROOT" /proc/self/mountinfo
+}
+
+@test "a damaged archive is refused before anything is made" {
+  start_ticker web -v data:/data
+  still checkpoint -R -e "$WORK/web.tar" web
+  still rm -f web
+  still volume rm data
+  size=$(stat -c %s "$WORK/web.tar")
+  # From the end: at the front lies room that means nothing.
+  for distance in 30 2000 8000 15000; do
+    cp "$WORK/web.tar" "$WORK/bad.tar"
+    printf '\x55\xaa' | dd of="$WORK/bad.tar" bs=1 seek=$((size - distance)) conv=notrunc status=none
+    run cmp -s "$WORK/web.tar" "$WORK/bad.tar"
+    [[ $status -eq 1 ]]
+    fails_with "cannot restore" still restore -i "$WORK/bad.tar"
+    nothing_made
+  done
+  for length in 0 100 $((size / 2)) $((size - 15000)); do
+    head -c "$length" "$WORK/web.tar" >"$WORK/short.tar"
+    fails_with "cannot restore" still restore -i "$WORK/short.tar"
+    nothing_made
+  done
+  still restore -i "$WORK/web.tar"
+  alive web
+}
+
+@test "a truncated zstd or gzip archive is refused" {
+  start_ticker web
+  for kind in zstd gzip; do
+    still checkpoint -R -c "$kind" -e "$WORK/web.tar" web
+    head -c "$(($(stat -c %s "$WORK/web.tar") - 40))" "$WORK/web.tar" >"$WORK/short.tar"
+    fails_with "" still restore -i "$WORK/short.tar" -n copy
+    run still container exists copy
+    [[ $status -eq 1 ]]
+  done
+}
+
+@test "a restore that CRIU refuses leaves nothing but its log" {
+  still run -d --name web -v data:/data --rootfs "$ROOTFS" /bin/sh -c 'exec 9>/open-file; while :; do sleep 0.1; done'
+  eventually still exec web test -e /open-file
+  still checkpoint -R -e "$WORK/web.tar" web
+  still rm -f web
+  still volume rm data
+  before=$(find /sys/fs/cgroup -type d | sort)
+  # The file that the process holds open is part of the difference that is left out.
+  run still restore --ignore-rootfs -i "$WORK/web.tar"
+  echo "$output"
+  [[ $status -eq 125 && $output == *"log is "* ]]
+  [[ -s $(sed 's/.*log is //' <<<"$output") ]]
+  nothing_made
+  [[ $(find /sys/fs/cgroup -type d | sort) == "$before" ]]
+  still restore -i "$WORK/web.tar"
+}
+
+@test "a failed restore in place leaves the container exited and its checkpoint there" {
+  still run -d --name web --rootfs "$ROOTFS" /bin/sh -c 'exec 9>/open-file; while :; do sleep 0.1; done'
+  eventually still exec web test -e /open-file
+  still checkpoint web
+  upper=$STILL_ROOT/containers/$(still inspect --format '{{.Id}}' web)/upper
+  mv "$upper/open-file" "$WORK/open-file"
+  fails_with "CRIU" still restore web
+  [[ $(state web Status) == exited && $(state web Checkpointed) == true ]]
+  mv "$WORK/open-file" "$upper/open-file"
+  still restore web
+  [[ $(state web Status) == running ]]
+}

@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# For the tests with programs under load: root file systems with our programs in them, live
+# checkpoints, and what the programs say. Loaded after helpers, whose stores it relies on.
+
+: "${STILL_WORKLOAD_DIR:=$(dirname "$(command -v still || echo .)")/../tests/workload}"
+readonly workload_source=$BATS_TEST_DIRNAME/../workload
+
+# make_rootfs busybox|redis|postgres DIR: a root file system with the workload's programs, too.
+make_rootfs() {
+  local made
+  made=$("$BATS_TEST_DIRNAME/rootfs/make" "$1")
+  cp --archive "$made" "$2"
+  cp "$STILL_WORKLOAD_DIR"/{counter,holder,pause_probe} "$workload_source"/*-under-load "$2/bin/"
+  cp "$STILL_WORKLOAD_DIR/not_root.so" "$2/lib/"
+}
+
+# Prints a line that shows up among the results of the tests.
+note() { printf '# %s\n' "$*" >&3; }
+
+# live_checkpoint NAME FILE [FLAG...]: takes one, and has its manifest say that it is consistent.
+live_checkpoint() {
+  local name=$1 file=$2
+  shift 2
+  still container checkpoint --leave-running --export "$file" "$@" "$name"
+  [[ $(manifest "$file" .consistent) == true ]] || {
+    manifest "$file" .
+    return 1
+  }
+}
+
+manifest() { tar --extract --to-stdout --file="$1" still.json | jq --raw-output "$2"; }
+
+# restore_copy FILE NAME VOLUME [FLAG...]: under another name, its volume too, beside the original.
+restore_copy() {
+  local file=$1 name=$2 volume=$3
+  shift 3
+  still container restore --import "$file" --name "$name" --rename-volume "$volume=$name" "$@"
+}
+
+remove_copy() {
+  still rm --force "$1"
+  still volume rm "$1"
+}
+
+is_running() { [[ $(still inspect --format '{{.State.Running}}' "$1") == true ]]; }
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [[ $SECONDS -lt $end ]] || {
+      echo "still not so after waiting: $*"
+      return 1
+    }
+    sleep 0.1
+  done
+}
+
+# container_ends_with CODE NAME: waits for the end of a container.
+container_ends_with() {
+  local code
+  code=$(timeout 30 still wait "$2")
+  [[ $code == "$1" ]] || {
+    echo "$2 ended with $code instead of $1, its last words:"
+    still logs "$2" 2>&1 | tail -n 5
+    return 1
+  }
+}

@@ -1,0 +1,382 @@
+// A program whose checkpoint tells by itself whether it shows one instant. README.md explains it.
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <format>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "gap_clock.h"
+#include "output.h"
+#include "places.h"
+
+namespace workload {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+enum ExitCode { kFine = 0, kUsage = 2, kInconsistent = 3, kFailed = 4 };
+
+constexpr const char* kExitCodes = R"(Exit codes:
+  0  ended as asked, everything consistent
+  2  wrong usage
+  3  inconsistent: a place does not hold what the memory says; the last line has the values
+  4  something else failed, as a full disk
+
+Signals: SIGUSR1 prints a report and starts a new largest gap; SIGTERM and SIGINT end it.)";
+
+enum class Pattern { kInPlace, kAppend, kReplace };
+
+constexpr size_t kMaxLanes = 64;  // of a process
+
+struct Options {
+  std::array<std::filesystem::path, 3> directories{"/counter", "/data", "/dev/shm"};
+  std::vector<Pattern> patterns{Pattern::kInPlace, Pattern::kAppend, Pattern::kReplace};
+  size_t threads = 3;
+  std::chrono::seconds duration{0};
+  milliseconds report_interval{1000};
+  std::chrono::microseconds clock_interval{200};
+  std::filesystem::path output;
+  bool verify = false;
+};
+
+// Memory that both processes see.
+struct Shared {
+  std::atomic<bool> stop = false;
+  std::array<Link, kMaxLanes> links;
+  std::array<std::array<std::atomic<uint64_t>, kMaxLanes>, 2> steps;  // for the reports only
+};
+
+Shared& make_shared_memory() {
+  void* memory =
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  return *new (memory) Shared{};
+}
+
+using Places = std::vector<std::unique_ptr<Place>>;
+
+// The leader's and the follower's lanes have files of their own.
+enum class Role { kLeader, kFollower };
+
+std::string lane_name(Role role, size_t index) {
+  return std::format("{}{}", role == Role::kLeader ? "leader" : "follower", index);
+}
+
+Pattern pattern_of(const Options& options, size_t index) {
+  return options.patterns[index % options.patterns.size()];
+}
+
+// In the order in which the lane writes them.
+Places file_places(const Options& options, Role role, size_t index, Content content) {
+  Places places;
+  for (const auto& directory : options.directories) {
+    const auto path = directory / lane_name(role, index);
+    switch (pattern_of(options, index)) {
+      case Pattern::kInPlace:
+        places.push_back(std::make_unique<InPlaceFile>(path.string() + ".written", content));
+        places.push_back(std::make_unique<Pages>(path.string() + ".mapped", content));
+        break;
+      case Pattern::kAppend:
+        places.push_back(std::make_unique<AppendedFile>(path.string() + ".appended", content));
+        break;
+      case Pattern::kReplace:
+        places.push_back(std::make_unique<ReplacedFile>(path.string() + ".replaced", content));
+        break;
+    }
+  }
+  return places;
+}
+
+Places memory_places(Shared& shared, Role role, size_t index) {
+  Places places;
+  places.push_back(std::make_unique<Pages>("private memory"));
+  if (role == Role::kLeader) {
+    places.push_back(std::make_unique<LeaderEnd>(shared.links[index], "leader"));
+  } else {
+    places.push_back(std::make_unique<FollowerEnd>(shared.links[index], "follower"));
+  }
+  return places;
+}
+
+// One thread's counter and the places that it keeps it in.
+class Lane {
+ public:
+  Lane(const Options& options, Shared& shared, Role role, size_t index)
+      : name_(lane_name(role, index)),
+        stop_(shared.stop),
+        reported_(shared.steps[static_cast<size_t>(role)][index]),
+        places_(memory_places(shared, role, index)) {
+    for (auto& place : file_places(options, role, index, Content::kNew))
+      places_.push_back(std::move(place));
+  }
+
+  // Memory first, then each file in turn. Every place is checked before it is written, so after a
+  // restore no step is made over content that does not belong to this memory.
+  void run() {
+    while (!stop_) {
+      for (const auto& place : places_) {
+        place->verify(step_);
+        place->write(step_ + 1);
+      }
+      ++step_;
+      reported_.store(step_ - kFirstStep, std::memory_order_relaxed);
+    }
+    for (const auto& place : places_) place->verify(step_);
+  }
+
+  const std::string& name() const { return name_; }
+
+ private:
+  std::string name_;
+  std::atomic<bool>& stop_;
+  std::atomic<uint64_t>& reported_;
+  Places places_;
+  uint64_t step_ = kFirstStep;
+};
+
+// Long enough for CRIU to finish its restore: a program that ends before, and this one may find a
+// fault in its first microseconds, makes CRIU call the whole restore a failure of its own.
+constexpr milliseconds kLastWords{500};
+
+// The first fault of a process ends it, but for the time that other threads need to find theirs.
+[[noreturn]] void end_process(ExitCode code, const std::string& text, const Output& output) {
+  try {
+    output.line(text);
+  } catch (const std::exception& error) {
+    std::fputs(std::format("{}\n({})\n", text, error.what()).c_str(), stderr);
+  }
+  std::this_thread::sleep_for(kLastWords);
+  _exit(code);
+}
+
+void run_lane(Lane& lane, const Output& output) try {
+  lane.run();
+} catch (const Inconsistent& error) {
+  end_process(kInconsistent,
+              std::format("counter: INCONSISTENT: lane {}: {}", lane.name(), error.what()), output);
+} catch (const std::exception& error) {
+  end_process(kFailed, std::format("counter: failed: lane {}: {}", lane.name(), error.what()),
+              output);
+}
+
+// The lanes of one process, each on a thread. The destructor waits for the end of all.
+class Lanes {
+ public:
+  Lanes(const Options& options, Shared& shared, Role role, const Output& output) {
+    for (size_t index = 0; index < options.threads; ++index)
+      lanes_.push_back(std::make_unique<Lane>(options, shared, role, index));
+    for (const auto& lane : lanes_)
+      threads_.emplace_back([&lane = *lane, &output] { run_lane(lane, output); });
+  }
+
+ private:
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::jthread> threads_;
+};
+
+// Blocked in all threads and in the child; the leader's main thread waits for them.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGUSR1, SIGTERM, SIGINT, SIGCHLD}) sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+pid_t start_follower(const Options& options, Shared& shared, const Output& output) {
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
+  if (child > 0) return child;
+  try {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(kFailed);
+    {
+      const Lanes lanes(options, shared, Role::kFollower, output);
+    }
+  } catch (const std::exception& error) {
+    end_process(kFailed, std::format("counter: failed: {}", error.what()), output);
+  }
+  _exit(kFine);
+}
+
+// The exit code of the follower; a death by a signal is a failure.
+int wait_for(pid_t follower) {
+  int status = 0;
+  while (waitpid(follower, &status, 0) < 0) {
+    if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "waitpid");
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : kFailed;
+}
+
+// SIGCHLD also tells that a child was stopped or continued.
+bool has_ended(pid_t follower) {
+  siginfo_t info{};
+  return waitid(P_PID, follower, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+void report(const Options& options, const Shared& shared, const GapClock& clock,
+            const Output& output) {
+  uint64_t sum = 0;
+  uint64_t slowest = UINT64_MAX;
+  for (const auto& process : shared.steps) {
+    for (size_t index = 0; index < options.threads; ++index) {
+      sum += process[index];
+      slowest = std::min(slowest, process[index].load());
+    }
+  }
+  output.line(std::format("counter: steps={} slowest={} gap_us={}", sum, slowest,
+                          clock.largest() / std::chrono::microseconds(1)));
+}
+
+// Waits for the earliest of a signal and the next report or end; nothing if no signal came.
+std::optional<int> wait_for_signal(const sigset_t& signals, steady_clock::duration at_most) {
+  const auto nanoseconds = std::max<int64_t>(0, std::chrono::nanoseconds(at_most).count());
+  const timespec timeout{nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
+  const int signal = sigtimedwait(&signals, nullptr, &timeout);
+  return signal < 0 ? std::nullopt : std::optional(signal);
+}
+
+// The leader's main thread: reports, until the end is asked for or a process ends by itself.
+void watch(const Options& options, const Shared& shared, GapClock& clock, const sigset_t& signals,
+           pid_t follower, const Output& output) {
+  const bool reports = options.report_interval.count() > 0;
+  const auto end = options.duration.count() > 0 ? steady_clock::now() + options.duration
+                                                : steady_clock::time_point::max();
+  auto next_report = steady_clock::now() + options.report_interval;
+  while (steady_clock::now() < end) {
+    auto wake = std::min(end, steady_clock::now() + std::chrono::hours(1));
+    if (reports) wake = std::min(wake, next_report);
+    const auto signal = wait_for_signal(signals, wake - steady_clock::now());
+    if (signal == SIGTERM || signal == SIGINT) return;
+    if (signal == SIGCHLD && has_ended(follower)) return;
+    if (signal == SIGUSR1) {
+      report(options, shared, clock, output);
+      clock.reset();
+    }
+    if (reports && steady_clock::now() >= next_report) {
+      report(options, shared, clock, output);
+      next_report = steady_clock::now() + options.report_interval;
+    }
+  }
+}
+
+int count(const Options& options) {
+  const Output output(options.output);
+  const sigset_t signals = block_signals();
+  for (const auto& directory : options.directories) std::filesystem::create_directories(directory);
+  Shared& shared = make_shared_memory();
+  const pid_t follower = start_follower(options, shared, output);
+
+  GapClock clock(options.clock_interval);
+  const std::jthread clock_thread([&clock](const std::stop_token& stop) { clock.run(stop); });
+  {
+    const Lanes lanes(options, shared, Role::kLeader, output);
+    watch(options, shared, clock, signals, follower, output);
+    shared.stop = true;
+  }
+  const int code = wait_for(follower);
+  report(options, shared, clock, output);
+  return code;
+}
+
+// The files of one lane alone, as a reader finds them after the processes are gone: each whole, and
+// all within the one step that was in flight, in the order of writing.
+void verify_files(const Places& places, const std::string& lane, const Output& output) {
+  std::optional<uint64_t> first;
+  uint64_t previous = 0;
+  for (const auto& place : places) {
+    const uint64_t newest = place->newest();
+    place->verify(newest);
+    if (first && (newest > previous || *first - newest > 1))
+      throw Inconsistent(std::format("lane {}: {} is at step {}, what was written before it at {}",
+                                     lane, place->name(), newest, previous));
+    if (!first) first = newest;
+    previous = newest;
+  }
+  output.line(std::format("counter: lane {}: files are at step {}", lane, *first));
+}
+
+int verify(const Options& options) try {
+  const Output output(options.output);
+  for (const Role role : {Role::kLeader, Role::kFollower}) {
+    for (size_t index = 0; index < options.threads; ++index)
+      verify_files(file_places(options, role, index, Content::kExisting), lane_name(role, index),
+                   output);
+  }
+  return kFine;
+} catch (const Inconsistent& error) {
+  Output(options.output).line(std::format("counter: INCONSISTENT: {}", error.what()));
+  return kInconsistent;
+}
+
+void describe(CLI::App& app, Options& options) {
+  static const std::map<std::string, Pattern> names{{"in-place", Pattern::kInPlace},
+                                                    {"append", Pattern::kAppend},
+                                                    {"replace", Pattern::kReplace}};
+  app.add_option("--root", options.directories[0], "Directory on the root file system")
+      ->capture_default_str();
+  app.add_option("--volume", options.directories[1], "Directory in a named volume")
+      ->capture_default_str();
+  app.add_option("--shm", options.directories[2], "Directory in shared memory")
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads of each of the two processes")
+      ->check(CLI::Range(size_t{1}, kMaxLanes))
+      ->capture_default_str();
+  app.add_option("--patterns", options.patterns,
+                 "How the threads write, in turn: in-place (with mappings), append, replace")
+      ->delimiter(',')
+      ->transform(CLI::CheckedTransformer(names))
+      ->default_str("in-place,append,replace");
+  app.add_option("--duration", options.duration, "Seconds until the end, 0 for none")
+      ->capture_default_str();
+  app.add_option("--report", options.report_interval, "Milliseconds between reports, 0 for none")
+      ->capture_default_str();
+  app.add_option("--clock-interval", options.clock_interval,
+                 "Microseconds between readings of the clock that sees pauses")
+      ->capture_default_str();
+  app.add_option("--output", options.output,
+                 "File to append the reports to, instead of standard output");
+  app.add_flag("--verify", options.verify,
+               "Only check the files that an earlier run with the same options left");
+  app.footer(kExitCodes);
+}
+
+int run(int argc, char** argv) try {
+  Options options;
+  CLI::App app("Counts in memory and in files, and checks that they agree.");
+  describe(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kFine : kUsage;
+  }
+  return options.verify ? verify(options) : count(options);
+} catch (const std::exception& error) {
+  std::fputs(std::format("counter: failed: {}\n", error.what()).c_str(), stderr);
+  return kFailed;
+}
+
+}  // namespace
+}  // namespace workload
+
+int main(int argc, char** argv) { return workload::run(argc, argv); }

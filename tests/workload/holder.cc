@@ -1,0 +1,99 @@
+// Holds a resource that a checkpoint has to be told about: a file lock, or an established TCP
+// connection over which numbers go round. See --help.
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <system_error>
+#include <thread>
+
+namespace {
+
+int check(int result, const char* what) {
+  if (result < 0) throw std::system_error(errno, std::generic_category(), what);
+  return result;
+}
+
+[[noreturn]] void stay() {
+  for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+void hold_lock(const std::string& path) {
+  const int file = check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644), "open");
+  check(::flock(file, LOCK_EX | LOCK_NB), "flock");
+  std::puts("locked");
+  stay();
+}
+
+int listen_on(const sockaddr_in& address) {
+  const int listener = check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  check(::bind(listener, generic, sizeof address), "bind");
+  check(::listen(listener, 1), "listen");
+  return listener;
+}
+
+int connect_to(const sockaddr_in& address) {
+  const int client = check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  check(::connect(client, generic, sizeof address), "connect");
+  return client;
+}
+
+// One number through the connection; false when it is closed.
+bool pass(int from, int to, uint64_t number) {
+  uint64_t received = 0;
+  if (::send(from, &number, sizeof number, MSG_NOSIGNAL) != sizeof number) return false;
+  ssize_t got = 0;
+  do {
+    got = ::recv(to, &received, sizeof received, MSG_WAITALL);
+  } while (got < 0 && errno == EINTR);
+  return got == sizeof received && received == number;
+}
+
+void hold_connection(uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int listener = listen_on(address);
+  const int client = connect_to(address);
+  const int server = check(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept");
+  for (uint64_t number = 1; pass(client, server, number); ++number) {
+    std::printf("passed %lu\n", static_cast<unsigned long>(number));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  std::puts("closed");
+  stay();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app("Holds a file lock or a TCP connection until it is killed.");
+  app.require_subcommand(1);
+  std::string path;
+  uint16_t port = 0;
+  auto* lock = app.add_subcommand("lock", "Hold an exclusive flock; prints \"locked\"");
+  lock->add_option("FILE", path)->required();
+  auto* tcp = app.add_subcommand(
+      "tcp", "Pass numbers over a loopback connection; prints \"passed N\", \"closed\" at its end");
+  tcp->add_option("PORT", port)->required();
+  CLI11_PARSE(app, argc, argv);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  if (lock->parsed()) hold_lock(path);
+  hold_connection(port);
+} catch (const std::system_error& error) {
+  std::fprintf(stderr, "holder: %s\n", error.what());
+  return 1;
+}

@@ -1,0 +1,91 @@
+// Measures pauses of the container that it runs in, from the inside: gap_clock.h says how. It can
+// hold memory meanwhile, so that there is something to dump.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <format>
+#include <random>
+#include <system_error>
+#include <thread>
+
+#include "gap_clock.h"
+#include "output.h"
+
+namespace {
+
+using workload::GapClock;
+using workload::Output;
+
+struct Options {
+  std::chrono::microseconds interval{200};
+  uint64_t memory_mib = 0;
+  bool huge_pages = false;
+  std::filesystem::path output;
+};
+
+constexpr const char* kSignals = R"(Signals:
+  SIGUSR1  print a line `gap_us=N`, the largest gap since the last SIGUSR1 or SIGUSR2
+  SIGUSR2  forget the largest gap
+  SIGTERM  print a last line and end
+
+Its first line, `ready memory_mib=N`, comes when the memory is there.)";
+
+// Every page is touched, and no two are alike: nothing on the way can make them smaller.
+void hold_memory(uint64_t size_bytes, bool huge_pages) {
+  if (size_bytes == 0) return;
+  void* memory =
+      mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  madvise(memory, size_bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  std::mt19937_64 random(1);
+  auto* words = static_cast<uint64_t*>(memory);
+  for (uint64_t i = 0; i < size_bytes / sizeof(uint64_t); ++i) words[i] = random();
+}
+
+int probe(const Options& options) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGUSR1, SIGUSR2, SIGTERM, SIGINT}) sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+
+  const Output output(options.output);
+  hold_memory(options.memory_mib << 20, options.huge_pages);
+  GapClock clock(options.interval);
+  const std::jthread thread([&clock](const std::stop_token& stop) { clock.run(stop); });
+  output.line(std::format("ready memory_mib={}", options.memory_mib));
+  while (true) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal != SIGUSR2)
+      output.line(std::format("gap_us={}", clock.largest() / std::chrono::microseconds(1)));
+    if (signal == SIGTERM || signal == SIGINT) return 0;
+    clock.reset();
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  Options options;
+  CLI::App app("Reads a clock again and again, and tells the largest gap that it saw.");
+  app.add_option("--interval", options.interval, "Microseconds between readings")
+      ->capture_default_str();
+  app.add_option("--memory", options.memory_mib, "MiB of memory to fill and hold");
+  app.add_flag("--huge-pages", options.huge_pages,
+               "Ask for huge pages; without it, for small ones");
+  app.add_option("--output", options.output, "File to append to, instead of standard output");
+  app.footer(kSignals);
+  CLI11_PARSE(app, argc, argv);
+  return probe(options);
+} catch (const std::exception& error) {
+  std::fputs(std::format("pause_probe: {}\n", error.what()).c_str(), stderr);
+  return 1;
+}
