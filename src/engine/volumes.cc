@@ -1,5 +1,8 @@
 #include "engine/volumes.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -12,6 +15,7 @@
 #include "engine/names.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "os/share.h"
 
 namespace still::engine {
 namespace {
@@ -37,9 +41,13 @@ std::string names_of(const std::vector<store::ContainerRecord>& containers) {
   return join(names, ", ");
 }
 
+// A subvolume where the file system has them: a checkpoint takes a snapshot of it then.
 void make_data_directory(const Layout& layout, const std::string& name) {
-  make_directory(layout.volumes() / name, 0711);
-  make_directory(layout.volume_data(name), 0755);
+  const auto data = layout.volume_data(name);
+  make_directory(data.parent_path(), 0711);
+  if (path_exists(data)) return;
+  make_subvolume(open_file(data.parent_path(), O_RDONLY | O_DIRECTORY), data.filename());
+  make_directory(data, 0755);
 }
 
 // No volume's name begins with a dot.

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "os/atomic_file.h"
+#include "os/share.h"
 #include "os/walk.h"
 
 namespace still {
@@ -28,10 +29,20 @@ std::string quoted(const std::filesystem::path& path) { return printable(path.na
 
 bool means_absent(int error_number) { return error_number == ENOENT || error_number == ENOTDIR; }
 
-void remove_entry(const Fd& directory, const std::string& name, int flags) {
-  if (::unlinkat(directory.get(), name.c_str(), flags) != 0 && errno != ENOENT) {
+void remove_entry(const Fd& directory, const std::string& name) {
+  if (::unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
     fail(errno, "cannot remove", name);
   }
+}
+
+// Empty, or a subvolume: a walk does not enter those, because they are other devices.
+void remove_emptied(const Fd& directory, const std::string& name) {
+  if (::unlinkat(directory.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+  const int error_number = errno;
+  if (!is_subvolume(open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))) {
+    fail(error_number, "cannot remove", name);
+  }
+  remove_subvolume(directory, name);
 }
 
 }  // namespace
@@ -185,14 +196,16 @@ void remove_tree(const std::filesystem::path& path) {
 void remove_tree_at(const Fd& directory, const std::string& name) {
   const auto status = stat_at(directory, name);
   if (!status) return;
-  if (!S_ISDIR(status->st_mode)) return remove_entry(directory, name, 0);
+  if (!S_ISDIR(status->st_mode)) return remove_entry(directory, name);
   walk_tree(open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
             {.cross_file_systems = false}, [](const WalkEntry& entry) {
-              if (entry.kind == WalkEntry::kDirectoryEnter) return;
-              remove_entry(entry.parent, entry.name,
-                           entry.kind == WalkEntry::kDirectoryLeave ? AT_REMOVEDIR : 0);
+              if (entry.kind == WalkEntry::kDirectoryLeave) {
+                remove_emptied(entry.parent, entry.name);
+              } else if (entry.kind == WalkEntry::kOther) {
+                remove_entry(entry.parent, entry.name);
+              }
             });
-  remove_entry(directory, name, AT_REMOVEDIR);
+  remove_emptied(directory, name);
 }
 
 void sync_directory(const std::filesystem::path& path) {

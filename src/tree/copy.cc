@@ -6,10 +6,8 @@
 
 #include <cerrno>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
-#include <utility>
 
 #include "base/error.h"
 #include "os/beneath.h"
@@ -17,45 +15,10 @@
 #include "os/files.h"
 #include "os/metadata.h"
 #include "os/walk.h"
+#include "tree/entry.h"
 
 namespace still::tree {
 namespace {
-
-// An inode of the source: what its names have in common.
-using Inode = std::pair<dev_t, ino_t>;
-
-Inode inode_of(const struct stat& status) { return {status.st_dev, status.st_ino}; }
-
-// nullopt if the file vanished. Never blocks, should a FIFO have taken the name.
-std::optional<Fd> open_content(const WalkEntry& entry) {
-  auto file = open_at_if_exists(entry.parent, entry.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (file && !S_ISREG(stat_fd(*file).st_mode)) {
-    throw Error(ErrorKind::kConflict, "the entry changed its kind while it was read");
-  }
-  return file;
-}
-
-uint64_t copy_content(const Fd& source, const Fd& target, uint64_t size_bytes) {
-  uint64_t bytes = 0;
-  for (const Extent& extent : data_extents(source, size_bytes)) {
-    bytes += copy_range(source, extent.offset, target, extent.offset, extent.length);
-  }
-  if (::ftruncate(target.get(), static_cast<off_t>(size_bytes)) != 0) {
-    throw Error::system(errno, "cannot set the size");
-  }
-  return bytes;
-}
-
-// Makes an entry that has no content; permissions come with the metadata.
-void make_special(const Fd& directory, const std::string& name, const Fd& source) {
-  const struct stat status = stat_fd(source);
-  const int result =
-      S_ISLNK(status.st_mode)
-          ? ::symlinkat(read_link_at(source, "").c_str(), directory.get(), name.c_str())
-          : ::mknodat(directory.get(), name.c_str(), (status.st_mode & S_IFMT) | 0600,
-                      status.st_rdev);
-  if (result != 0) throw Error::system(errno, "cannot make a copy");
-}
 
 class TreeCopy {
  public:
@@ -118,7 +81,7 @@ class TreeCopy {
   }
 
   bool copy_file(const WalkEntry& entry) {
-    const auto source = open_content(entry);
+    const auto source = open_content(entry.parent, entry.name);
     if (!source) return false;
     const Metadata metadata = read_metadata(*source);
     const Fd target = open_at(current_, entry.name, O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -143,7 +106,7 @@ class TreeCopy {
 };
 
 uint64_t content_bytes(const WalkEntry& entry) {
-  const auto file = open_content(entry);
+  const auto file = open_content(entry.parent, entry.name);
   if (!file) return 0;
   uint64_t bytes = 0;
   for (const Extent& extent : data_extents(*file, static_cast<uint64_t>(entry.status.st_size))) {

@@ -1,0 +1,113 @@
+#include "tree/capture.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/error.h"
+#include "os/files.h"
+#include "os/parallel.h"
+#include "os/share.h"
+#include "tree/proof.h"
+#include "tree/scan.h"
+
+namespace still::tree {
+namespace {
+
+constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+
+class MirrorCapture final : public Capture {
+ public:
+  MirrorCapture(const Fd& source, const CapturePlace& place, Precautions precautions)
+      : prepares_(can_tell_changes(source)),
+        mirror_(source, open_at(place.parent, place.name, kDirectory),
+                open_at(place.parent, place.spare, kDirectory), precautions) {}
+
+  PassTotals prepare() override { return prepares_ ? mirror_.follow() : PassTotals{}; }
+  bool gains_by_rounds() const override { return prepares_; }
+
+  PassTotals cut(const std::set<ino_t>& suspects, std::chrono::nanoseconds frozen_at) override {
+    return mirror_.finish(suspects, frozen_at);
+  }
+
+  void check() override { mirror_.check(); }
+  std::vector<std::string> foreign_changes() override { return mirror_.foreign_changes(); }
+
+  std::string method() const override {
+    if (!prepares_) return "copy";
+    return mirror_.clones() ? "clone" : "pre-copy";
+  }
+
+ private:
+  const bool prepares_;
+  Mirror mirror_;
+};
+
+class SnapshotCapture final : public Capture {
+ public:
+  // nullptr if no snapshot can be made.
+  static std::unique_ptr<Capture> begin(const Fd& source, const CapturePlace& place) {
+    if (!is_subvolume(source)) return nullptr;
+    const std::string trial = place.name + ".trial";
+    if (!snapshot_subvolume(source, place.parent, trial)) return nullptr;
+    remove_subvolume(place.parent, trial);
+    return std::make_unique<SnapshotCapture>(source, place);
+  }
+
+  SnapshotCapture(const Fd& source, const CapturePlace& place)
+      : source_(source.duplicate()), parent_(place.parent.duplicate()), name_(place.name) {}
+
+  // The snapshot writes all dirty pages of the subvolume: few are left in the cut.
+  PassTotals prepare() override {
+    if (::syncfs(source_.get()) != 0) throw Error::system(errno, "cannot write dirty pages back");
+    return {};
+  }
+  bool gains_by_rounds() const override { return false; }
+
+  PassTotals cut(const std::set<ino_t>&, std::chrono::nanoseconds frozen_at) override {
+    frozen_at_ = frozen_at;
+    remove_tree_at(parent_, name_);  // empty
+    if (!snapshot_subvolume(source_, parent_, name_)) {
+      throw Error(ErrorKind::kInternal, "the subvolume cannot be snapshot any more");
+    }
+    return {};
+  }
+
+  // A snapshot cannot change.
+  void check() override {}
+
+  std::vector<std::string> foreign_changes() override {
+    std::vector<std::string> changed;
+    for (const auto& directory :
+         scan_tree(open_at(parent_, name_, kDirectory), processor_count())) {
+      if (changed_at(directory.status) > frozen_at_) {
+        changed.push_back(directory.path.empty() ? "." : directory.path);
+      }
+      for (const ScannedEntry& entry : directory.entries) {
+        if (S_ISDIR(entry.status.st_mode) || changed_at(entry.status) <= frozen_at_) continue;
+        changed.push_back(directory.path.empty() ? entry.name : directory.path + "/" + entry.name);
+      }
+    }
+    return changed;
+  }
+
+  std::string method() const override { return "snapshot"; }
+
+ private:
+  const Fd source_;
+  const Fd parent_;
+  const std::string name_;
+  std::chrono::nanoseconds frozen_at_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Capture> Capture::begin(const Fd& source, CapturePlace place,
+                                        Precautions precautions) {
+  if (auto snapshot = SnapshotCapture::begin(source, place)) return snapshot;
+  return std::make_unique<MirrorCapture>(source, place, precautions);
+}
+
+}  // namespace still::tree

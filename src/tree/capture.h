@@ -1,0 +1,52 @@
+// Capturing a tree as it is at one instant, so that the instant is short: most of the work is done
+// before, while the tree still changes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "os/fd.h"
+#include "tree/mirror.h"
+
+namespace still::tree {
+
+// Where a capture goes: two empty private directories beside each other, on the file system of the
+// store.
+struct CapturePlace {
+  Fd parent;         // the directory of both
+  std::string name;  // of the captured tree in it; a snapshot takes the directory's place
+  std::string spare;
+};
+
+class Capture {
+ public:
+  // Chooses the method by trying: a snapshot where the tree is a btrfs subvolume, otherwise a
+  // mirror, which clones files where the file system can share their blocks.
+  static std::unique_ptr<Capture> begin(const Fd& source, CapturePlace place,
+                                        Precautions precautions);
+  virtual ~Capture() = default;
+
+  // One round of preparation, while the tree changes. Nothing is prepared for trees whose changes
+  // cannot be told: they are copied as a whole in the cut.
+  virtual PassTotals prepare() = 0;
+  // Whether another round can find less than the last one.
+  virtual bool gains_by_rounds() const = 0;
+  // The cut: the tree stands still since frozen_at (wall clock). suspects: see Mirror::finish.
+  virtual PassTotals cut(const std::set<ino_t>& suspects, std::chrono::nanoseconds frozen_at) = 0;
+  // After the cut, the tree still standing still: what has changed since?
+  virtual void check() = 0;
+  // Paths that somebody outside changed while the tree stood still. Called when all is over: may
+  // take its time.
+  virtual std::vector<std::string> foreign_changes() = 0;
+  // For the manifest: "copy" (all of it in the cut), "pre-copy", "clone", "snapshot".
+  virtual std::string method() const = 0;
+
+ protected:
+  Capture() = default;
+};
+
+}  // namespace still::tree

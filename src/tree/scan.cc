@@ -1,0 +1,128 @@
+#include "tree/scan.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "os/beneath.h"
+#include "os/files.h"
+#include "os/parallel.h"
+#include "os/walk.h"
+
+namespace still::tree {
+namespace {
+
+// Directories that are open at the same time.
+constexpr size_t kBatch = 256;
+// Entries that one thread asks for at a time: a directory with many is shared among the threads.
+constexpr size_t kEntriesAtOnce = 256;
+
+struct OpenDirectory {
+  std::optional<Fd> directory;  // nullopt: vanished, or not to be entered
+  std::vector<std::string> names;
+  std::vector<std::optional<struct stat>> statuses;  // of the names
+};
+
+struct Piece {
+  OpenDirectory* directory;
+  size_t begin, end;
+};
+
+class Scan {
+ public:
+  Scan(const Fd& root, unsigned threads) : root_(root), threads_(threads) {
+    const struct stat status = stat_fd(root);
+    device_ = status.st_dev;
+    directories_.push_back({{}, status, {}});
+  }
+
+  // Directories are appended while their parents are read, so that the list is its own queue.
+  std::vector<ScannedDirectory> run() && {
+    for (size_t done = 0; done < directories_.size();) {
+      const size_t end = std::min(done + kBatch, directories_.size());
+      read_batch(done, end);
+      done = end;
+    }
+    return std::move(directories_);
+  }
+
+ private:
+  void read_batch(size_t begin, size_t end) {
+    std::vector<OpenDirectory> batch(end - begin);
+    parallel_for(batch.size(), 1, threads_, [&](size_t first, size_t last) {
+      for (size_t i = first; i < last; ++i) batch[i] = list(directories_[begin + i]);
+    });
+    const std::vector<Piece> pieces = cut_into_pieces(batch);
+    parallel_for(pieces.size(), 1, threads_, [&](size_t first, size_t last) {
+      for (size_t i = first; i < last; ++i) ask(pieces[i]);
+    });
+    for (size_t i = 0; i < batch.size(); ++i) take(begin + i, batch[i]);
+  }
+
+  OpenDirectory list(const ScannedDirectory& directory) const try {
+    if (directory.status.st_dev != device_) return {};
+    const auto place = open_directory_beneath(root_, directory.path);
+    if (!place) return {};
+    auto opened = open_at_if_exists(*place, ".", O_RDONLY | O_DIRECTORY);
+    if (!opened) return {};
+    auto names = list_names(*opened);
+    const size_t count = names.size();
+    return {std::move(opened), std::move(names), std::vector<std::optional<struct stat>>(count)};
+  } catch (const Error& error) {
+    // A link has taken the directory's place, or that of one above it.
+    if (error.kind() == ErrorKind::kCorrupt) return {};
+    throw error.in(printable(directory.path));
+  }
+
+  static std::vector<Piece> cut_into_pieces(std::vector<OpenDirectory>& batch) {
+    std::vector<Piece> pieces;
+    for (OpenDirectory& directory : batch) {
+      const size_t count = directory.names.size();
+      for (size_t begin = 0; begin < count; begin += kEntriesAtOnce) {
+        pieces.push_back({&directory, begin, std::min(begin + kEntriesAtOnce, count)});
+      }
+    }
+    return pieces;
+  }
+
+  static void ask(const Piece& piece) {
+    OpenDirectory& directory = *piece.directory;
+    for (size_t i = piece.begin; i < piece.end; ++i) {
+      directory.statuses[i] = stat_at(*directory.directory, directory.names[i]);
+    }
+  }
+
+  void take(size_t index, OpenDirectory& read) {
+    std::vector<ScannedEntry> entries;
+    entries.reserve(read.names.size());
+    for (size_t i = 0; i < read.names.size(); ++i) {
+      if (!read.statuses[i]) continue;
+      entries.push_back({std::move(read.names[i]), *read.statuses[i]});
+      if (S_ISDIR(entries.back().status.st_mode)) queue(index, entries.back());
+    }
+    directories_[index].entries = std::move(entries);
+  }
+
+  void queue(size_t parent, const ScannedEntry& entry) {
+    const std::string& above = directories_[parent].path;
+    directories_.push_back(
+        {above.empty() ? entry.name : above + "/" + entry.name, entry.status, {}});
+  }
+
+  const Fd& root_;
+  const unsigned threads_;
+  dev_t device_;
+  std::vector<ScannedDirectory> directories_;
+};
+
+}  // namespace
+
+std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads) {
+  return Scan(root, threads).run();
+}
+
+}  // namespace still::tree

@@ -1,0 +1,31 @@
+// All entries of a tree with their status, as fast as several threads can ask for it.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+#include <vector>
+
+#include "os/fd.h"
+
+namespace still::tree {
+
+struct ScannedEntry {
+  std::string name;
+  struct stat status;  // as lstat sees it
+};
+
+struct ScannedDirectory {
+  std::string path;  // relative to the root of the scan; "" is the root itself
+  // Of the directory, taken before its entries were listed.
+  struct stat status;
+  // In the order of the file system; subdirectories are among them.
+  std::vector<ScannedEntry> entries;
+};
+
+// Parents come before the directories in them, the root first. File systems mounted below root are
+// not entered: such a directory has no entries. What vanishes meanwhile is left out. Links are not
+// followed. Holds at most a few hundred descriptors. Throws Error(kSystem) with the path.
+std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads);
+
+}  // namespace still::tree
