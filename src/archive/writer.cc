@@ -24,12 +24,22 @@ namespace {
 
 constexpr size_t kReadSize = size_t{1} << 20;
 constexpr uint64_t kProgressStep = uint64_t{16} << 20;
+constexpr uint64_t kGiveBackStep = uint64_t{16} << 20;
 // For the manifest: enough for about a thousand members, and little beside a memory image.
 constexpr size_t kFrontRoom = kMaxRoom;
 
 void seek(const Fd& file, uint64_t offset) {
   if (::lseek(file.get(), static_cast<off_t>(offset), SEEK_SET) < 0) {
     throw Error::system(errno, "cannot seek");
+  }
+}
+
+// Where the file system cannot, the space comes back with the file.
+void give_back(const Fd& file, uint64_t offset, uint64_t length) {
+  if (::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  static_cast<off_t>(offset), static_cast<off_t>(length)) != 0 &&
+      errno != EOPNOTSUPP) {
+    throw Error::system(errno, "cannot give space back");
   }
 }
 
@@ -64,10 +74,11 @@ class ArchiveWriter::Implementation {
     end(name);
   }
 
-  void add_file(const std::string& name, const Fd& file, uint64_t max_bytes) {
+  void add_file(const std::string& name, const Fd& file, uint64_t max_bytes, Reading reading) {
     const auto size = std::min(static_cast<uint64_t>(stat_fd(file).st_size), max_bytes);
     begin(name, S_IFREG | 0600, size, {});
     std::string buffer(std::min<uint64_t>(size, kReadSize), '\0');
+    uint64_t given_back = 0;
     for (uint64_t done = 0; done < size;) {
       const ssize_t got =
           ::pread(file.get(), buffer.data(), std::min<uint64_t>(buffer.size(), size - done),
@@ -77,6 +88,10 @@ class ArchiveWriter::Implementation {
       if (got == 0) break;  // end() finds that content is missing
       write({buffer.data(), static_cast<size_t>(got)});
       done += static_cast<uint64_t>(got);
+      if (reading == Reading::kUseUp && done - given_back >= kGiveBackStep) {
+        give_back(file, given_back, done - given_back);
+        given_back = done;
+      }
     }
     end(name);
   }
@@ -92,7 +107,7 @@ class ArchiveWriter::Implementation {
     end(name, link_target.size());
   }
 
-  void add_files_below(const std::string& prefix, const Fd& directory) {
+  void add_files_below(const std::string& prefix, const Fd& directory, Reading reading) {
     add_directory(prefix);
     walk_tree(directory, {.sorted = true}, [&](const WalkEntry& entry) {
       if (entry.kind == WalkEntry::kDirectoryLeave) return;
@@ -104,7 +119,8 @@ class ArchiveWriter::Implementation {
       if (!S_ISREG(entry.status.st_mode)) {
         throw Error(ErrorKind::kUnsupported, "only files, directories and links can be added");
       }
-      add_file(name, open_at(entry.parent, entry.name, O_RDONLY | O_NOFOLLOW), UINT64_MAX);
+      const int access = reading == Reading::kUseUp ? O_RDWR : O_RDONLY;
+      add_file(name, open_at(entry.parent, entry.name, access | O_NOFOLLOW), UINT64_MAX, reading);
     });
   }
 
@@ -216,15 +232,16 @@ void ArchiveWriter::add_bytes(const std::string& member, std::string_view conten
 }
 
 void ArchiveWriter::add_file(const std::string& member, const Fd& file, uint64_t max_bytes) {
-  implementation_->add_file(member, file, max_bytes);
+  implementation_->add_file(member, file, max_bytes, Reading::kKeep);
 }
 
 void ArchiveWriter::add_directory(const std::string& member) {
   implementation_->add_directory(member);
 }
 
-void ArchiveWriter::add_files_below(const std::string& prefix, const Fd& directory) {
-  implementation_->add_files_below(prefix, directory);
+void ArchiveWriter::add_files_below(const std::string& prefix, const Fd& directory,
+                                    Reading reading) {
+  implementation_->add_files_below(prefix, directory, reading);
 }
 
 TreeTarTotals ArchiveWriter::add_tree(const std::string& member, const Fd& root,

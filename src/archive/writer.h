@@ -19,6 +19,12 @@ enum class Compression { kZstd, kGzip, kNone };
 // "zstd", "gzip", "none"; throws Error(kUsage) for anything else.
 Compression parse_compression(std::string_view name);
 
+// What reading a file leaves of it.
+enum class Reading {
+  kKeep,
+  kUseUp,  // its space is given back as it is read: nobody needs it any more
+};
+
 // Called now and then with the uncompressed bytes written so far.
 using Progress = std::function<void(uint64_t)>;
 
@@ -48,7 +54,8 @@ class ArchiveWriter {
   void add_directory(const std::string& member);
   // Regular files, directories and links below a directory of the host, each as a member
   // PREFIX/path; the entry PREFIX/ itself first.
-  void add_files_below(const std::string& prefix, const Fd& directory);
+  void add_files_below(const std::string& prefix, const Fd& directory,
+                       Reading reading = Reading::kKeep);
   // A tree as an inner tar (tree_tar.h) under this member name.
   TreeTarTotals add_tree(const std::string& member, const Fd& root, const TreeTarOptions& options);
 

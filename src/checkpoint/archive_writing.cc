@@ -26,25 +26,25 @@ archive::TreeTarOptions tar_options(const TreePlan& tree) {
           .upper_layer = tree.upper_layer};
 }
 
-void add_tree(archive::ArchiveWriter& writer, const TreePlan& tree,
-              const std::filesystem::path& source, archive::Manifest& manifest) {
-  if (std::filesystem::is_regular_file(source)) {
-    writer.add_file(tree.member, open_file(source, O_RDONLY));
-    manifest.trees.push_back({.name = tree.name,
-                              .member = tree.member,
-                              .method = "copy",
-                              .files = tree.files,
-                              .bytes = tree.bytes});
-    return;
+void add_tree(archive::ArchiveWriter& writer, const TreePlan& tree, const CapturedTree& captured,
+              archive::Manifest& manifest) {
+  archive::TreeRecord record{.name = tree.name,
+                             .member = tree.member,
+                             .method = captured.method,
+                             .files = tree.found.files,
+                             .bytes = tree.found.bytes,
+                             .foreign_writers = captured.foreign_changes,
+                             .sockets = {}};
+  if (std::filesystem::is_regular_file(captured.path)) {
+    writer.add_file(tree.member, open_file(captured.path, O_RDONLY));
+  } else {
+    const auto totals =
+        writer.add_tree(tree.member, open_directory(captured.path), tar_options(tree));
+    record.files = totals.files;
+    record.bytes = totals.size_bytes;
+    record.sockets = totals.sockets;
   }
-  const auto totals = writer.add_tree(tree.member, open_directory(source), tar_options(tree));
-  manifest.trees.push_back({.name = tree.name,
-                            .member = tree.member,
-                            .method = "copy",
-                            .files = totals.files,
-                            .bytes = totals.size_bytes,
-                            .foreign_writers = {},
-                            .sockets = totals.sockets});
+  manifest.trees.push_back(std::move(record));
 }
 
 void add_file_if_exists(archive::ArchiveWriter& writer, const std::string& member,
@@ -54,7 +54,7 @@ void add_file_if_exists(archive::ArchiveWriter& writer, const std::string& membe
 
 uint64_t expected_bytes(const Plan& plan) {
   uint64_t total = plan.memory_bytes;
-  for (const TreePlan& tree : plan.trees) total += tree.bytes;
+  for (const TreePlan& tree : plan.trees) total += tree.found.bytes;
   return total;
 }
 
@@ -62,7 +62,7 @@ uint64_t expected_bytes(const Plan& plan) {
 
 ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
                               std::filesystem::path images, std::filesystem::path work,
-                              std::map<std::string, std::filesystem::path> trees) {
+                              std::map<std::string, CapturedTree> trees) {
   ArchiveSources sources{.images = std::move(images),
                          .work = std::move(work),
                          .trees = std::move(trees),
@@ -71,7 +71,7 @@ ArchiveSources gather_sources(const engine::Container& container, const Plan& pl
                          .deleted_files = {},
                          .log = container.paths().log()};
   if (!plan.options.ignore_rootfs) {
-    sources.deleted_files = deleted_files(container, sources.trees.at(kRootfsMember));
+    sources.deleted_files = deleted_files(container, sources.trees.at(kRootfsMember).path);
   }
   return sources;
 }
@@ -85,7 +85,8 @@ uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive:
 
   writer.add_bytes(kConfigMember, sources.config_dump);
   writer.add_bytes(kSpecMember, sources.spec_dump);
-  writer.add_files_below(kImagesMember, open_directory(sources.images));
+  writer.add_files_below(kImagesMember, open_directory(sources.images),
+                         sources.use_up_images ? archive::Reading::kUseUp : archive::Reading::kKeep);
   if (!sources.deleted_files.empty()) writer.add_bytes(kDeletedMember, sources.deleted_files);
   for (const TreePlan& tree : plan.trees) {
     add_tree(writer, tree, sources.trees.at(tree.member), manifest);

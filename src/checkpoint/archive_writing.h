@@ -9,6 +9,7 @@
 #include "archive/manifest.h"
 #include "checkpoint/observer.h"
 #include "checkpoint/plan.h"
+#include "checkpoint/tree_captures.h"
 #include "engine/container.h"
 
 namespace still::checkpoint {
@@ -18,19 +19,20 @@ namespace still::checkpoint {
 struct ArchiveSources {
   std::filesystem::path images;  // CRIU's
   std::filesystem::path work;    // CRIU's log and statistics
-  // By member: a directory, or a tar file made of it before.
-  std::map<std::string, std::filesystem::path> trees;
+  std::map<std::string, CapturedTree> trees;  // by member
   std::string config_dump;
   std::string spec_dump;
   std::string deleted_files;  // empty: the root file system is not part of the checkpoint
   std::filesystem::path log;
   uint64_t log_bytes = UINT64_MAX;  // its length at the cut
+  // The images are only for this archive: their space is given back while they are read.
+  bool use_up_images = false;
 };
 
 // trees: where each planned tree is read from, by member.
 ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
                               std::filesystem::path images, std::filesystem::path work,
-                              std::map<std::string, std::filesystem::path> trees);
+                              std::map<std::string, CapturedTree> trees);
 
 // Writes the archive to plan.target, whole and durable when it returns; the manifest gets its trees
 // and members. Returns the archive's size in bytes. On error nothing is left and Error names the

@@ -2,18 +2,23 @@
 
 #include <fcntl.h>
 
+#include <format>
+#include <ranges>
+
 #include "archive/tree_tar.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "checkpoint/archive_members.h"
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/criu_files.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/hooks.h"
+#include "checkpoint/mapped_files.h"
 #include "checkpoint/runtime_watch.h"
 #include "checkpoint/staging.h"
+#include "checkpoint/tree_captures.h"
 #include "os/files.h"
 #include "os/mount.h"
-#include "tree/copy.h"
 
 namespace still::checkpoint {
 namespace {
@@ -36,11 +41,40 @@ void describe_cut(archive::Manifest& manifest, const CheckpointResult& result) {
 // --- live
 // ------------------------------------------------------------------------------------------
 
-std::map<std::string, std::filesystem::path> staged_trees(const Plan& plan,
-                                                          const Staging& staging) {
-  std::map<std::string, std::filesystem::path> trees;
-  for (const TreePlan& tree : plan.trees) trees[tree.member] = staging.tree(tree.member);
-  return trees;
+using Sharers = std::vector<engine::Container>;
+
+// The freezers of a container and of those that are frozen with it.
+struct Freezers {
+  std::unique_ptr<cgroup::Freezer> own;
+  std::vector<std::unique_ptr<cgroup::Freezer>> sharers;
+};
+
+Freezers open_freezers(const engine::Container& container, const Sharers& sharers) {
+  if (hooks::freeze_is_off()) return {};
+  Freezers freezers{.own = container.freezer(), .sharers = {}};
+  if (!freezers.own) return freezers;  // it runs on, and they may as well
+  for (const engine::Container& sharer : sharers) {
+    if (auto freezer = sharer.freezer()) freezers.sharers.push_back(std::move(freezer));
+  }
+  return freezers;
+}
+
+std::vector<cgroup::Freezer*> pointers(
+    const std::vector<std::unique_ptr<cgroup::Freezer>>& freezers) {
+  std::vector<cgroup::Freezer*> result;
+  for (const auto& freezer : freezers) result.push_back(freezer.get());
+  return result;
+}
+
+// All that are frozen; the cgroups know it at once, where a container has one.
+std::vector<pid_t> all_processes(const engine::Container& container, const Freezers& freezers) {
+  if (!freezers.own) return container.processes();
+  std::vector<pid_t> pids = freezers.own->processes();
+  for (const auto& sharer : freezers.sharers) {
+    const auto more = sharer->processes();
+    pids.insert(pids.end(), more.begin(), more.end());
+  }
+  return pids;
 }
 
 struct LiveCut {
@@ -48,29 +82,31 @@ struct LiveCut {
   uint64_t log_bytes = 0;  // of the container's log; what comes later belongs to its life after it
 };
 
-LiveCut take_cut(const engine::Container& container, const Plan& plan, const Staging& staging,
-                 Observer& observer) {
-  // Everything that can be made before the freeze is made here.
-  const auto freezer = hooks::freeze_is_off() ? nullptr : container.freezer();
-  const auto targets = staged_trees(plan, staging);
+LiveCut take_cut(const engine::Container& container, const Sharers& sharers, const Plan& plan,
+                 const Staging& staging, TreeCaptures& captures, Observer& observer) {
+  // Everything that can be made before the freeze is made here; the trees last, so that they have
+  // little time to change again.
+  const Freezers freezers = open_freezers(container, sharers);
   const auto log = open_if_exists(container.paths().log(), O_RDONLY);
   const auto lent = lend_cgroup(container);
   LiveCut result;
   const WindowSettings settings{
-      .freezer = freezer.get(),
+      .freezer = freezers.own.get(),
+      .sharers = pointers(freezers.sharers),
       .dump =
           checkpoint_command(container, plan.options, staging.images(), staging.work(), lent.get()),
       .init = container.record().pid,
       .capture_trees =
-          [&] {
-            for (const TreePlan& tree : plan.trees) {
-              tree::copy_tree(open_directory(tree.source), open_directory(targets.at(tree.member)));
-            }
+          [&](const Instant& frozen) {
+            const auto mapped =
+                mapped_inodes(all_processes(container, freezers), container.paths().upper());
+            captures.cut(mapped, frozen);
           },
       .before_thaw =
           [&] { result.log_bytes = log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0; },
       .freeze_timeout = plan.options.freeze_timeout,
       .runtime_timeout = plan.options.runtime_timeout};
+  captures.prepare(observer);
   try {
     result.cut = run_freeze_window(settings, observer);
     return result;
@@ -79,22 +115,68 @@ LiveCut take_cut(const engine::Container& container, const Plan& plan, const Sta
   }
 }
 
-void judge(CheckpointResult& result, Observer& observer) {
-  result.consistent = result.cut.was_frozen || hooks::freeze_is_off();
+// "volume:data: a, b and 3 more", for each tree that has some.
+std::string describe_foreign_changes(const Plan& plan, const std::vector<CapturedTree>& trees) {
+  constexpr size_t kNamed = 10;
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    const auto& paths = trees[i].foreign_changes;
+    if (paths.empty()) continue;
+    std::vector<std::string> names;
+    for (const std::string& path : paths | std::views::take(kNamed)) {
+      names.push_back(printable(path));
+    }
+    std::string part = plan.trees[i].name + ": " + join(names, ", ");
+    if (paths.size() > kNamed) part += std::format(" and {} more", paths.size() - kNamed);
+    parts.push_back(std::move(part));
+  }
+  return join(parts, "; ");
+}
+
+std::string why_not_consistent(const Cut& cut, const Plan& plan,
+                               const std::vector<CapturedTree>& trees) {
+  if (hooks::freeze_is_off()) return {};
+  if (!cut.was_frozen) {
+    return "the container has no cgroup of its own: it ran on while its files were captured";
+  }
+  const std::string foreign = describe_foreign_changes(plan, trees);
+  if (foreign.empty()) return {};
+  return "somebody outside the container changed files while it stood still: " + foreign;
+}
+
+void judge(CheckpointResult& result, const Plan& plan, const std::vector<CapturedTree>& trees,
+           Observer& observer) {
+  result.inconsistent_because = why_not_consistent(result.cut, plan, trees);
+  result.consistent = result.inconsistent_because.empty();
   if (result.consistent) return;
-  result.inconsistent_because =
-      "the container has no cgroup of its own: it ran on while its files were captured";
+  if (plan.options.require_freeze) {
+    throw Error(ErrorKind::kConflict, result.inconsistent_because,
+                "stop the other writer, or leave --require-freeze out for a checkpoint that is not "
+                "certified consistent");
+  }
   observer.warning("the checkpoint is not certified consistent: " + result.inconsistent_because);
 }
 
-CheckpointResult take_live(engine::Container& container, const engine::Layout& layout,
-                           const Plan& plan, Observer& observer) {
-  const Staging staging(layout, container.id());
+std::map<std::string, CapturedTree> by_member(const Plan& plan,
+                                              const std::vector<CapturedTree>& trees) {
+  std::map<std::string, CapturedTree> result;
+  for (size_t i = 0; i < trees.size(); ++i) result[plan.trees[i].member] = trees[i];
+  return result;
+}
+
+CheckpointResult take_live(engine::Container& container, Sharers& sharers,
+                           const engine::Layout& layout, const Plan& plan, Observer& observer) {
+  const Staging staging(layout, container.id(),
+                        stages_in_memory(plan) ? memory_staging_size(plan) : 0);
   archive::Manifest manifest = describe(container, plan);
+  TreeCaptures captures(plan.trees, staging);
   CheckpointResult result;
-  const LiveCut live = take_cut(container, plan, staging, observer);
+  const LiveCut live = take_cut(container, sharers, plan, staging, captures, observer);
+  sharers.clear();
   result.cut = live.cut;
-  judge(result, observer);
+  result.cut_pass = captures.last_pass();
+  const auto trees = captures.results();
+  judge(result, plan, trees, observer);
   result.criu = oci::read_dump_statistics(staging.work() / kStatisticsMember);
   describe_cut(manifest, result);
 
@@ -102,8 +184,9 @@ CheckpointResult take_live(engine::Container& container, const engine::Layout& l
                        ? keep_criu_files(staging.work(), container.paths().dump_work())
                        : std::filesystem::path();
   ArchiveSources sources = gather_sources(container, plan, staging.images(), staging.work(),
-                                          staged_trees(plan, staging));
+                                          by_member(plan, trees));
   sources.log_bytes = live.log_bytes;
+  sources.use_up_images = true;
   container.unlocked(
       [&] { result.archive_bytes = write_archive(plan, sources, manifest, observer); });
   container.record_checkpoint(plan.target, log);
@@ -146,11 +229,15 @@ Cut dump_and_stop(const engine::Container& container, const Plan& plan, Observer
   return cut;
 }
 
-std::map<std::string, std::filesystem::path> trees_in_place(const engine::Container& container,
-                                                            const Plan& plan) {
-  std::map<std::string, std::filesystem::path> trees;
-  for (const TreePlan& tree : plan.trees) trees[tree.member] = tree.source;
-  if (trees.contains(kShmMember)) trees[kShmMember] = container.paths().shm_content();
+std::map<std::string, CapturedTree> trees_in_place(const engine::Container& container,
+                                                   const Plan& plan) {
+  std::map<std::string, CapturedTree> trees;
+  for (const TreePlan& tree : plan.trees) {
+    const bool is_shm = tree.member == kShmMember;
+    trees[tree.member] = {.path = is_shm ? container.paths().shm_content() : tree.source,
+                          .method = "in-place",
+                          .foreign_changes = {}};
+  }
   return trees;
 }
 
@@ -188,11 +275,11 @@ CheckpointResult take_and_stop(engine::Container& container, const Plan& plan, O
 
 }  // namespace
 
-CheckpointResult checkpoint(engine::Container& container, const engine::Layout& layout,
-                            const Plan& plan, Observer& observer) {
+CheckpointResult checkpoint(engine::Container& container, std::vector<engine::Container>& sharers,
+                            const engine::Layout& layout, const Plan& plan, Observer& observer) {
   const auto start = std::chrono::steady_clock::now();
   CheckpointResult result = plan.options.leave_running
-                                ? take_live(container, layout, plan, observer)
+                                ? take_live(container, sharers, layout, plan, observer)
                                 : take_and_stop(container, plan, observer);
   result.total = std::chrono::steady_clock::now() - start;
   return result;

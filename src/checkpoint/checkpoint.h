@@ -11,6 +11,7 @@
 #include "checkpoint/plan.h"
 #include "engine/container.h"
 #include "oci/criu.h"
+#include "tree/mirror.h"
 
 namespace still::checkpoint {
 
@@ -18,6 +19,7 @@ struct CheckpointResult {
   bool consistent = false;
   std::string inconsistent_because;  // empty when consistent
   Cut cut;                           // on the default path only dump_start and dump_end
+  tree::PassTotals cut_pass;         // what the cut of a live checkpoint looked at and copied
   std::optional<oci::DumpStatistics> criu;
   std::chrono::nanoseconds total{};
   uint64_t archive_bytes = 0;  // 0 without an archive
@@ -30,7 +32,8 @@ struct CheckpointResult {
 // On error nothing of the checkpoint is left and the container is as before, with one exception: a
 // default checkpoint whose export fails leaves the container exited with its checkpoint in the
 // store, and says so. CRIU's log is kept where the message names it.
-CheckpointResult checkpoint(engine::Container& container, const engine::Layout& layout,
-                            const Plan& plan, Observer& observer);
+// sharers: containers that a live checkpoint freezes too; unlocked when they run again.
+CheckpointResult checkpoint(engine::Container& container, std::vector<engine::Container>& sharers,
+                            const engine::Layout& layout, const Plan& plan, Observer& observer);
 
 }  // namespace still::checkpoint

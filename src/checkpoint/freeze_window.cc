@@ -1,6 +1,7 @@
 #include "checkpoint/freeze_window.h"
 
 #include <future>
+#include <list>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -12,7 +13,7 @@ namespace {
 constexpr std::chrono::seconds kThawTimeout{10};
 constexpr std::chrono::seconds kSettleTimeout{1};
 
-// Holds the container frozen and gives it back in the state in which it was found.
+// Holds a container frozen and gives it back in the state in which it was found.
 class Freeze {
  public:
   Freeze(cgroup::Freezer* freezer, std::chrono::nanoseconds timeout)
@@ -24,7 +25,8 @@ class Freeze {
   Freeze& operator=(const Freeze&) = delete;
   ~Freeze() {
     try {
-      thaw();
+      release();
+      confirm_thawed();
     } catch (const Error& error) {
       log(LogLevel::kError, error.message());
     }
@@ -34,28 +36,37 @@ class Freeze {
   bool confirmed() const { return watched_ != nullptr && watched_->state().frozen; }
   // The same after the runtime has let the tasks go: they may be on their way back into the
   // freezer.
-  bool confirmed_again() const { return watched_->stays_frozen(deadline_in(kSettleTimeout)); }
+  void check_still_frozen() const {
+    if (watched_->stays_frozen(deadline_in(kSettleTimeout))) return;
+    throw Error(ErrorKind::kRuntime,
+                "the container was thawed while it was being captured; the checkpoint is discarded",
+                "do not unpause a container during its checkpoint");
+  }
 
-  // Writes the thaw and returns the instant of that; then waits for the kernel's word.
-  Instant thaw() {
-    if (freezer_ == nullptr) return Instant::now();
-    cgroup::Freezer* const freezer = std::exchange(freezer_, nullptr);
-    freezer->request(false);
-    const Instant written = Instant::now();
-    freezer->thaw(deadline_in(kThawTimeout));
-    return written;
+  // Writes the thaw, once.
+  void release() {
+    if (freezer_ == nullptr) return;
+    thawing_ = std::exchange(freezer_, nullptr);
+    thawing_->request(false);
+  }
+  // Waits for the kernel's word.
+  void confirm_thawed() {
+    if (thawing_ == nullptr) return;
+    std::exchange(thawing_, nullptr)->thaw(deadline_in(kThawTimeout));
   }
 
  private:
-  cgroup::Freezer* freezer_;  // null: nothing to thaw
+  cgroup::Freezer* freezer_;            // null: nothing to thaw
+  cgroup::Freezer* thawing_ = nullptr;  // released, not yet confirmed
   cgroup::Freezer* const watched_;
 };
 
-void check_still_frozen(const Freeze& freeze) {
-  if (freeze.confirmed_again()) return;
-  throw Error(ErrorKind::kRuntime,
-              "the container was thawed while it was being captured; the checkpoint is discarded",
-              "do not unpause a container during its checkpoint");
+// Several at once: all released before the first is waited for.
+Instant thaw(std::list<Freeze>& freezes) {
+  for (Freeze& freeze : freezes) freeze.release();
+  const Instant written = Instant::now();
+  for (Freeze& freeze : freezes) freeze.confirm_thawed();
+  return written;
 }
 
 }  // namespace
@@ -67,25 +78,35 @@ std::chrono::nanoseconds Cut::pause() const {
 Cut run_freeze_window(const WindowSettings& settings, Observer& observer) {
   Cut cut;
   cut.freeze_requested = Instant::now();
-  Freeze freeze(settings.freezer, settings.freeze_timeout);
-  cut.was_frozen = freeze.confirmed();
+  std::list<Freeze> freezes;  // the container first
+  freezes.emplace_back(settings.freezer, settings.freeze_timeout);
+  for (cgroup::Freezer* sharer : settings.sharers) {
+    freezes.emplace_back(sharer, settings.freeze_timeout);
+  }
+  cut.was_frozen = freezes.front().confirmed();
   cut.frozen = Instant::now();
   observer.step_finished(Step::kFreeze, cut.frozen - cut.freeze_requested);
 
   cut.dump_start = Instant::now();
-  // Declared after `freeze`, so that on every way out the runtime has ended before the thaw.
+  // Declared after `freezes`, so that on every way out the runtime has ended before the thaw.
   RuntimeWatch dump(settings.dump, settings.init, settings.runtime_timeout);
-  auto capture = std::async(std::launch::async, settings.capture_trees);
+  auto capture = std::async(std::launch::async, [&] {
+    settings.capture_trees(cut.frozen);
+    return Instant::now() - cut.frozen;
+  });
   dump.wait();
   cut.dump_end = Instant::now();
-  capture.get();
+  cut.capture = capture.get();
   settings.before_thaw();
   cut.cut_end = Instant::now();
 
-  if (cut.was_frozen) check_still_frozen(freeze);
-  cut.thawed = freeze.thaw();
+  if (cut.was_frozen) {
+    for (const Freeze& freeze : freezes) freeze.check_still_frozen();
+  }
+  cut.thawed = thaw(freezes);
 
   observer.step_finished(Step::kDump, cut.dump_end - cut.dump_start);
+  observer.step_finished(Step::kCapture, cut.capture);
   observer.step_finished(Step::kThaw, cut.thawed - cut.cut_end);
   return cut;
 }

@@ -19,6 +19,7 @@ namespace still::checkpoint {
 // The instants of a cut; zero where there was none (no freeze).
 struct Cut {
   Instant freeze_requested, frozen, dump_start, dump_end, cut_end, thawed;
+  std::chrono::nanoseconds capture{};  // how long the trees took, beside the dump
   bool was_frozen = false;  // from before the dump until after the last byte of the trees
 
   // From the kernel's confirmation of the freeze until the thaw was written.
@@ -27,17 +28,18 @@ struct Cut {
 
 struct WindowSettings {
   cgroup::Freezer* freezer = nullptr;  // null: the container cannot be frozen
+  std::vector<cgroup::Freezer*> sharers;  // of containers that are frozen for the same time
   Command dump;                        // the OCI runtime's checkpoint
   pid_t init = 0;                      // of the container
-  // Runs in another thread, beside the dump.
-  std::function<void()> capture_trees;
+  // Runs in another thread, beside the dump. frozen: since when nothing runs.
+  std::function<void(const Instant& frozen)> capture_trees;
   // Called when both are done, just before the thaw: for facts of the cut that take no time.
   std::function<void()> before_thaw = [] {};
   std::chrono::nanoseconds freeze_timeout{};
   std::chrono::nanoseconds runtime_timeout{};
 };
 
-// Freezes, runs the dump and capture_trees (in another thread, at the same time), checks that the
+// Freezes all, runs the dump and capture_trees (in another thread, at the same time), checks that the
 // container is still frozen, and puts the freezer back into the state found before. On every
 // failure the container runs (or is paused) as before when the exception arrives; the runtime has
 // ended by then. Throws Error(kTimeout) when the freeze or the runtime takes too long,

@@ -3,5 +3,7 @@
 namespace still::checkpoint::hooks {
 
 bool freeze_is_off() { return false; }
+bool write_back_is_off() { return false; }
+bool racy_detection_is_off() { return false; }
 
 }  // namespace still::checkpoint::hooks

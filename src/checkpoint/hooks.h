@@ -6,5 +6,8 @@ namespace still::checkpoint::hooks {
 
 // Take a live checkpoint without freezing and still call it consistent.
 bool freeze_is_off();
+// Do without a precaution of the pre-copy: tree/mirror.h says what each is for.
+bool write_back_is_off();
+bool racy_detection_is_off();
 
 }  // namespace still::checkpoint::hooks

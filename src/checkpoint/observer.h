@@ -10,9 +10,10 @@ namespace still::checkpoint {
 
 enum class Step {
   kPlan,
+  kPreCopy,  // the trees, while the container runs
   kFreeze,   // asking for the freeze until the kernel has confirmed it
   kDump,     // the OCI runtime's checkpoint
-  kCapture,  // the trees
+  kCapture,  // what changed in the trees since, beside the dump
   kThaw,
   kArchive,  // writing, syncing and renaming the archive
   kUnpack,   // restore: reading and verifying the archive

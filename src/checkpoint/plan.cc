@@ -13,7 +13,7 @@
 #include "oci/criu.h"
 #include "os/files.h"
 #include "os/mount.h"
-#include "tree/copy.h"
+#include "tree/capture.h"
 
 namespace still::checkpoint {
 namespace {
@@ -70,34 +70,40 @@ Freezing decide_freezing(const engine::Container& container, const cgroup::Freez
 }
 
 TreePlan plan_tree(std::string name, std::string member, std::filesystem::path source,
-                   bool upper_layer) {
-  const auto totals = tree::measure_tree(open_file(source, O_RDONLY | O_DIRECTORY));
-  return {std::move(name), std::move(member), std::move(source),
-          upper_layer,     totals.files,      totals.bytes};
+                   bool upper_layer, const Fd& staging) {
+  auto found = tree::survey_tree(open_file(source, O_RDONLY | O_DIRECTORY), staging);
+  return {std::move(name), std::move(member), std::move(source), upper_layer, std::move(found)};
 }
 
 std::vector<TreePlan> plan_trees(const engine::Container& container, const engine::Layout& layout,
                                  const CheckpointOptions& options) {
   std::vector<TreePlan> trees;
+  const Fd staging = open_file(layout.staging(), O_RDONLY | O_DIRECTORY);
   if (!options.ignore_rootfs) {
-    trees.push_back(plan_tree("rootfs", "rootfs-diff.tar", container.paths().upper(), true));
+    trees.push_back(
+        plan_tree("rootfs", "rootfs-diff.tar", container.paths().upper(), true, staging));
   }
   for (const engine::VolumeMount& volume : container.config().volumes) {
     const std::string member = "volumes/" + volume.volume + ".tar";
     if (options.ignore_volumes || std::ranges::contains(trees, member, &TreePlan::member)) continue;
-    trees.push_back(
-        plan_tree("volume:" + volume.volume, member, layout.volume_data(volume.volume), false));
+    trees.push_back(plan_tree("volume:" + volume.volume, member,
+                              layout.volume_data(volume.volume), false, staging));
   }
   if (is_mount_point(container.paths().shm())) {
-    trees.push_back(plan_tree("devshm", "devshm-checkpoint.tar", container.paths().shm(), false));
+    trees.push_back(
+        plan_tree("devshm", "devshm-checkpoint.tar", container.paths().shm(), false, staging));
   }
   return trees;
 }
 
+bool takes_space(const TreePlan& tree) {
+  return tree.found.method == tree::kCopy || tree.found.method == tree::kPreCopy;
+}
+
 void check_space(const Plan& plan, const engine::Layout& layout) {
-  uint64_t needed = plan.memory_bytes;
+  uint64_t needed = stages_in_memory(plan) ? 0 : plan.memory_bytes;
   if (plan.options.leave_running) {  // otherwise the archive is written from the trees themselves
-    for (const TreePlan& tree : plan.trees) needed += tree.bytes;
+    for (const TreePlan& tree : plan.trees) needed += takes_space(tree) ? tree.found.bytes : 0;
   }
   const uint64_t available = free_space(layout.staging());
   if (needed <= available) return;
@@ -120,8 +126,18 @@ const std::vector<std::string>& engine_paths() {
   return kPaths;
 }
 
-Plan make_plan(const engine::Container& container, const engine::Layout& layout,
-               const CheckpointOptions& options) {
+bool stages_in_memory(const Plan& plan) {
+  // CRIU's images are a little more than the memory in them.
+  return memory_staging_size(plan) <= plan.options.memory_staging_bytes;
+}
+
+uint64_t memory_staging_size(const Plan& plan) {
+  constexpr uint64_t kOverhead = uint64_t{64} << 20;
+  return plan.memory_bytes + plan.memory_bytes / 8 + kOverhead;
+}
+
+Plan make_plan(const engine::Container& container, const std::vector<engine::Container>& sharers,
+               const engine::Layout& layout, const CheckpointOptions& options) {
   check_flags(container, options);
   if (!container.running()) {
     throw Error(ErrorKind::kConflict, "container " + container.name() + " is not running",
@@ -142,6 +158,7 @@ Plan make_plan(const engine::Container& container, const engine::Layout& layout,
   plan.cgroup_version = freezer ? cgroup::to_string(freezer->version()) : "none";
   plan.memory_bytes = check_processes(container);
   plan.trees = plan_trees(container, layout, options);
+  for (const engine::Container& sharer : sharers) plan.sharers.push_back(sharer.name());
   check_space(plan, layout);
   return plan;
 }

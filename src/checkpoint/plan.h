@@ -11,6 +11,7 @@
 
 #include "archive/writer.h"
 #include "engine/container.h"
+#include "tree/survey.h"
 
 namespace still::checkpoint {
 
@@ -24,6 +25,11 @@ struct CheckpointOptions {
   bool tcp_established = false;
   bool file_locks = false;
   bool require_freeze = false;
+  // Freeze containers that write to the same volumes for the same time.
+  bool freeze_sharers = true;
+  // How much memory CRIU's images may take until they are in the archive; larger ones, and all of
+  // them with 0, are kept in the store meanwhile.
+  uint64_t memory_staging_bytes = 0;
   // How long the kernel may take to freeze all tasks.
   std::chrono::nanoseconds freeze_timeout = std::chrono::seconds(10);
   // How long the runtime may go on without CRIU holding any task before it counts as hung.
@@ -36,8 +42,7 @@ struct TreePlan {
   std::string member;            // of the archive
   std::filesystem::path source;  // the tree as the container writes it
   bool upper_layer = false;      // the writable layer of an overlay
-  uint64_t files = 0;            // as counted while the container ran
-  uint64_t bytes = 0;
+  tree::Survey found{};          // while the container ran
 };
 
 enum class Freezing {
@@ -56,14 +61,20 @@ struct Plan {
   Freezing freezing = Freezing::kFreeze;
   std::string cgroup_version;  // "v1", "v2", "none"
   std::vector<TreePlan> trees;
-  uint64_t memory_bytes = 0;  // resident, of all processes
+  std::vector<std::string> sharers;  // names of the containers that are frozen too
+  uint64_t memory_bytes = 0;         // resident, of all processes
 };
 
 // Throws Error: kConflict (not running, processes brought in by exec), kUnsupported (resources that
 // CRIU cannot dump, no freezer with require_freeze), kNotFound (no CRIU, no directory for the
 // target), kUsage (flags that do not go together), kSystem (no space).
-Plan make_plan(const engine::Container& container, const engine::Layout& layout,
-               const CheckpointOptions& options);
+// sharers: locked containers that write to the same volumes.
+Plan make_plan(const engine::Container& container, const std::vector<engine::Container>& sharers,
+               const engine::Layout& layout, const CheckpointOptions& options);
+
+// Whether CRIU's images go to memory, and with how much room.
+bool stages_in_memory(const Plan& plan);
+uint64_t memory_staging_size(const Plan& plan);
 
 // Paths of the root file system that belong to the engine and are no part of its difference.
 const std::vector<std::string>& engine_paths();

@@ -3,6 +3,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include <iostream>
+#include <map>
 
 #include "base/text.h"
 #include "cli/app.h"
@@ -11,7 +12,8 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/selection.h"
-#include "engine/container.h"
+#include "engine/sharers.h"
+#include "tree/capture.h"
 
 namespace still::cli {
 namespace {
@@ -20,6 +22,7 @@ struct CheckpointFlags {
   ContainerArguments containers;
   std::optional<std::string> export_file;
   std::optional<std::string> compress;
+  std::optional<std::string> memory_staging;
   std::optional<std::string> freeze_timeout;
   std::optional<std::string> runtime_timeout;
   checkpoint::CheckpointOptions options;
@@ -39,6 +42,7 @@ checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
   }
   if (flags.export_file) options.export_file = *flags.export_file;
   if (flags.compress) options.compression = archive::parse_compression(*flags.compress);
+  if (flags.memory_staging) options.memory_staging_bytes = parse_size(*flags.memory_staging);
   if (flags.freeze_timeout) options.freeze_timeout = parse_duration(*flags.freeze_timeout);
   if (flags.runtime_timeout) options.runtime_timeout = parse_duration(*flags.runtime_timeout);
   return options;
@@ -64,7 +68,11 @@ Json statistics(const std::string& id, const checkpoint::CheckpointResult& resul
             {"pause", microseconds(cut.pause())},
             {"freeze", microseconds(cut.frozen - cut.freeze_requested)},
             {"dump", microseconds(cut.dump_end - cut.dump_start)},
+            {"capture", microseconds(cut.capture)},
             {"capture_after_dump", microseconds(cut.cut_end - cut.dump_end)},
+            {"entries_looked_at", result.cut_pass.entries},
+            {"entries_changed", result.cut_pass.changed},
+            {"bytes_changed", result.cut_pass.changed_bytes},
             {"total", microseconds(result.total)},
             {"archive_bytes", result.archive_bytes}}}};
 }
@@ -83,14 +91,27 @@ std::string describe(checkpoint::Freezing freezing, const std::string& cgroup_ve
   return {};
 }
 
+std::string describe_method(const checkpoint::Plan& plan, const checkpoint::TreePlan& tree) {
+  if (!plan.options.leave_running) return "read in place";
+  static const std::map<std::string, std::string> kWords = {
+      {tree::kCopy, "copied while frozen"},
+      {tree::kPreCopy, "copied before, the difference while frozen"},
+      {tree::kClone, "cloned before (shared blocks), the difference while frozen"},
+      {tree::kSnapshot, "as a snapshot"}};
+  return kWords.at(tree.found.method);
+}
+
 void print_plan(const checkpoint::Plan& plan) {
   std::cout << "container  " << plan.container_name << " (" << plan.container_id.substr(0, 12)
             << ")\n"
             << "processes  " << describe(plan.freezing, plan.cgroup_version) << "\n"
             << "memory     " << human_size(plan.memory_bytes) << " resident\n";
   for (const checkpoint::TreePlan& tree : plan.trees) {
-    std::cout << "tree       " << tree.name << ": " << tree.files << " entries, "
-              << human_size(tree.bytes) << "\n";
+    std::cout << "tree       " << tree.name << ": " << tree.found.files << " entries, "
+              << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";
+  }
+  for (const std::string& sharer : plan.sharers) {
+    std::cout << "sharer     " << sharer << " writes to the same volume and is frozen too\n";
   }
   if (plan.writes_archive) std::cout << "archive    " << plan.target.native() << "\n";
 }
@@ -101,10 +122,14 @@ class Checkpoints {
       : context_(context), flags_(flags), options_(read_options(flags)) {}
 
   void take(const std::string& id) {
-    auto container = engine::Container::open(context_.layout(), context_.store(), id);
-    const auto plan = checkpoint::make_plan(container, context_.layout(), options_);
+    const bool with_sharers =
+        options_.leave_running && options_.freeze_sharers && !options_.ignore_volumes;
+    auto sharing =
+        engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
+    const auto plan = checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(),
+                                            options_);
     if (flags_.dry_run) return print_plan(plan);
-    const auto result = take_planned(container, plan);
+    const auto result = take_planned(sharing, plan);
     if (flags_.print_stats) {
       statistics_.push_back(statistics(id, result));
     } else {
@@ -119,10 +144,11 @@ class Checkpoints {
   }
 
  private:
-  checkpoint::CheckpointResult take_planned(engine::Container& container,
+  checkpoint::CheckpointResult take_planned(engine::Sharing& sharing,
                                             const checkpoint::Plan& plan) {
     ProgressLine progress;
-    return checkpoint::checkpoint(container, context_.layout(), plan, progress);
+    return checkpoint::checkpoint(sharing.container, sharing.sharers, context_.layout(), plan,
+                                  progress);
   }
 
   Context& context_;
@@ -178,6 +204,12 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
                    "Allow established TCP connections");
   command.add_flag("--require-freeze", options.require_freeze,
                    "Fail rather than take a checkpoint that is not certified consistent");
+  command.add_flag("--freeze-sharers,!--no-freeze-sharers", options.freeze_sharers,
+                   "Freeze containers that write to the same volumes for the same time (default)");
+  add_value(command, "--memory-staging", flags.memory_staging,
+            "Keep the memory image in memory until it is in the archive, if it takes no more than "
+            "this",
+            "SIZE (default 0: in the store)");
   add_value(command, "--freeze-timeout", flags.freeze_timeout,
             "How long the kernel may take to freeze the container", "DURATION (default 10s)");
   add_value(command, "--runtime-timeout", flags.runtime_timeout,

@@ -36,9 +36,10 @@ class MirrorCapture final : public Capture {
   std::vector<std::string> foreign_changes() override { return mirror_.foreign_changes(); }
 
   std::string method() const override {
-    if (!prepares_) return "copy";
-    return mirror_.clones() ? "clone" : "pre-copy";
+    if (!prepares_) return kCopy;
+    return mirror_.clones() ? kClone : kPreCopy;
   }
+  uint64_t copied_bytes() const override { return mirror_.copied_bytes(); }
 
  private:
   const bool prepares_;
@@ -93,7 +94,8 @@ class SnapshotCapture final : public Capture {
     return changed;
   }
 
-  std::string method() const override { return "snapshot"; }
+  std::string method() const override { return kSnapshot; }
+  uint64_t copied_bytes() const override { return 0; }
 
  private:
   const Fd source_;

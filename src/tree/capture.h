@@ -14,6 +14,12 @@
 
 namespace still::tree {
 
+// Methods of capture, as the manifest names them.
+inline constexpr const char* kCopy = "copy";          // all of it in the cut
+inline constexpr const char* kPreCopy = "pre-copy";   // copied before, the difference in the cut
+inline constexpr const char* kClone = "clone";        // the same with shared blocks
+inline constexpr const char* kSnapshot = "snapshot";  // of a btrfs subvolume, in the cut
+
 // Where a capture goes: two empty private directories beside each other, on the file system of the
 // store.
 struct CapturePlace {
@@ -42,8 +48,9 @@ class Capture {
   // Paths that somebody outside changed while the tree stood still. Called when all is over: may
   // take its time.
   virtual std::vector<std::string> foreign_changes() = 0;
-  // For the manifest: "copy" (all of it in the cut), "pre-copy", "clone", "snapshot".
   virtual std::string method() const = 0;
+  // Bytes of files that have been copied so far; may be asked from another thread meanwhile.
+  virtual uint64_t copied_bytes() const = 0;
 
  protected:
   Capture() = default;

@@ -6,12 +6,10 @@
 
 #include <cerrno>
 #include <map>
-#include <set>
 #include <string>
 
 #include "base/error.h"
 #include "os/beneath.h"
-#include "os/content.h"
 #include "os/files.h"
 #include "os/metadata.h"
 #include "os/walk.h"
@@ -105,16 +103,6 @@ class TreeCopy {
   CopyTotals totals_;
 };
 
-uint64_t content_bytes(const WalkEntry& entry) {
-  const auto file = open_content(entry.parent, entry.name);
-  if (!file) return 0;
-  uint64_t bytes = 0;
-  for (const Extent& extent : data_extents(*file, static_cast<uint64_t>(entry.status.st_size))) {
-    bytes += extent.length;
-  }
-  return bytes;
-}
-
 }  // namespace
 
 CopyTotals copy_tree(const Fd& source, const Fd& target) {
@@ -123,19 +111,6 @@ CopyTotals copy_tree(const Fd& source, const Fd& target) {
   walk_tree(source, {}, [&](const WalkEntry& entry) { copy.visit(entry); });
   apply_metadata(target, metadata);
   return copy.totals();
-}
-
-CopyTotals measure_tree(const Fd& source) {
-  CopyTotals totals;
-  std::set<Inode> seen;
-  walk_tree(source, {}, [&](const WalkEntry& entry) {
-    if (entry.kind == WalkEntry::kDirectoryLeave) return;
-    ++totals.files;
-    const bool first_name =
-        entry.status.st_nlink == 1 || seen.insert(inode_of(entry.status)).second;
-    if (S_ISREG(entry.status.st_mode) && first_name) totals.bytes += content_bytes(entry);
-  });
-  return totals;
 }
 
 }  // namespace still::tree

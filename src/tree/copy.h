@@ -23,7 +23,4 @@ struct CopyTotals {
 // Throws Error(kSystem) naming the entry.
 CopyTotals copy_tree(const Fd& source, const Fd& target);
 
-// Entries and bytes of a tree as copy_tree would count them, for plans and estimates.
-CopyTotals measure_tree(const Fd& source);
-
 }  // namespace still::tree

@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t kPage = 4096;
 constexpr size_t kBuffer = size_t{128} << 10;  // two of them fit a processor's cache
-// What one thread compares at a time.
+// What one thread copies or compares at a time.
 constexpr uint64_t kPiece = uint64_t{8} << 20;
 
 void set_size(const Fd& target, uint64_t size_bytes) {
@@ -128,22 +128,28 @@ std::optional<Fd> open_content(const Fd& directory, const std::string& name) {
   return file;
 }
 
-uint64_t copy_content(const Fd& source, const Fd& target, uint64_t size_bytes) {
+uint64_t copy_content(const Fd& source, const Fd& target, uint64_t size_bytes,
+                      std::atomic<uint64_t>* done) {
   uint64_t bytes = 0;
-  for (const Extent& extent : data_extents(source, size_bytes)) {
-    bytes += copy_range(source, extent.offset, target, extent.offset, extent.length);
+  for (const Extent& piece : cut_into_pieces(data_extents(source, size_bytes))) {
+    bytes += copy_range(source, piece.offset, target, piece.offset, piece.length);
+    if (done != nullptr) *done += piece.length;
   }
   set_size(target, size_bytes);
   return bytes;
 }
 
-uint64_t update_content(const Fd& source, const Fd& target, uint64_t size_bytes, unsigned threads) {
+uint64_t update_content(const Fd& source, const Fd& target, uint64_t size_bytes, unsigned threads,
+                        std::atomic<uint64_t>* done) {
   set_size(target, size_bytes);
   const std::vector<Extent> extents = data_extents(source, size_bytes);
   make_holes_between(target, extents, size_bytes);
   const std::vector<Extent> pieces = cut_into_pieces(extents);
   parallel_for(pieces.size(), 1, threads, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) update_piece(source, target, pieces[i]);
+    for (size_t i = begin; i < end; ++i) {
+      update_piece(source, target, pieces[i]);
+      if (done != nullptr) *done += pieces[i].length;
+    }
   });
   uint64_t bytes = 0;
   for (const Extent& extent : extents) bytes += extent.length;

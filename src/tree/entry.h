@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,11 +24,14 @@ std::optional<Fd> open_content(const Fd& directory, const std::string& name);
 
 // Copies the first size_bytes of source, holes kept, into target, an empty file, which then has
 // that size. Returns the bytes of data. A source that turns out to be shorter is no error.
-uint64_t copy_content(const Fd& source, const Fd& target, uint64_t size_bytes);
+// done: grows with the bytes as they are copied, if it is given.
+uint64_t copy_content(const Fd& source, const Fd& target, uint64_t size_bytes,
+                      std::atomic<uint64_t>* done = nullptr);
 
 // The same into a target that holds an earlier version: what is equal is not written. Where the
 // files are large it takes `threads` threads. Returns the bytes of data that were looked at.
-uint64_t update_content(const Fd& source, const Fd& target, uint64_t size_bytes, unsigned threads);
+uint64_t update_content(const Fd& source, const Fd& target, uint64_t size_bytes, unsigned threads,
+                        std::atomic<uint64_t>* done = nullptr);
 
 // Writes dirty pages of a file to disk and write-protects them where they are mapped, so that every
 // later store through a mapping makes a page fault, which changes the file's times. (Linux:

@@ -137,6 +137,7 @@ class Mirror::Implementation {
   std::vector<std::string> foreign_changes() const { return {foreign_.begin(), foreign_.end()}; }
 
   bool clones() const { return cloned_ && may_clone_; }
+  uint64_t copied_bytes() const { return copied_; }
 
  private:
   PassTotals pass(const CompareOptions& options) {
@@ -391,8 +392,8 @@ class Mirror::Implementation {
       }
       if (result == CloneResult::kNever) may_clone_ = false;
     }
-    return is_new ? copy_content(source, target, size_bytes)
-                  : update_content(source, target, size_bytes, finishing_ ? threads_ : 1);
+    return is_new ? copy_content(source, target, size_bytes, &copied_)
+                  : update_content(source, target, size_bytes, finishing_ ? threads_ : 1, &copied_);
   }
 
   static void copy_special(Transfer& transfer, const Fd& source_directory,
@@ -454,6 +455,7 @@ class Mirror::Implementation {
   bool finishing_ = false;
   std::atomic<bool> may_clone_ = true;
   std::atomic<bool> cloned_ = false;
+  std::atomic<uint64_t> copied_ = 0;
 };
 
 Mirror::Mirror(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions)
@@ -471,6 +473,8 @@ void Mirror::check() { implementation_->check(); }
 std::vector<std::string> Mirror::foreign_changes() const {
   return implementation_->foreign_changes();
 }
+
+uint64_t Mirror::copied_bytes() const { return implementation_->copied_bytes(); }
 
 bool Mirror::clones() const { return implementation_->clones(); }
 

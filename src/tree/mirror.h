@@ -69,6 +69,9 @@ class Mirror {
   // between finish() and check(). Each once, sorted.
   std::vector<std::string> foreign_changes() const;
 
+  // Bytes copied or compared so far; may be asked from another thread meanwhile.
+  uint64_t copied_bytes() const;
+
   // Whether contents are cloned, not copied: the file system of source and target shares blocks.
   bool clones() const;
 

@@ -8,5 +8,7 @@
 namespace still::checkpoint::hooks {
 
 bool freeze_is_off() { return ::getenv("STILL_TEST_NO_FREEZE") != nullptr; }
+bool write_back_is_off() { return ::getenv("STILL_TEST_NO_WRITE_BACK") != nullptr; }
+bool racy_detection_is_off() { return ::getenv("STILL_TEST_NO_RACY") != nullptr; }
 
 }  // namespace still::checkpoint::hooks

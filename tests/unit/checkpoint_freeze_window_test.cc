@@ -42,9 +42,10 @@ Command shell(const std::string& script) { return {.arguments = {"sh", "-c", scr
 WindowSettings settings(cgroup::Freezer* freezer, const std::string& script,
                         std::function<void()> capture) {
   return {.freezer = freezer,
+          .sharers = {},
           .dump = shell(script),
           .init = ::getpid(),
-          .capture_trees = std::move(capture),
+          .capture_trees = [capture = std::move(capture)](const Instant&) { capture(); },
           .freeze_timeout = 1000ms,
           .runtime_timeout = 1000ms};
 }
@@ -123,6 +124,32 @@ TEST_F(FreezeWindow, EndsARuntimeThatHangsAndHoldsNoTask) {
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, 10000ms);
   EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(FreezeWindow, FreezesAndThawsSharersToo) {
+  FakeFreezer busy{false};
+  FakeFreezer paused{true};
+  auto all = settings(&freezer_, "true", [&] { EXPECT_TRUE(busy.frozen && paused.frozen); });
+  all.sharers = {&busy, &paused};
+  run_freeze_window(all, observer_);
+  EXPECT_FALSE(busy.frozen);
+  EXPECT_TRUE(paused.frozen) << "it was paused before";
+}
+
+TEST_F(FreezeWindow, ThawsSharersWhenTheCaptureFails) {
+  FakeFreezer sharer{false};
+  auto all = settings(&freezer_, "true", [] { throw Error(ErrorKind::kSystem, "disk full"); });
+  all.sharers = {&sharer};
+  EXPECT_THROW(run_freeze_window(all, observer_), Error);
+  EXPECT_FALSE(sharer.frozen);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(FreezeWindow, FailsWhenASharerIsThawed) {
+  FakeFreezer sharer{false};
+  auto all = settings(&freezer_, "true", [&] { sharer.frozen = false; });
+  all.sharers = {&sharer};
+  EXPECT_THROW(run_freeze_window(all, observer_), Error);
 }
 
 TEST(FreezeWindowWithoutFreezer, SaysThatNothingWasFrozen) {

@@ -150,7 +150,7 @@ TEST(Process, SignalsStartUnblockedAndNotIgnored) {
 }
 
 TEST(Process, CanBeWaitedForWithADeadline) {
-  Child child = Child::start(shell("sleep 1000"));
+  Child child = Child::start({.arguments = {"sleep", "1000"}});
   EXPECT_FALSE(child.wait_until(deadline_in(milliseconds(20))));
   child.signal(SIGKILL);
   const auto status = child.wait_until(deadline_in(seconds(20)));

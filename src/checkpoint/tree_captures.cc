@@ -1,0 +1,107 @@
+#include "checkpoint/tree_captures.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <future>
+
+#include "base/error.h"
+#include "checkpoint/hooks.h"
+#include "os/files.h"
+
+namespace still::checkpoint {
+namespace {
+
+constexpr int kMostRounds = 8;
+// A round that found less than this (about a millisecond of copying) was the last one.
+constexpr uint64_t kSettledBytes = uint64_t{1} << 20;
+// What a changed entry costs beyond its bytes, as bytes that can be copied in that time.
+constexpr uint64_t kEntryBytes = uint64_t{16} << 10;
+constexpr std::chrono::milliseconds kProgressInterval{100};
+
+tree::Precautions precautions() {
+  return {.write_back = !hooks::write_back_is_off(),
+          .copy_racy_again = !hooks::racy_detection_is_off()};
+}
+
+uint64_t cost(const tree::PassTotals& totals) {
+  return totals.changed_bytes + totals.changed * kEntryBytes;
+}
+
+}  // namespace
+
+TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const Staging& staging) {
+  for (const TreePlan& tree : trees) {
+    const Fd source = open_file(tree.source, O_RDONLY | O_DIRECTORY);
+    try {
+      entries_.push_back({.capture = tree::Capture::begin(source, staging.place(tree.member),
+                                                          precautions()),
+                          .path = staging.tree(tree.member)});
+    } catch (const Error& error) {
+      throw error.in(tree.name);
+    }
+    total_bytes_ += tree.found.bytes;
+  }
+}
+
+void TreeCaptures::prepare(Observer& observer) {
+  const StepScope step(observer, Step::kPreCopy);
+  auto rounds = std::async(std::launch::async, [this] { run_rounds(); });
+  while (rounds.wait_for(kProgressInterval) != std::future_status::ready) {
+    observer.progress(Step::kPreCopy, std::min(copied_bytes(), total_bytes_), total_bytes_);
+  }
+  rounds.get();
+}
+
+// While a tree is copied it goes on changing; the next round finds that, takes less time, and so
+// leaves less to the one after it, until what changes in a round's time is all that is left. Then
+// once more those that have waited for others.
+void TreeCaptures::run_rounds() {
+  for (int round = 0; round < kMostRounds && prepare_once(); ++round) {
+  }
+  for (Entry& entry : entries_) {
+    if (&entry != last_prepared_) entry.capture->prepare();
+  }
+}
+
+bool TreeCaptures::prepare_once() {
+  bool again = false;
+  for (Entry& entry : entries_) {
+    if (entry.settled) continue;
+    const uint64_t found = cost(entry.capture->prepare());
+    last_prepared_ = &entry;
+    entry.settled = !entry.capture->gains_by_rounds() || found < kSettledBytes ||
+                    found > entry.last_cost / 2;
+    entry.last_cost = found;
+    again = again || !entry.settled;
+  }
+  return again;
+}
+
+void TreeCaptures::cut(const std::set<ino_t>& suspects, const Instant& frozen) {
+  for (Entry& entry : entries_) {
+    const tree::PassTotals totals = entry.capture->cut(suspects, frozen.wall);
+    last_pass_.entries += totals.entries;
+    last_pass_.changed += totals.changed;
+    last_pass_.changed_bytes += totals.changed_bytes;
+  }
+  for (Entry& entry : entries_) entry.capture->check();
+}
+
+uint64_t TreeCaptures::copied_bytes() const {
+  uint64_t bytes = 0;
+  for (const Entry& entry : entries_) bytes += entry.capture->copied_bytes();
+  return bytes;
+}
+
+std::vector<CapturedTree> TreeCaptures::results() {
+  std::vector<CapturedTree> trees;
+  for (Entry& entry : entries_) {
+    trees.push_back({.path = entry.path,
+                     .method = entry.capture->method(),
+                     .foreign_changes = entry.capture->foreign_changes()});
+  }
+  return trees;
+}
+
+}  // namespace still::checkpoint

@@ -1,0 +1,61 @@
+// All trees of a checkpoint, captured together: prepared while the container runs, cut while it
+// stands still.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "checkpoint/observer.h"
+#include "checkpoint/plan.h"
+#include "checkpoint/staging.h"
+#include "os/clock.h"
+#include "tree/capture.h"
+
+namespace still::checkpoint {
+
+struct CapturedTree {
+  std::filesystem::path path;  // a directory, or a tar file made of it before
+  std::string method;
+  std::vector<std::string> foreign_changes;  // paths in the tree; none where nobody could be sure
+};
+
+class TreeCaptures {
+ public:
+  TreeCaptures(const std::vector<TreePlan>& trees, const Staging& staging);
+
+  // Rounds of preparation, for as long as the next one can be expected to be worth it.
+  void prepare(Observer& observer);
+
+  // The cut, and after it a look at whether the trees stood still meanwhile. suspects: files that
+  // are mapped shared and writable.
+  void cut(const std::set<ino_t>& suspects, const Instant& frozen);
+
+  // What the cut had to copy.
+  const tree::PassTotals& last_pass() const { return last_pass_; }
+
+  // When all is over, in the order of the plan.
+  std::vector<CapturedTree> results();
+
+ private:
+  struct Entry {
+    std::unique_ptr<tree::Capture> capture;
+    std::filesystem::path path;
+    uint64_t last_cost = UINT64_MAX;
+    bool settled = false;  // another round is not worth it
+  };
+
+  bool prepare_once();
+  void run_rounds();
+  uint64_t copied_bytes() const;
+
+  std::vector<Entry> entries_;
+  const Entry* last_prepared_ = nullptr;
+  uint64_t total_bytes_ = 0;
+  tree::PassTotals last_pass_;
+};
+
+}  // namespace still::checkpoint

@@ -1,0 +1,22 @@
+// What there is to capture, and how that will go, found out before anything is done.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "os/fd.h"
+
+namespace still::tree {
+
+struct Survey {
+  uint64_t files = 0;  // entries of any kind, the root directory not counted
+  // Content of regular files, holes not counted: by their allocated blocks, so an estimate.
+  uint64_t bytes = 0;
+  std::string method;  // the one that Capture will choose, in its words
+};
+
+// source: a tree that may change meanwhile; nothing of it is touched. staging: a directory of the
+// file system that a capture would go to; a clone is tried there with an unnamed file.
+Survey survey_tree(const Fd& source, const Fd& staging);
+
+}  // namespace still::tree
