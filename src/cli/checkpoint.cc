@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "checkpoint/estimate.h"
 #include "cli/app.h"
 #include "cli/json.h"
 #include "cli/not_yet.h"
@@ -101,7 +102,15 @@ std::string describe_method(const checkpoint::Plan& plan, const checkpoint::Tree
   return kWords.at(tree.found.method);
 }
 
-void print_plan(const checkpoint::Plan& plan) {
+std::string describe(const checkpoint::Estimate& estimate) {
+  const std::string from = estimate.learned_from == 0
+                               ? "from what is usual"
+                               : "from " + std::to_string(estimate.learned_from) +
+                                     " earlier checkpoints of this store";
+  return "about " + human_duration(estimate.pause) + ", " + from;
+}
+
+void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estimate) {
   std::cout << "container  " << plan.container_name << " (" << plan.container_id.substr(0, 12)
             << ")\n"
             << "processes  " << describe(plan.freezing, plan.cgroup_version) << "\n"
@@ -114,6 +123,7 @@ void print_plan(const checkpoint::Plan& plan) {
     std::cout << "sharer     " << sharer << " writes to the same volume and is frozen too\n";
   }
   if (plan.writes_archive) std::cout << "archive    " << plan.target.native() << "\n";
+  if (plan.options.leave_running) std::cout << "pause      " << describe(estimate) << "\n";
 }
 
 class Checkpoints {
@@ -128,8 +138,13 @@ class Checkpoints {
         engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
     const auto plan = checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(),
                                             options_);
-    if (flags_.dry_run) return print_plan(plan);
+    if (flags_.dry_run) {
+      return print_plan(plan, checkpoint::expected_pause(plan, context_.store().measurements()));
+    }
     const auto result = take_planned(sharing, plan);
+    if (options_.leave_running) {
+      context_.store().add_measurement(checkpoint::measure(plan, result));
+    }
     if (flags_.print_stats) {
       statistics_.push_back(statistics(id, result));
     } else {

@@ -59,6 +59,15 @@ constexpr const char* kSchema = R"sql(
     anonymous INTEGER NOT NULL,
     labels TEXT NOT NULL
   ) STRICT;
+  CREATE TABLE measurements (
+    at INTEGER NOT NULL,
+    container_id TEXT NOT NULL,
+    memory_bytes INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
+    dump INTEGER NOT NULL,
+    capture INTEGER NOT NULL,
+    pause INTEGER NOT NULL
+  ) STRICT;
 )sql";
 
 // Two processes that make the same database at once would find each other busy where SQLite does

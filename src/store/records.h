@@ -58,4 +58,13 @@ struct ImageRecord {
   std::chrono::nanoseconds created_at{};
 };
 
+// What a live checkpoint took, for the estimates of later ones.
+struct Measurement {
+  std::string container_id;
+  std::chrono::nanoseconds at{};
+  uint64_t memory_bytes = 0;  // of the container, resident, as planned
+  uint64_t entries = 0;       // of its trees
+  std::chrono::nanoseconds dump{}, capture{}, pause{};
+};
+
 }  // namespace still::store

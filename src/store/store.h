@@ -48,6 +48,10 @@ class Store {
   ImageRecord find_image(const std::string& reference);
   std::vector<ImageRecord> images();
 
+  // Keeps the newest 200.
+  void add_measurement(const Measurement& measurement);
+  std::vector<Measurement> measurements();  // newest first
+
  private:
   class Implementation;
   std::unique_ptr<Implementation> implementation_;

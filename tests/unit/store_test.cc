@@ -288,5 +288,29 @@ TEST(StoreFile, GivesANameToOneProcessOnly) {
   EXPECT_EQ(winners, 1);
 }
 
+TEST(Measurements, ComeBackNewestFirstAndOldOnesAreForgotten) {
+  const Scratch scratch;
+  for (int i = 1; i <= 203; ++i) {
+    Store(scratch.path())
+        .add_measurement({.container_id = "c",
+                          .at = std::chrono::seconds(i),
+                          .memory_bytes = 1,
+                          .entries = 2,
+                          .dump = std::chrono::nanoseconds(3),
+                          .capture = std::chrono::nanoseconds(4),
+                          .pause = std::chrono::nanoseconds(5)});
+  }
+  const auto read = Store(scratch.path()).measurements();
+  ASSERT_EQ(read.size(), 200U);
+  EXPECT_EQ(read.front().at, std::chrono::seconds(203));
+  EXPECT_EQ(read.back().at, std::chrono::seconds(4));
+  EXPECT_EQ(read[0].container_id, "c");
+  EXPECT_EQ(read[0].memory_bytes, 1U);
+  EXPECT_EQ(read[0].entries, 2U);
+  EXPECT_EQ(read[0].dump.count(), 3);
+  EXPECT_EQ(read[0].capture.count(), 4);
+  EXPECT_EQ(read[0].pause.count(), 5);
+}
+
 }  // namespace
 }  // namespace still::store

@@ -1,0 +1,76 @@
+#include "checkpoint/estimate.h"
+
+#include <algorithm>
+
+namespace still::checkpoint {
+namespace {
+
+// What is usual (docs/performance.md); each counts as one earlier checkpoint.
+constexpr double kSmallDump = 0.18e9;                 // nanoseconds for no memory at all,
+constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
+constexpr double kGibibyteDump = 1.2e9;               // and for this much
+constexpr double kLookPerEntry = 1500;                // nanoseconds
+
+constexpr double kOwnWeight = 4;  // of checkpoints of the same container
+
+// The line through weighted points with the least squares of distances.
+class Line {
+ public:
+  void add(double x, double y, double weight) {
+    weight_ += weight;
+    x_ += weight * x;
+    y_ += weight * y;
+    xx_ += weight * x * x;
+    xy_ += weight * x * y;
+  }
+
+  double at(double x) const {
+    const double spread = weight_ * xx_ - x_ * x_;
+    const double slope = std::max(0.0, (weight_ * xy_ - x_ * y_) / spread);
+    return std::max(0.0, (y_ - slope * x_) / weight_ + slope * x);
+  }
+
+ private:
+  double weight_ = 0, x_ = 0, y_ = 0, xx_ = 0, xy_ = 0;
+};
+
+double nanoseconds(std::chrono::nanoseconds duration) {
+  return static_cast<double>(duration.count());
+}
+
+uint64_t entries_of(const Plan& plan) {
+  uint64_t entries = 0;
+  for (const TreePlan& tree : plan.trees) entries += tree.found.files;
+  return entries;
+}
+
+}  // namespace
+
+Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier) {
+  Line dump, capture;
+  dump.add(0, kSmallDump, 1);
+  dump.add(kGibibyte, kGibibyteDump, 1);
+  capture.add(0, 0, 1);
+  capture.add(1e5, 1e5 * kLookPerEntry, 1);
+  for (const store::Measurement& one : earlier) {
+    const double weight = one.container_id == plan.container_id ? kOwnWeight : 1;
+    dump.add(static_cast<double>(one.memory_bytes), nanoseconds(one.dump), weight);
+    capture.add(static_cast<double>(one.entries), nanoseconds(one.capture), weight);
+  }
+  const double longer = std::max(dump.at(static_cast<double>(plan.memory_bytes)),
+                                 capture.at(static_cast<double>(entries_of(plan))));
+  return {.pause = std::chrono::nanoseconds(static_cast<int64_t>(longer)),
+          .learned_from = earlier.size()};
+}
+
+store::Measurement measure(const Plan& plan, const CheckpointResult& result) {
+  return {.container_id = plan.container_id,
+          .at = result.cut.thawed.wall,
+          .memory_bytes = plan.memory_bytes,
+          .entries = entries_of(plan),
+          .dump = result.cut.dump_end - result.cut.dump_start,
+          .capture = result.cut.capture,
+          .pause = result.cut.pause()};
+}
+
+}  // namespace still::checkpoint

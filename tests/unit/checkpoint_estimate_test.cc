@@ -1,0 +1,61 @@
+#include "checkpoint/estimate.h"
+
+#include <gtest/gtest.h>
+
+namespace still::checkpoint {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+
+Plan plan_with(uint64_t memory_bytes, uint64_t entries) {
+  Plan plan;
+  plan.container_id = "ours";
+  plan.memory_bytes = memory_bytes;
+  plan.trees.push_back({.name = "rootfs", .member = "", .source = "", .found = {.files = entries}});
+  return plan;
+}
+
+store::Measurement measured(const std::string& container, uint64_t memory_bytes,
+                            std::chrono::nanoseconds dump, std::chrono::nanoseconds capture = 1ms) {
+  return {.container_id = container,
+          .at = 1s,
+          .memory_bytes = memory_bytes,
+          .entries = 100,
+          .dump = dump,
+          .capture = capture,
+          .pause = dump};
+}
+
+TEST(ExpectedPause, GuessesWithoutExperience) {
+  const Estimate small = expected_pause(plan_with(16 * kMiB, 10), {});
+  EXPECT_EQ(small.learned_from, 0U);
+  EXPECT_GT(small.pause, 100ms);
+  EXPECT_LT(small.pause, 400ms);
+  EXPECT_GT(expected_pause(plan_with(4096 * kMiB, 10), {}).pause, 2s);
+}
+
+TEST(ExpectedPause, LearnsTheFixedPartAndTheRate) {
+  std::vector<store::Measurement> earlier;
+  for (int i = 0; i < 20; ++i) {
+    earlier.push_back(measured("other", 10 * kMiB, 60ms));
+    earlier.push_back(measured("other", 1010 * kMiB, 560ms));
+  }
+  const auto pause = expected_pause(plan_with(510 * kMiB, 10), earlier).pause;
+  EXPECT_GT(pause, 280ms);
+  EXPECT_LT(pause, 370ms);
+}
+
+TEST(ExpectedPause, BelievesTheContainersOwnHistoryMore) {
+  std::vector<store::Measurement> earlier(5, measured("other", 10 * kMiB, 50ms));
+  earlier.insert(earlier.end(), 5, measured("ours", 10 * kMiB, 300ms));
+  EXPECT_GT(expected_pause(plan_with(10 * kMiB, 10), earlier).pause, 200ms);
+}
+
+TEST(ExpectedPause, IsTheTimeOfTheTreesWhereThatIsLonger) {
+  EXPECT_GT(expected_pause(plan_with(kMiB, 10'000'000), {}).pause, 5s);
+}
+
+}  // namespace
+}  // namespace still::checkpoint
