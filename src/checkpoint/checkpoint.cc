@@ -103,7 +103,10 @@ LiveCut take_cut(const engine::Container& container, const Sharers& sharers, con
             captures.cut(mapped, frozen);
           },
       .before_thaw =
-          [&] { result.log_bytes = log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0; },
+          [&] {
+            result.log_bytes = log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
+            captures.end();
+          },
       .freeze_timeout = plan.options.freeze_timeout,
       .runtime_timeout = plan.options.runtime_timeout};
   captures.prepare(observer);
@@ -175,7 +178,7 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
   sharers.clear();
   result.cut = live.cut;
   result.cut_pass = captures.last_pass();
-  const auto trees = captures.results();
+  const auto trees = captures.results(live.cut.was_frozen);
   judge(result, plan, trees, observer);
   result.criu = oci::read_dump_statistics(staging.work() / kStatisticsMember);
   describe_cut(manifest, result);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "checkpoint/hooks.h"
 #include "os/files.h"
+#include "tree/proof.h"
 
 namespace still::checkpoint {
 namespace {
@@ -94,12 +95,15 @@ uint64_t TreeCaptures::copied_bytes() const {
   return bytes;
 }
 
-std::vector<CapturedTree> TreeCaptures::results() {
+void TreeCaptures::end() { end_ = tree::coarse_now(); }
+
+std::vector<CapturedTree> TreeCaptures::results(bool were_still) const {
   std::vector<CapturedTree> trees;
-  for (Entry& entry : entries_) {
+  for (const Entry& entry : entries_) {
     trees.push_back({.path = entry.path,
                      .method = entry.capture->method(),
-                     .foreign_changes = entry.capture->foreign_changes()});
+                     .foreign_changes = were_still ? entry.capture->foreign_changes(end_)
+                                                   : std::vector<std::string>{}});
   }
   return trees;
 }

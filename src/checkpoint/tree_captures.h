@@ -34,11 +34,15 @@ class TreeCaptures {
   // are mapped shared and writable.
   void cut(const std::set<ino_t>& suspects, const Instant& frozen);
 
+  // The last moment of the window, before the thaw: later changes are the container's.
+  void end();
+
   // What the cut had to copy.
   const tree::PassTotals& last_pass() const { return last_pass_; }
 
-  // When all is over, in the order of the plan.
-  std::vector<CapturedTree> results();
+  // When all is over, in the order of the plan. were_still: the container was frozen, so that
+  // changes come from somebody else.
+  std::vector<CapturedTree> results(bool were_still) const;
 
  private:
   struct Entry {
@@ -56,6 +60,7 @@ class TreeCaptures {
   const Entry* last_prepared_ = nullptr;
   uint64_t total_bytes_ = 0;
   tree::PassTotals last_pass_;
+  std::chrono::nanoseconds end_{};  // coarse clock
 };
 
 }  // namespace still::checkpoint

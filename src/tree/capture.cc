@@ -8,9 +8,7 @@
 
 #include "base/error.h"
 #include "os/files.h"
-#include "os/parallel.h"
 #include "os/share.h"
-#include "tree/proof.h"
 #include "tree/scan.h"
 
 namespace still::tree {
@@ -33,7 +31,9 @@ class MirrorCapture final : public Capture {
   }
 
   void check() override { mirror_.check(); }
-  std::vector<std::string> foreign_changes() override { return mirror_.foreign_changes(); }
+  std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const override {
+    return mirror_.foreign_changes(until);
+  }
 
   std::string method() const override {
     if (!prepares_) return kCopy;
@@ -79,19 +79,12 @@ class SnapshotCapture final : public Capture {
   // A snapshot cannot change.
   void check() override {}
 
-  std::vector<std::string> foreign_changes() override {
-    std::vector<std::string> changed;
-    for (const auto& directory :
-         scan_tree(open_at(parent_, name_, kDirectory), processor_count())) {
-      if (changed_at(directory.status) > frozen_at_) {
-        changed.push_back(directory.path.empty() ? "." : directory.path);
-      }
-      for (const ScannedEntry& entry : directory.entries) {
-        if (S_ISDIR(entry.status.st_mode) || changed_at(entry.status) <= frozen_at_) continue;
-        changed.push_back(directory.path.empty() ? entry.name : directory.path + "/" + entry.name);
-      }
-    }
-    return changed;
+  // In the snapshot, and what was left out of it.
+  std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const override {
+    const Fd snapshot = open_at(parent_, name_, kDirectory);
+    auto all = changed_between(snapshot, frozen_at_, std::chrono::nanoseconds::max());
+    all.merge(changed_between(source_, frozen_at_, until));
+    return {all.begin(), all.end()};
   }
 
   std::string method() const override { return kSnapshot; }

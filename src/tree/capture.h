@@ -45,9 +45,9 @@ class Capture {
   virtual PassTotals cut(const std::set<ino_t>& suspects, std::chrono::nanoseconds frozen_at) = 0;
   // After the cut, the tree still standing still: what has changed since?
   virtual void check() = 0;
-  // Paths that somebody outside changed while the tree stood still. Called when all is over: may
-  // take its time.
-  virtual std::vector<std::string> foreign_changes() = 0;
+  // Paths that somebody outside changed while the tree stood still, until then (a coarse_now() of
+  // the last moment). Called when all is over: may take its time.
+  virtual std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const = 0;
   virtual std::string method() const = 0;
   // Bytes of files that have been copied so far; may be asked from another thread meanwhile.
   virtual uint64_t copied_bytes() const = 0;

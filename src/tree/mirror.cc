@@ -111,6 +111,7 @@ class Mirror::Implementation {
 
   PassTotals finish(const std::set<ino_t>& suspects, std::chrono::nanoseconds frozen_at) {
     finishing_ = true;
+    frozen_at_ = frozen_at;
     return pass({.threads = processor_count(),
                  .trust = !clock_.was_set(),
                  .racy_counts = precautions_.copy_racy_again,
@@ -134,7 +135,11 @@ class Mirror::Implementation {
     }
   }
 
-  std::vector<std::string> foreign_changes() const { return {foreign_.begin(), foreign_.end()}; }
+  std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const {
+    std::set<std::string> all = foreign_;
+    all.merge(changed_between(source_, frozen_at_, until));
+    return {all.begin(), all.end()};
+  }
 
   bool clones() const { return cloned_ && may_clone_; }
   uint64_t copied_bytes() const { return copied_; }
@@ -449,6 +454,7 @@ class Mirror::Implementation {
   const Precautions precautions_;
   ClockWatch clock_;
   MirrorState state_;
+  std::chrono::nanoseconds frozen_at_{};
   std::set<std::string> foreign_;
   uint64_t spare_count_ = 0;
   unsigned threads_ = 1;
@@ -470,8 +476,8 @@ PassTotals Mirror::finish(const std::set<ino_t>& suspects, std::chrono::nanoseco
 
 void Mirror::check() { implementation_->check(); }
 
-std::vector<std::string> Mirror::foreign_changes() const {
-  return implementation_->foreign_changes();
+std::vector<std::string> Mirror::foreign_changes(std::chrono::nanoseconds until) const {
+  return implementation_->foreign_changes(until);
 }
 
 uint64_t Mirror::copied_bytes() const { return implementation_->copied_bytes(); }

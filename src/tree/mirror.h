@@ -65,9 +65,11 @@ class Mirror {
   // After finish(): looks at everything once more and remembers what is not as it was copied.
   void check();
 
-  // Paths of entries that changed although the tree stood still: between frozen_at and finish(), or
-  // between finish() and check(). Each once, sorted.
-  std::vector<std::string> foreign_changes() const;
+  // Paths of entries that changed although the tree stood still until then (coarse_now() at its
+  // end): what finish() and check() saw, and what has a ctime of that time now. Each once, sorted.
+  // A change after check() is not in the copy and does it no harm; if the tree's owner has changed
+  // the same entry since, it is not seen.
+  std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const;
 
   // Bytes copied or compared so far; may be asked from another thread meanwhile.
   uint64_t copied_bytes() const;

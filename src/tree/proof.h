@@ -1,4 +1,4 @@
-// What proves that an entry is still as it was when it was copied. Internal to tree/.
+// What proves that an entry is still as it was when it was copied.
 #pragma once
 
 #include <sys/stat.h>

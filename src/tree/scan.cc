@@ -12,6 +12,7 @@
 #include "os/files.h"
 #include "os/parallel.h"
 #include "os/walk.h"
+#include "tree/proof.h"
 
 namespace still::tree {
 namespace {
@@ -123,6 +124,24 @@ class Scan {
 
 std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads) {
   return Scan(root, threads).run();
+}
+
+std::set<std::string> changed_between(const Fd& root, std::chrono::nanoseconds from,
+                                      std::chrono::nanoseconds until) {
+  const auto is_between = [&](const struct stat& status) {
+    return changed_at(status) > from && changed_at(status) < until;
+  };
+  std::set<std::string> changed;
+  for (const ScannedDirectory& directory : scan_tree(root, processor_count())) {
+    if (is_between(directory.status)) {
+      changed.insert(directory.path.empty() ? "." : directory.path);
+    }
+    for (const ScannedEntry& entry : directory.entries) {
+      if (S_ISDIR(entry.status.st_mode) || !is_between(entry.status)) continue;
+      changed.insert(directory.path.empty() ? entry.name : directory.path + "/" + entry.name);
+    }
+  }
+  return changed;
 }
 
 }  // namespace still::tree

@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,5 +29,10 @@ struct ScannedDirectory {
 // not entered: such a directory has no entries. What vanishes meanwhile is left out. Links are not
 // followed. Holds at most a few hundred descriptors. Throws Error(kSystem) with the path.
 std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads);
+
+// Paths of the entries ("." is the root) whose ctime lies between two moments of the wall clock,
+// both excluded.
+std::set<std::string> changed_between(const Fd& root, std::chrono::nanoseconds from,
+                                      std::chrono::nanoseconds until);
 
 }  // namespace still::tree

@@ -15,6 +15,7 @@
 #include "os/process.h"
 #include "os/share.h"
 #include "support.h"
+#include "tree/proof.h"
 #include "tree/survey.h"
 #include "tree_fixture.h"
 
@@ -95,7 +96,7 @@ class CaptureTest : public testing::Test {
     capture_->cut({}, Instant::now().wall);
     capture_->check();
     EXPECT_EQ(describe_tree(copy()), describe_tree(source()));
-    EXPECT_THAT(capture_->foreign_changes(), IsEmpty());
+    EXPECT_THAT(capture_->foreign_changes(coarse_now()), IsEmpty());
     EXPECT_EQ(capture_->method(),
               survey_tree(open_dir(source()), open_dir(base_ / "staging")).method);
   }
@@ -151,8 +152,12 @@ TEST_F(CaptureTest, ASnapshotTellsOfForeignChangesToo) {
   std::this_thread::sleep_for(kTicks);
   write_text(source() / "dir/foreign", "f");
   capture_->cut({}, frozen_at);
-  write_text(source() / "after", "a");
-  EXPECT_THAT(capture_->foreign_changes(), ElementsAre("dir", "dir/foreign"));
+  write_text(source() / "dir/later", "l");
+  const auto end = coarse_now();
+  std::this_thread::sleep_for(kTicks);
+  write_text(source() / "quiet", "own");
+  EXPECT_THAT(capture_->foreign_changes(end + kTicks / 2),
+              ElementsAre("dir", "dir/foreign", "dir/later"));
 }
 
 TEST_F(CaptureTest, CopiesInTheCutWhereChangesCannotBeTold) {

@@ -514,13 +514,18 @@ TEST_F(MirrorTest, TellsOfChangesWhileTheTreeStoodStill) {
   std::this_thread::sleep_for(kSettled);
   rewrite_unseen(source_ / "early", "EARLY");
   mirror_->finish({}, frozen_at);
-  EXPECT_THAT(mirror_->foreign_changes(), ElementsAre("early"));
+  EXPECT_THAT(mirror_->foreign_changes(coarse_now()), ElementsAre("early"));
   rewrite_unseen(source_ / "late", "LATE");
   std::filesystem::remove(source_ / "gone");
   write_text(source_ / "dir/new", "n");
   mirror_->check();
-  EXPECT_THAT(mirror_->foreign_changes(),
-              ElementsAre(".", "dir", "dir/new", "early", "gone", "late"));
+  write_text(source_ / "quiet", "not any more");
+  std::this_thread::sleep_for(kSettled);
+  const auto end = coarse_now();
+  std::this_thread::sleep_for(kSettled);
+  write_text(source_ / "own", "after the end");
+  EXPECT_THAT(mirror_->foreign_changes(end),
+              ElementsAre(".", "dir", "dir/new", "early", "gone", "late", "quiet"));
 }
 
 TEST_F(MirrorTest, NobodyElseIsSeenWhereNobodyWas) {
@@ -530,7 +535,9 @@ TEST_F(MirrorTest, NobodyElseIsSeenWhereNobodyWas) {
   write_text(source_ / "own", "o");
   finish();
   mirror_->check();
-  EXPECT_THAT(mirror_->foreign_changes(), IsEmpty());
+  const auto end = coarse_now();
+  write_text(source_ / "own", "p");
+  EXPECT_THAT(mirror_->foreign_changes(end), IsEmpty());
 }
 
 }  // namespace
