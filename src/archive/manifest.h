@@ -19,7 +19,7 @@ inline constexpr const char* kManifestMember = "still.json";
 struct TreeRecord {
   std::string name;    // "rootfs", "volume:NAME", "devshm"
   std::string member;  // archive member with the content
-  std::string method;  // how it was captured: "copy"
+  std::string method;  // how it was captured: tree/capture.h, or "in-place"
   uint64_t files = 0;
   uint64_t bytes = 0;
   // Paths in the tree; in the manifest, and when read from there, in the form of printable(),
