@@ -1,7 +1,6 @@
 // A program whose checkpoint tells by itself whether it shows one instant. README.md explains it.
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,7 +9,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <format>
@@ -26,14 +24,13 @@
 #include "gap_clock.h"
 #include "output.h"
 #include "places.h"
+#include "processes.h"
 
 namespace workload {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-enum ExitCode { kFine = 0, kUsage = 2, kInconsistent = 3, kFailed = 4 };
 
 constexpr const char* kExitCodes = R"(Exit codes:
   0  ended as asked, everything consistent
@@ -153,21 +150,6 @@ class Lane {
   uint64_t step_ = kFirstStep;
 };
 
-// Long enough for CRIU to finish its restore: a program that ends before, and this one may find a
-// fault in its first microseconds, makes CRIU call the whole restore a failure of its own.
-constexpr milliseconds kLastWords{500};
-
-// The first fault of a process ends it, but for the time that other threads need to find theirs.
-[[noreturn]] void end_process(ExitCode code, const std::string& text, const Output& output) {
-  try {
-    output.line(text);
-  } catch (const std::exception& error) {
-    std::fputs(std::format("{}\n({})\n", text, error.what()).c_str(), stderr);
-  }
-  std::this_thread::sleep_for(kLastWords);
-  _exit(code);
-}
-
 void run_lane(Lane& lane, const Output& output) try {
   lane.run();
 } catch (const Inconsistent& error) {
@@ -193,15 +175,6 @@ class Lanes {
   std::vector<std::jthread> threads_;
 };
 
-// Blocked in all threads and in the child; the leader's main thread waits for them.
-sigset_t block_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGUSR1, SIGTERM, SIGINT, SIGCHLD}) sigaddset(&signals, signal);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
 pid_t start_follower(const Options& options, Shared& shared, const Output& output) {
   const pid_t parent = getpid();
   const pid_t child = fork();
@@ -219,21 +192,6 @@ pid_t start_follower(const Options& options, Shared& shared, const Output& outpu
   _exit(kFine);
 }
 
-// The exit code of the follower; a death by a signal is a failure.
-int wait_for(pid_t follower) {
-  int status = 0;
-  while (waitpid(follower, &status, 0) < 0) {
-    if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "waitpid");
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : kFailed;
-}
-
-// SIGCHLD also tells that a child was stopped or continued.
-bool has_ended(pid_t follower) {
-  siginfo_t info{};
-  return waitid(P_PID, follower, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
-}
-
 void report(const Options& options, const Shared& shared, const GapClock& clock,
             const Output& output) {
   uint64_t sum = 0;
@@ -246,14 +204,6 @@ void report(const Options& options, const Shared& shared, const GapClock& clock,
   }
   output.line(std::format("counter: steps={} slowest={} gap_us={}", sum, slowest,
                           clock.largest() / std::chrono::microseconds(1)));
-}
-
-// Waits for the earliest of a signal and the next report or end; nothing if no signal came.
-std::optional<int> wait_for_signal(const sigset_t& signals, steady_clock::duration at_most) {
-  const auto nanoseconds = std::max<int64_t>(0, std::chrono::nanoseconds(at_most).count());
-  const timespec timeout{nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
-  const int signal = sigtimedwait(&signals, nullptr, &timeout);
-  return signal < 0 ? std::nullopt : std::optional(signal);
 }
 
 // The leader's main thread: reports, until the end is asked for or a process ends by itself.

@@ -10,9 +10,10 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "inconsistent.h"
 
 namespace workload {
 
@@ -22,12 +23,6 @@ inline constexpr uint64_t kSlots = 8;
 inline constexpr uint64_t kFirstStep = kSlots - 1;
 
 using Slots = std::array<uint64_t, kSlots>;
-
-// A place does not hold what the memory of its lane says that it holds.
-class Inconsistent : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 // What a place is made from: new, or with the content that is there.
 enum class Content { kNew, kExisting };
