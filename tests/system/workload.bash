@@ -10,7 +10,7 @@ make_rootfs() {
   local made
   made=$("$BATS_TEST_DIRNAME/rootfs/make" "$1")
   cp --archive "$made" "$2"
-  cp "$STILL_WORKLOAD_DIR"/{counter,holder,pause_probe} "$workload_source"/*-under-load "$2/bin/"
+  cp "$STILL_WORKLOAD_DIR"/{adversary,counter,holder,pause_probe} "$workload_source"/*-under-load "$2/bin/"
   cp "$STILL_WORKLOAD_DIR/not_root.so" "$2/lib/"
 }
 
