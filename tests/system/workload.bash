@@ -67,3 +67,44 @@ container_ends_with() {
     return 1
   }
 }
+
+# --- the adversary ----------------------------------------------------------------------------------
+
+# leave_adversary ROOTFS: what the adversary begins with is in the root file system already. So its
+# names are in a lower layer of the containers, each removal makes a whiteout, and each directory in
+# place of a file an opaque one. Without the lane that renames directories: one that is in a lower
+# layer, too, cannot be renamed where it was restored, overlayfs says EXDEV.
+leave_adversary() {
+  "$STILL_WORKLOAD_DIR/adversary" --only-begin --root "$1/adversary" --volume "$BATS_FILE_TMPDIR/unused" \
+    --lanes append,file-directory,hard-links,holes,metadata,mmap,one-block,rewrite,swap,truncate >/dev/null
+  rm -r "$BATS_FILE_TMPDIR/unused"
+}
+
+# start_adversary RUNTIME [FLAG...]: a container "adversary" with the volume "data". Without flags it
+# has fewer files than by itself, so that a round is short, each changed about as often.
+start_adversary() {
+  local runtime=$1
+  shift
+  [[ $# -gt 0 ]] || set -- --files 24 --pause 8000
+  still run -d --name adversary --runtime "$runtime" --network none -v data:/data --rootfs "$ROOTFS" \
+    /bin/adversary --report 100 "$@"
+  wait_until 30 attacks_on adversary 0
+}
+
+# The last report, reduced to the number of steps of the slowest lane.
+attacks() { still logs "$1" 2>/dev/null | sed -n 's/.* slowest=\([0-9]*\)$/\1/p' | tail -n 1; }
+attacks_on() { [[ $(attacks "$1") -gt $2 ]]; }
+
+# adversary_round [PROGRAM]: a live checkpoint of "adversary" into the container "copy", which runs
+# on for a while, compares everything once more when it is stopped, and has ended with its verdict.
+adversary_round() {
+  local program=${1:-still}
+  "$program" container checkpoint --leave-running --export "$WORK/archive" adversary
+  [[ $program != still || $(manifest "$WORK/archive" .consistent) == true ]]
+  restore_copy "$WORK/archive" copy data
+  sleep 0.5
+  still stop --time 20 copy || true
+}
+
+# What an adversary found, if anything.
+findings() { still logs "$1" 2>&1 | grep -E 'INCONSISTENT|failed' || true; }
