@@ -48,16 +48,9 @@ finds_a_fault() {
 
 # Since Linux 6.13 ext4, XFS and btrfs give a change after a look at the time of change a new time,
 # so that no change is hidden in one tick of the clock. Mounted as ext3 it does not.
-ext3_store() {
-  truncate -s 512M "$WORK/disk"
-  mkfs.ext3 -q "$WORK/disk"
-  mount -t ext3 -o loop "$WORK/disk" "$STILL_ROOT"
-}
-can_mount_ext3() { ext3_store && umount "$STILL_ROOT"; }
-
 @test "with the detection of racy files switched off the adversary finds the fault" {
-  require "ext3 on a loop device" can_mount_ext3
-  ext3_store
+  require "ext3" knows_filesystem ext3
+  store_on ext3
   start_adversary "$(any_runtime)" --lanes rewrite,truncate,holes --files 256 --pause 2000
   finds_a_fault STILL_TEST_NO_RACY
 }

@@ -16,25 +16,11 @@ setup_file() {
 setup() { begin_store; }
 
 teardown() {
-  local ok=0
   [[ -z ${writer:-} ]] || kill -KILL "$writer" 2>/dev/null || true
-  finish_store || ok=1
-  [[ -z ${mounted:-} ]] || { umount "$mounted" && rmdir "$mounted"; } || ok=1
-  return "$ok"
+  finish_store
 }
 
 # --- file systems ----------------------------------------------------------------------------------
-
-# store_on TYPE: from here on the store is on a new file system of this type.
-store_on() {
-  truncate -s 1G "$WORK/disk"
-  "mkfs.$1" -q "$WORK/disk"
-  mounted=$(mktemp -d /tmp/f.XXXX)
-  mount -o loop "$WORK/disk" "$mounted"
-  rmdir "$STILL_ROOT"
-  STILL_ROOT=$mounted/s
-  mkdir "$STILL_ROOT"
-}
 
 # method FILE TREE: how the archive says that the tree was captured.
 method() { manifest "$1" ".trees[] | select(.name == \"$2\") | .method"; }
@@ -74,24 +60,21 @@ captured_as() {
 }
 
 @test "on ext4 trees are copied before, and the difference in the cut" {
-  require "ext4" mkfs.ext4 -V
   captured_as ext4 pre-copy pre-copy
 }
 
 @test "on XFS files are cloned" {
-  require "XFS" modprobe_or_known xfs
+  require "XFS" knows_filesystem xfs
   captured_as xfs clone clone
 }
 
 @test "on btrfs files are cloned, and a volume is a subvolume that is snapshot" {
-  require "btrfs" modprobe_or_known btrfs
+  require "btrfs" knows_filesystem btrfs
   captured_as btrfs clone snapshot
 }
 
-modprobe_or_known() { grep -qw "$1" /proc/filesystems || modprobe "$1"; }
-
 @test "a volume on another file system than the store is copied" {
-  require "XFS" modprobe_or_known xfs
+  require "XFS" knows_filesystem xfs
   store_on xfs
   still volume create data
   mount -t tmpfs tmpfs "$STILL_ROOT/volumes/data/_data"

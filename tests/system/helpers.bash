@@ -43,9 +43,23 @@ any_runtime() { runtimes | cut -d' ' -f1; }
 begin_store() {
   STILL_ROOT=$(mktemp -d /tmp/s.XXXX)
   WORK=$(mktemp -d /tmp/w.XXXX)
+  DISK=
   export STILL_ROOT WORK
   BEFORE=$(cgroups)
 }
+
+# store_on TYPE: from here on the store is on a new file system of this type, on a loop device.
+store_on() {
+  truncate -s 1G "$WORK/disk"
+  "mkfs.$1" -q "$WORK/disk"
+  DISK=$(mktemp -d /tmp/f.XXXX)
+  mount -t "$1" -o loop "$WORK/disk" "$DISK"
+  rmdir "$STILL_ROOT"
+  STILL_ROOT=$DISK/s
+  mkdir "$STILL_ROOT"
+}
+
+knows_filesystem() { grep -qw "$1" /proc/filesystems || modprobe "$1"; }
 
 # Removes the store; fails if its containers left something on the machine.
 finish_store() {
@@ -53,7 +67,9 @@ finish_store() {
   still rm --force --all >/dev/null || ok=1
   nothing_left || ok=1
   umount --recursive --lazy "$STILL_ROOT" 2>/dev/null || true
-  rm -rf --one-file-system "$STILL_ROOT" "$WORK"
+  rm -rf --one-file-system "$STILL_ROOT"
+  [[ -z ${DISK:-} ]] || { umount "$DISK" && rmdir "$DISK"; } || ok=1
+  rm -rf --one-file-system "$WORK"
   return "$ok"
 }
 
