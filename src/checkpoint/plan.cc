@@ -72,7 +72,14 @@ Freezing decide_freezing(const engine::Container& container, const cgroup::Freez
 TreePlan plan_tree(std::string name, std::string member, std::filesystem::path source,
                    bool upper_layer, const Fd& staging) {
   auto found = tree::survey_tree(open_file(source, O_RDONLY | O_DIRECTORY), staging);
-  return {std::move(name), std::move(member), std::move(source), upper_layer, std::move(found)};
+  return {std::move(name), std::move(member), std::move(source), upper_layer, std::move(found), {}};
+}
+
+bool is_mounted_at_tmp(const engine::Container& container, const std::string& volume) {
+  return std::ranges::any_of(
+      container.config().volumes, [&](const engine::VolumeMount& mount) {
+        return mount.volume == volume && mount.destination == "/tmp";
+      });
 }
 
 std::vector<TreePlan> plan_trees(const engine::Container& container, const engine::Layout& layout,
@@ -82,12 +89,14 @@ std::vector<TreePlan> plan_trees(const engine::Container& container, const engin
   if (!options.ignore_rootfs) {
     trees.push_back(
         plan_tree("rootfs", "rootfs-diff.tar", container.paths().upper(), true, staging));
+    trees.back().scratch = {"", "tmp"};
   }
   for (const engine::VolumeMount& volume : container.config().volumes) {
     const std::string member = "volumes/" + volume.volume + ".tar";
     if (options.ignore_volumes || std::ranges::contains(trees, member, &TreePlan::member)) continue;
     trees.push_back(plan_tree("volume:" + volume.volume, member,
                               layout.volume_data(volume.volume), false, staging));
+    if (is_mounted_at_tmp(container, volume.volume)) trees.back().scratch = {""};
   }
   if (is_mount_point(container.paths().shm())) {
     trees.push_back(

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct TreePlan {
   std::filesystem::path source;  // the tree as the container writes it
   bool upper_layer = false;      // the writable layer of an overlay
   tree::Survey found{};          // while the container ran
+  std::set<std::string> scratch{};  // where in it CRIU works: tree::Scratch
 };
 
 enum class Freezing {

@@ -36,7 +36,7 @@ TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const Staging& st
     const Fd source = open_file(tree.source, O_RDONLY | O_DIRECTORY);
     try {
       entries_.push_back({.capture = tree::Capture::begin(source, staging.place(tree.member),
-                                                          precautions()),
+                                                          precautions(), tree::Scratch(tree.scratch)),
                           .path = staging.tree(tree.member)});
     } catch (const Error& error) {
       throw error.in(tree.name);

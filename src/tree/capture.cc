@@ -18,10 +18,11 @@ constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 class MirrorCapture final : public Capture {
  public:
-  MirrorCapture(const Fd& source, const CapturePlace& place, Precautions precautions)
+  MirrorCapture(const Fd& source, const CapturePlace& place, Precautions precautions,
+                const Scratch& scratch)
       : prepares_(can_tell_changes(source)),
         mirror_(source, open_at(place.parent, place.name, kDirectory),
-                open_at(place.parent, place.spare, kDirectory), precautions) {}
+                open_at(place.parent, place.spare, kDirectory), precautions, scratch) {}
 
   PassTotals prepare() override { return prepares_ ? mirror_.follow() : PassTotals{}; }
   bool gains_by_rounds() const override { return prepares_; }
@@ -49,16 +50,20 @@ class MirrorCapture final : public Capture {
 class SnapshotCapture final : public Capture {
  public:
   // nullptr if no snapshot can be made.
-  static std::unique_ptr<Capture> begin(const Fd& source, const CapturePlace& place) {
+  static std::unique_ptr<Capture> begin(const Fd& source, const CapturePlace& place,
+                                        const Scratch& scratch) {
     if (!is_subvolume(source)) return nullptr;
     const std::string trial = place.name + ".trial";
     if (!snapshot_subvolume(source, place.parent, trial)) return nullptr;
     remove_subvolume(place.parent, trial);
-    return std::make_unique<SnapshotCapture>(source, place);
+    return std::make_unique<SnapshotCapture>(source, place, scratch);
   }
 
-  SnapshotCapture(const Fd& source, const CapturePlace& place)
-      : source_(source.duplicate()), parent_(place.parent.duplicate()), name_(place.name) {}
+  SnapshotCapture(const Fd& source, const CapturePlace& place, Scratch scratch)
+      : source_(source.duplicate()),
+        parent_(place.parent.duplicate()),
+        name_(place.name),
+        scratch_(std::move(scratch)) {}
 
   // The snapshot writes all dirty pages of the subvolume: few are left in the cut.
   PassTotals prepare() override {
@@ -84,6 +89,7 @@ class SnapshotCapture final : public Capture {
     const Fd snapshot = open_at(parent_, name_, kDirectory);
     auto all = changed_between(snapshot, frozen_at_, std::chrono::nanoseconds::max());
     all.merge(changed_between(source_, frozen_at_, until));
+    scratch_.leave_out(all);
     return {all.begin(), all.end()};
   }
 
@@ -94,15 +100,16 @@ class SnapshotCapture final : public Capture {
   const Fd source_;
   const Fd parent_;
   const std::string name_;
+  const Scratch scratch_;
   std::chrono::nanoseconds frozen_at_{};
 };
 
 }  // namespace
 
-std::unique_ptr<Capture> Capture::begin(const Fd& source, CapturePlace place,
-                                        Precautions precautions) {
-  if (auto snapshot = SnapshotCapture::begin(source, place)) return snapshot;
-  return std::make_unique<MirrorCapture>(source, place, precautions);
+std::unique_ptr<Capture> Capture::begin(const Fd& source, const CapturePlace& place,
+                                        Precautions precautions, const Scratch& scratch) {
+  if (auto snapshot = SnapshotCapture::begin(source, place, scratch)) return snapshot;
+  return std::make_unique<MirrorCapture>(source, place, precautions, scratch);
 }
 
 }  // namespace still::tree

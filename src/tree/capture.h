@@ -32,8 +32,8 @@ class Capture {
  public:
   // Chooses the method by trying: a snapshot where the tree is a btrfs subvolume, otherwise a
   // mirror, which clones files where the file system can share their blocks.
-  static std::unique_ptr<Capture> begin(const Fd& source, CapturePlace place,
-                                        Precautions precautions);
+  static std::unique_ptr<Capture> begin(const Fd& source, const CapturePlace& place,
+                                        Precautions precautions, const Scratch& scratch = {});
   virtual ~Capture() = default;
 
   // One round of preparation, while the tree changes. Nothing is prepared for trees whose changes

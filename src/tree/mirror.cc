@@ -96,11 +96,13 @@ bool can_tell_changes(const Fd& directory) {
 
 class Mirror::Implementation {
  public:
-  Implementation(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions)
+  Implementation(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions,
+                 Scratch scratch)
       : source_(source.duplicate()),
         target_(target.duplicate()),
         spare_(spare.duplicate()),
-        precautions_(precautions) {}
+        precautions_(precautions),
+        scratch_(std::move(scratch)) {}
 
   PassTotals follow() {
     finishing_ = false;
@@ -120,7 +122,7 @@ class Mirror::Implementation {
   }
 
   void check() {
-    const auto scan = scan_tree(source_, processor_count());
+    const auto scan = look(processor_count());
     const Differences now =
         compare(state_, scan, {.threads = processor_count(), .racy_counts = false});
     for (const auto& [directory, entry] : now.names) {
@@ -138,6 +140,7 @@ class Mirror::Implementation {
   std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const {
     std::set<std::string> all = foreign_;
     all.merge(changed_between(source_, frozen_at_, until));
+    scratch_.leave_out(all);
     return {all.begin(), all.end()};
   }
 
@@ -145,9 +148,15 @@ class Mirror::Implementation {
   uint64_t copied_bytes() const { return copied_; }
 
  private:
+  std::vector<ScannedDirectory> look(unsigned threads) const {
+    auto scan = scan_tree(source_, threads);
+    scratch_.leave_out(scan);
+    return scan;
+  }
+
   PassTotals pass(const CompareOptions& options) {
     threads_ = options.threads;
-    const auto scan = scan_tree(source_, threads_);
+    const auto scan = look(threads_);
     Differences differences = compare(state_, scan, options);
     foreign_.insert(differences.foreign.begin(), differences.foreign.end());
     PassTotals totals{.entries = count_entries(scan)};
@@ -452,6 +461,7 @@ class Mirror::Implementation {
   const Fd target_;
   const Fd spare_;
   const Precautions precautions_;
+  const Scratch scratch_;
   ClockWatch clock_;
   MirrorState state_;
   std::chrono::nanoseconds frozen_at_{};
@@ -464,8 +474,10 @@ class Mirror::Implementation {
   std::atomic<uint64_t> copied_ = 0;
 };
 
-Mirror::Mirror(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions)
-    : implementation_(std::make_unique<Implementation>(source, target, spare, precautions)) {}
+Mirror::Mirror(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions,
+               Scratch scratch)
+    : implementation_(std::make_unique<Implementation>(source, target, spare, precautions,
+                                                       std::move(scratch))) {}
 Mirror::~Mirror() = default;
 
 PassTotals Mirror::follow() { return implementation_->follow(); }

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "os/fd.h"
+#include "tree/scratch.h"
 
 namespace still::tree {
 
@@ -49,7 +50,9 @@ class Mirror {
   // source: the tree. target: an empty private directory, of any file system; the copy, with
   // everything that copy_tree keeps. spare: another one beside it, for what is removed or moved;
   // afterwards it holds rubbish. Nothing is copied yet.
-  Mirror(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions);
+  // scratch: what the dump does to the tree itself.
+  Mirror(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions,
+         Scratch scratch = {});
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;
   ~Mirror();

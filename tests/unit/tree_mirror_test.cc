@@ -540,5 +540,23 @@ TEST_F(MirrorTest, NobodyElseIsSeenWhereNobodyWas) {
   EXPECT_THAT(mirror_->foreign_changes(end), IsEmpty());
 }
 
+// CRIU's directories, which come and go in the window.
+TEST_F(MirrorTest, LeavesOutWhatTheDumpItselfDoes) {
+  make_directory(source_ / "tmp");
+  make_directory(source_ / "tmp/cr-tmpfs.here before");
+  mirror_.emplace(open_dir(source_), open_dir(copy_), open_dir(spare_), Precautions{},
+                  tree::Scratch({"", "tmp"}));
+  mirror_->follow();
+  const auto frozen_at = Instant::now().wall;
+  std::this_thread::sleep_for(kSettled);
+  make_directory(source_ / "tmp/cr-tmpfs.aBcDeF");
+  mirror_->finish({}, frozen_at);
+  std::filesystem::remove(source_ / "tmp/cr-tmpfs.aBcDeF");
+  make_directory(source_ / "tmp/foreign");
+  mirror_->check();
+  EXPECT_THAT(mirror_->foreign_changes(coarse_now()), ElementsAre("tmp/foreign"));
+  EXPECT_TRUE(std::filesystem::is_empty(copy_ / "tmp"));
+}
+
 }  // namespace
 }  // namespace still::tree
