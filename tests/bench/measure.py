@@ -61,8 +61,6 @@ def _checkpoint(engine, result):
         result.pause_inside_us = engine.pause_us()
     criu, still = statistics(output)
     result.statistics = {"criu": criu, "still": still}
-    if not still.get("consistent", engine.name != "still"):
-        raise Failed("the checkpoint is not certified consistent")
     result.criu_frozen_us = criu.get("frozen_time", 0)
     result.pause_reported_us = still.get("pause", 0)
     result.peak_disk_bytes = disk.bytes

@@ -128,14 +128,13 @@ def _report_target(medians, keys):
 
 
 def _disk_target(medians, key, scenario):
-    """Memory images are neither trees nor archive, but CRIU has to put them somewhere."""
     if not scenario.tree_bytes:
         return
     archive = medians.of(key, "archive_bytes")
     trees = scenario.tree_bytes if scenario.file_system == "ext4" else 0
-    limit = trees + scenario.memory_mib * MIB + archive + DISK_SLACK_BYTES
+    limit = trees + archive + DISK_SLACK_BYTES
     peak = medians.of(key, "peak_disk_bytes")
-    what = "trees, memory and archive" if trees else "memory and archive"
+    what = "trees and archive" if trees else "the archive"
     yield Verdict(f"{key}: extra disk at most {what}, {mib(limit)}", mib(peak), peak <= limit)
 
 
