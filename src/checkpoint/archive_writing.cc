@@ -85,8 +85,9 @@ uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive:
 
   writer.add_bytes(kConfigMember, sources.config_dump);
   writer.add_bytes(kSpecMember, sources.spec_dump);
-  writer.add_files_below(kImagesMember, open_directory(sources.images),
-                         sources.use_up_images ? archive::Reading::kUseUp : archive::Reading::kKeep);
+  writer.add_files_below(
+      kImagesMember, open_directory(sources.images),
+      sources.use_up_images ? archive::Reading::kUseUp : archive::Reading::kKeep);
   if (!sources.deleted_files.empty()) writer.add_bytes(kDeletedMember, sources.deleted_files);
   for (const TreePlan& tree : plan.trees) {
     add_tree(writer, tree, sources.trees.at(tree.member), manifest);

@@ -17,8 +17,8 @@ namespace still::checkpoint {
 // Where the parts of a cut lie. Gathered while the container is locked; afterwards nothing of the
 // container itself is read any more but its log.
 struct ArchiveSources {
-  std::filesystem::path images;  // CRIU's
-  std::filesystem::path work;    // CRIU's log and statistics
+  std::filesystem::path images;               // CRIU's
+  std::filesystem::path work;                 // CRIU's log and statistics
   std::map<std::string, CapturedTree> trees;  // by member
   std::string config_dump;
   std::string spec_dump;

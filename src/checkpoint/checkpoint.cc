@@ -186,8 +186,8 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
   const auto log = plan.options.keep
                        ? keep_criu_files(staging.work(), container.paths().dump_work())
                        : std::filesystem::path();
-  ArchiveSources sources = gather_sources(container, plan, staging.images(), staging.work(),
-                                          by_member(plan, trees));
+  ArchiveSources sources =
+      gather_sources(container, plan, staging.images(), staging.work(), by_member(plan, trees));
   sources.log_bytes = live.log_bytes;
   sources.use_up_images = true;
   container.unlocked(

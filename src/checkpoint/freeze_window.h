@@ -27,10 +27,10 @@ struct Cut {
 };
 
 struct WindowSettings {
-  cgroup::Freezer* freezer = nullptr;  // null: the container cannot be frozen
+  cgroup::Freezer* freezer = nullptr;     // null: the container cannot be frozen
   std::vector<cgroup::Freezer*> sharers;  // of containers that are frozen for the same time
-  Command dump;                        // the OCI runtime's checkpoint
-  pid_t init = 0;                      // of the container
+  Command dump;                           // the OCI runtime's checkpoint
+  pid_t init = 0;                         // of the container
   // Runs in another thread, beside the dump. frozen: since when nothing runs.
   std::function<void(const Instant& frozen)> capture_trees;
   // Called when both are done, just before the thaw: for facts of the cut that take no time.
@@ -39,8 +39,8 @@ struct WindowSettings {
   std::chrono::nanoseconds runtime_timeout{};
 };
 
-// Freezes all, runs the dump and capture_trees (in another thread, at the same time), checks that the
-// container is still frozen, and puts the freezer back into the state found before. On every
+// Freezes all, runs the dump and capture_trees (in another thread, at the same time), checks that
+// the container is still frozen, and puts the freezer back into the state found before. On every
 // failure the container runs (or is paused) as before when the exception arrives; the runtime has
 // ended by then. Throws Error(kTimeout) when the freeze or the runtime takes too long,
 // Error(kRuntime) when the runtime fails or thaws the container, and whatever capture_trees throws.

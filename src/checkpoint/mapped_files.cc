@@ -56,7 +56,8 @@ std::optional<ino_t> inode_below(const Fd& root, const std::string& path) try {
   const auto status = directory ? stat_at(*directory, name) : std::nullopt;
   return status ? std::optional(status->st_ino) : std::nullopt;
 } catch (const Error& error) {
-  if (error.kind() == ErrorKind::kCorrupt) return std::nullopt;  // a link: the path is not of the overlay
+  if (error.kind() == ErrorKind::kCorrupt)
+    return std::nullopt;  // a link: the path is not of the overlay
   throw;
 }
 

@@ -76,10 +76,9 @@ TreePlan plan_tree(std::string name, std::string member, std::filesystem::path s
 }
 
 bool is_mounted_at_tmp(const engine::Container& container, const std::string& volume) {
-  return std::ranges::any_of(
-      container.config().volumes, [&](const engine::VolumeMount& mount) {
-        return mount.volume == volume && mount.destination == "/tmp";
-      });
+  return std::ranges::any_of(container.config().volumes, [&](const engine::VolumeMount& mount) {
+    return mount.volume == volume && mount.destination == "/tmp";
+  });
 }
 
 std::vector<TreePlan> plan_trees(const engine::Container& container, const engine::Layout& layout,
@@ -94,8 +93,8 @@ std::vector<TreePlan> plan_trees(const engine::Container& container, const engin
   for (const engine::VolumeMount& volume : container.config().volumes) {
     const std::string member = "volumes/" + volume.volume + ".tar";
     if (options.ignore_volumes || std::ranges::contains(trees, member, &TreePlan::member)) continue;
-    trees.push_back(plan_tree("volume:" + volume.volume, member,
-                              layout.volume_data(volume.volume), false, staging));
+    trees.push_back(plan_tree("volume:" + volume.volume, member, layout.volume_data(volume.volume),
+                              false, staging));
     if (is_mounted_at_tmp(container, volume.volume)) trees.back().scratch = {""};
   }
   if (is_mount_point(container.paths().shm())) {

@@ -39,11 +39,11 @@ struct CheckpointOptions {
 
 // A directory that is captured as a whole.
 struct TreePlan {
-  std::string name;              // "rootfs", "volume:NAME", "devshm"
-  std::string member;            // of the archive
-  std::filesystem::path source;  // the tree as the container writes it
-  bool upper_layer = false;      // the writable layer of an overlay
-  tree::Survey found{};          // while the container ran
+  std::string name;                 // "rootfs", "volume:NAME", "devshm"
+  std::string member;               // of the archive
+  std::filesystem::path source;     // the tree as the container writes it
+  bool upper_layer = false;         // the writable layer of an overlay
+  tree::Survey found{};             // while the container ran
   std::set<std::string> scratch{};  // where in it CRIU works: tree::Scratch
 };
 

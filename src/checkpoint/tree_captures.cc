@@ -35,9 +35,10 @@ TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const Staging& st
   for (const TreePlan& tree : trees) {
     const Fd source = open_file(tree.source, O_RDONLY | O_DIRECTORY);
     try {
-      entries_.push_back({.capture = tree::Capture::begin(source, staging.place(tree.member),
-                                                          precautions(), tree::Scratch(tree.scratch)),
-                          .path = staging.tree(tree.member)});
+      entries_.push_back(
+          {.capture = tree::Capture::begin(source, staging.place(tree.member), precautions(),
+                                           tree::Scratch(tree.scratch)),
+           .path = staging.tree(tree.member)});
     } catch (const Error& error) {
       throw error.in(tree.name);
     }
@@ -71,8 +72,8 @@ bool TreeCaptures::prepare_once() {
     if (entry.settled) continue;
     const uint64_t found = cost(entry.capture->prepare());
     last_prepared_ = &entry;
-    entry.settled = !entry.capture->gains_by_rounds() || found < kSettledBytes ||
-                    found > entry.last_cost / 2;
+    entry.settled =
+        !entry.capture->gains_by_rounds() || found < kSettledBytes || found > entry.last_cost / 2;
     entry.last_cost = found;
     again = again || !entry.settled;
   }

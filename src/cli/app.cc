@@ -32,10 +32,10 @@ std::string examples_text(const std::vector<std::string>& examples) {
 
 // The command at which the parser stopped: the first on the way with words left that it does not
 // know, else the last.
-const CLI::App& where_parsing_ended(const CLI::App& app) {
-  const auto commands = app.get_subcommands();
-  if (commands.empty() || !app.remaining().empty()) return app;
-  return where_parsing_ended(*commands.front());
+const CLI::App* where_parsing_ended(const CLI::App* app) {
+  const auto commands = app->get_subcommands();
+  if (commands.empty() || !app->remaining().empty()) return app;
+  return where_parsing_ended(commands.front());
 }
 
 bool is_flag(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
@@ -52,7 +52,7 @@ Error unexpected_word(const CLI::App& command, const std::string& word) {
 }
 
 Error usage_error(const CLI::App& app, const CLI::ParseError& problem) {
-  const CLI::App& command = where_parsing_ended(app);
+  const CLI::App& command = *where_parsing_ended(&app);
   const auto extra = command.remaining();
   if (!extra.empty()) return unexpected_word(command, extra.front());
   const std::string name = full_name(command);

@@ -103,10 +103,10 @@ std::string describe_method(const checkpoint::Plan& plan, const checkpoint::Tree
 }
 
 std::string describe(const checkpoint::Estimate& estimate) {
-  const std::string from = estimate.learned_from == 0
-                               ? "from what is usual"
-                               : "from " + std::to_string(estimate.learned_from) +
-                                     " earlier checkpoints of this store";
+  const std::string from =
+      estimate.learned_from == 0
+          ? "from what is usual"
+          : "from " + std::to_string(estimate.learned_from) + " earlier checkpoints of this store";
   return "about " + human_duration(estimate.pause) + ", " + from;
 }
 
@@ -134,10 +134,9 @@ class Checkpoints {
   void take(const std::string& id) {
     const bool with_sharers =
         options_.leave_running && options_.freeze_sharers && !options_.ignore_volumes;
-    auto sharing =
-        engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
-    const auto plan = checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(),
-                                            options_);
+    auto sharing = engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
+    const auto plan =
+        checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(), options_);
     if (flags_.dry_run) {
       return print_plan(plan, checkpoint::expected_pause(plan, context_.store().measurements()));
     }

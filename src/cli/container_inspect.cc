@@ -14,7 +14,6 @@ namespace still::cli {
 namespace {
 
 using engine::ContainerConfig;
-using store::ContainerRecord;
 using store::ContainerStatus;
 
 Json state_json(const ContainerView& container) {

@@ -50,7 +50,7 @@ struct KillOptions {
 
 // --all means all that run: a signal to the others makes no sense.
 void kill_one(Container container, int signal, bool all) {
-  if (!(all && !container.running())) container.kill(signal);
+  if (!all || container.running()) container.kill(signal);
 }
 
 int run_kill(Context& context, const KillOptions& options) {

@@ -58,9 +58,9 @@ const std::map<std::string, Condition>& conditions() {
 }
 
 void check_states(const std::vector<std::string>& states) {
-  constexpr std::array<std::string_view, 4> known = {"created", "running", "paused", "exited"};
+  constexpr std::array<std::string_view, 4> kKnown = {"created", "running", "paused", "exited"};
   for (const std::string& state : states) {
-    if (std::ranges::contains(known, state)) continue;
+    if (std::ranges::contains(kKnown, state)) continue;
     throw Error(ErrorKind::kUsage, "unknown container state \"" + printable(state) + "\"",
                 "states are created, running, paused, exited");
   }

@@ -33,11 +33,11 @@ std::string human_age(std::chrono::nanoseconds age) {
 }
 
 std::string decimal_size(uint64_t bytes) {
-  constexpr std::array<std::string_view, 5> units = {"B", "kB", "MB", "GB", "TB"};
+  constexpr std::array<std::string_view, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
   auto number = static_cast<double>(bytes);
   size_t unit = 0;
-  for (; number >= 1000 && unit + 1 < units.size(); ++unit) number /= 1000;
-  return std::format("{:.3g} {}", number, units[unit]);
+  for (; number >= 1000 && unit + 1 < kUnits.size(); ++unit) number /= 1000;
+  return std::format("{:.3g} {}", number, kUnits[unit]);
 }
 
 std::string go_time(std::chrono::nanoseconds wall) {

@@ -37,7 +37,7 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 Json program_json(const std::string& program) {
   Json json;
   json["path"] = path_of(program);
-  json["version"] = json["path"] == ""
+  json["version"] = json["path"].empty()
                         ? ""
                         : answer([&] { return first_line(run_checked({{program, "--version"}})); });
   return json;
@@ -47,7 +47,7 @@ Json runtime_json(Context& context, const std::string& name) {
   Json json;
   json["name"] = name;
   json["path"] = path_of(name);
-  json["version"] = json["path"] == "" ? "" : answer([&] {
+  json["version"] = json["path"].empty() ? "" : answer([&] {
     return oci::OciRuntime::open(name, context.layout().runtime_state(name), false)->version();
   });
   return json;

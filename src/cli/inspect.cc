@@ -88,8 +88,8 @@ void resolve_names(Context& context, InspectOptions& options) {
 }
 
 void check_type(const std::string& type) {
-  constexpr std::array<std::string_view, 4> types = {"all", "container", "image", "volume"};
-  if (std::ranges::contains(types, type)) return;
+  constexpr std::array<std::string_view, 4> kTypes = {"all", "container", "image", "volume"};
+  if (std::ranges::contains(kTypes, type)) return;
   throw Error(ErrorKind::kUsage, "unknown type \"" + printable(type) + "\"",
               "types are container, image, volume, all");
 }

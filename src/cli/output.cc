@@ -35,9 +35,9 @@ Json header_object(const ListFormat& format) {
 
 // In a table blanks between fields separate columns, too.
 std::string with_tabs(std::string text) {
-  constexpr std::string_view between = "}} {{";
-  for (size_t at = 0; (at = text.find(between, at)) != std::string::npos;) {
-    text.replace(at, between.size(), "}}\t{{");
+  constexpr std::string_view kBetween = "}} {{";
+  for (size_t at = 0; (at = text.find(kBetween, at)) != std::string::npos;) {
+    text.replace(at, kBetween.size(), "}}\t{{");
   }
   return text;
 }

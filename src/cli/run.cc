@@ -29,8 +29,8 @@ int run_create(Context& context, const ContainerFlags& flags, const CLI::App& co
   return 0;
 }
 
-// With --rm a container that could not even be started must not stay either. Its own end removes it,
-// too: then it is gone already.
+// With --rm a container that could not even be started must not stay either. Its own end removes
+// it, too: then it is gone already.
 void remove_unstarted(Context& context, const std::string& id) try {
   engine::Container::open(context.layout(), context.store(), id).remove(true);
 } catch (const Error& error) {

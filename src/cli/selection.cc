@@ -3,6 +3,7 @@
 #include <iostream>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace still::cli {
 namespace {
@@ -23,7 +24,7 @@ class Finder {
   }
 
   std::vector<NamedContainer> finish() {
-    if (problem_) throw *problem_;
+    if (problem_) throw Error(std::move(*problem_));
     return std::move(found_);
   }
 

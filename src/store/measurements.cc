@@ -37,14 +37,13 @@ std::vector<Measurement> Store::measurements() {
       const auto duration = [&](int column) {
         return std::chrono::nanoseconds(query.getColumn(column).getInt64());
       };
-      measurements.push_back(
-          {.container_id = query.getColumn(1).getString(),
-           .at = duration(0),
-           .memory_bytes = static_cast<uint64_t>(query.getColumn(2).getInt64()),
-           .entries = static_cast<uint64_t>(query.getColumn(3).getInt64()),
-           .dump = duration(4),
-           .capture = duration(5),
-           .pause = duration(6)});
+      measurements.push_back({.container_id = query.getColumn(1).getString(),
+                              .at = duration(0),
+                              .memory_bytes = static_cast<uint64_t>(query.getColumn(2).getInt64()),
+                              .entries = static_cast<uint64_t>(query.getColumn(3).getInt64()),
+                              .dump = duration(4),
+                              .capture = duration(5),
+                              .pause = duration(6)});
     }
     return measurements;
   });

@@ -157,9 +157,9 @@ uint64_t update_content(const Fd& source, const Fd& target, uint64_t size_bytes,
 }
 
 void write_back(const Fd& file) {
-  if (::sync_file_range(file.get(), 0, 0,
-                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                            SYNC_FILE_RANGE_WAIT_AFTER) != 0) {
+  if (::sync_file_range(
+          file.get(), 0, 0,
+          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0) {
     throw Error::system(errno, "cannot write dirty pages back");
   }
 }

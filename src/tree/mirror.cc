@@ -66,7 +66,7 @@ struct Transfer {
   std::shared_ptr<CopiedFile> file;
   const ScannedDirectory* directory;  // where the source has it
   const ScannedEntry* entry;
-  bool create = false;              // there is no copy yet: it gets this name
+  bool create = false;               // there is no copy yet: it gets this name
   std::vector<std::string> names{};  // further ones that it gets
   bool done = false;
   uint64_t bytes = 0;
@@ -177,7 +177,8 @@ class Mirror::Implementation {
     return totals;
   }
 
-  // --- what to do ----------------------------------------------------------------------------------
+  // --- what to do
+  // ----------------------------------------------------------------------------------
 
   // Sorts the changed names by inode. Names that stand for something else now are added to those
   // that go; copies that are wanted under new names are held before their old ones go.
@@ -223,15 +224,14 @@ class Mirror::Implementation {
   Transfer begin_transfer(const ScannedDirectory& directory, const ScannedEntry& entry,
                           const CompareOptions& options) const {
     const bool regular = S_ISREG(entry.status.st_mode);
-    Transfer transfer{.file = state_.file(inode_of(entry.status)),
-                      .directory = &directory,
-                      .entry = &entry};
+    Transfer transfer{
+        .file = state_.file(inode_of(entry.status)), .directory = &directory, .entry = &entry};
     if (transfer.file && transfer.file->regular && regular) {
       // Moved with a directory above it, it is unchanged.
-      transfer.done = options.trust && !transfer.file->proof.racy() &&
-                      (options.suspects == nullptr ||
-                       !options.suspects->contains(entry.status.st_ino)) &&
-                      transfer.file->proof.matches(entry.status);
+      transfer.done =
+          options.trust && !transfer.file->proof.racy() &&
+          (options.suspects == nullptr || !options.suspects->contains(entry.status.st_ino)) &&
+          transfer.file->proof.matches(entry.status);
       return transfer;
     }
     transfer.file = std::make_shared<CopiedFile>();
@@ -241,7 +241,8 @@ class Mirror::Implementation {
     return transfer;
   }
 
-  // --- names ---------------------------------------------------------------------------------------
+  // --- names
+  // ---------------------------------------------------------------------------------------
 
   std::string next_spare_name() { return std::to_string(spare_count_++); }
 
@@ -308,8 +309,7 @@ class Mirror::Implementation {
       for (const std::string& path : transfer.names) {
         const auto [directory, name] = split_path(path);
         const bool is_held = !file.held.empty();
-        const auto [first, first_name] =
-            is_held ? PathParts{} : split_path(*file.places.begin());
+        const auto [first, first_name] = is_held ? PathParts{} : split_path(*file.places.begin());
         link(is_held ? spare_.duplicate() : open_target(first), is_held ? file.held : first_name,
              open_target(directory), name);
         state_.add_file(transfer.file, path);
@@ -322,7 +322,8 @@ class Mirror::Implementation {
     file.held.clear();
   }
 
-  // --- contents ------------------------------------------------------------------------------------
+  // --- contents
+  // ------------------------------------------------------------------------------------
 
   void run(std::vector<Transfer>& transfers) {
     parallel_for(transfers.size(), kFilesAtOnce, threads_, [&](size_t begin, size_t end) {
@@ -366,8 +367,7 @@ class Mirror::Implementation {
     }
   }
 
-  void copy_regular(Transfer& transfer, const Fd& source_directory,
-                    const Fd& target_directory) {
+  void copy_regular(Transfer& transfer, const Fd& source_directory, const Fd& target_directory) {
     const std::string& name = transfer.entry->name;
     const auto begun = coarse_now();
     const auto source = open_content(source_directory, name);
@@ -427,7 +427,8 @@ class Mirror::Implementation {
     transfer.done = true;
   }
 
-  // --- metadata of directories ---------------------------------------------------------------------
+  // --- metadata of directories
+  // ---------------------------------------------------------------------
 
   // Last, because names that come and go change times, and a default ACL would go over to them.
   uint64_t refresh_directories(const std::vector<ScannedDirectory>& scan, bool trust) {

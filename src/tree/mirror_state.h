@@ -76,8 +76,8 @@ struct Differences {
 
 struct CompareOptions {
   unsigned threads = 1;
-  bool trust = true;           // false: nothing is proven
-  bool racy_counts = true;     // a racy proof does not prove
+  bool trust = true;        // false: nothing is proven
+  bool racy_counts = true;  // a racy proof does not prove
   const std::set<ino_t>* suspects = nullptr;
   // Entries with a later ctime are foreign.
   std::chrono::nanoseconds still_since = std::chrono::nanoseconds::max();

@@ -57,9 +57,8 @@ Proof::Proof(const struct stat& status, std::chrono::nanoseconds begun)
 }
 
 bool Proof::matches(const struct stat& status) const {
-  return device_ == status.st_dev && inode_ == status.st_ino &&
-         equal(changed_, status.st_ctim) && equal(modified_, status.st_mtim) &&
-         size_ == status.st_size && mode_ == status.st_mode;
+  return device_ == status.st_dev && inode_ == status.st_ino && equal(changed_, status.st_ctim) &&
+         equal(modified_, status.st_mtim) && size_ == status.st_size && mode_ == status.st_mode;
 }
 
 ClockWatch::ClockWatch() : timer_(make_timer()) { arm(); }

@@ -11,8 +11,8 @@
 namespace still::tree {
 
 // During a dump CRIU makes and removes directories "cr-tmpfs.XXXXXX" in the container's /tmp or /,
-// to look at what is mounted over (criu/mount.c: get_clean_mnt()). They are no part of the tree, and
-// the times of the directory around them are no sign of somebody outside.
+// to look at what is mounted over (criu/mount.c: get_clean_mnt()). They are no part of the tree,
+// and the times of the directory around them are no sign of somebody outside.
 class Scratch {
  public:
   Scratch() = default;

@@ -1,6 +1,6 @@
-#include "checkpoint/estimate.h"
-
 #include <gtest/gtest.h>
+
+#include "checkpoint/estimate.h"
 
 namespace still::checkpoint {
 namespace {

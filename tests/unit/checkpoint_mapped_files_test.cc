@@ -1,10 +1,9 @@
-#include "checkpoint/mapped_files.h"
-
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "checkpoint/mapped_files.h"
 #include "os/files.h"
 #include "support.h"
 
@@ -21,7 +20,8 @@ TEST(SharedMappings, AreThoseThatCanBeWritten) {
       "7f0000001000-7f0000002000 r--s 00000000 08:01 124                        /data/read\n"
       "7f0000002000-7f0000003000 rw-p 00000000 08:01 125                        /data/private\n"
       "7f0000003000-7f0000004000 rw-s 00000000 00:00 0 \n"
-      "7f0000004000-7f0000005000 -w-s 00000000 fe:00 99999999999                /a\\012b (deleted)\n"
+      "7f0000004000-7f0000005000 -w-s 00000000 fe:00 99999999999                /a\\012b "
+      "(deleted)\n"
       "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n"
       "no mapping\n");
   ASSERT_EQ(mappings.size(), 2U);

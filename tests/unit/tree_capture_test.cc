@@ -1,6 +1,4 @@
 // The methods of capture, each on the file system that it is for.
-#include "tree/capture.h"
-
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -15,6 +13,7 @@
 #include "os/process.h"
 #include "os/share.h"
 #include "support.h"
+#include "tree/capture.h"
 #include "tree/proof.h"
 #include "tree/survey.h"
 #include "tree_fixture.h"

@@ -1,6 +1,4 @@
 // Mirror: whatever happens to a tree between its passes, the last one makes the copy the tree.
-#include "tree/mirror.h"
-
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <linux/fs.h>
@@ -18,6 +16,7 @@
 #include "os/files.h"
 #include "os/process.h"
 #include "support.h"
+#include "tree/mirror.h"
 #include "tree/proof.h"
 #include "tree_fixture.h"
 
@@ -25,13 +24,13 @@ namespace still::tree {
 namespace {
 
 using namespace std::chrono_literals;
+using std::filesystem::path;
 using test::describe_tree;
 using test::open_dir;
 using test::Scratch;
 using test::write_text;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using std::filesystem::path;
 
 // Longer than what counts as racy.
 constexpr auto kSettled = 60ms;
@@ -56,7 +55,9 @@ class MirrorTest : public testing::Test {
     return mirror_->finish(suspects, Instant::now().wall);
   }
 
-  void expect_equal() { EXPECT_EQ(names_alone(describe_tree(copy_)), names_alone(describe_tree(source_))); }
+  void expect_equal() {
+    EXPECT_EQ(names_alone(describe_tree(copy_)), names_alone(describe_tree(source_)));
+  }
 
   // A copy may have more names in the spare directory, so that one with a single name in the tree
   // is "the same as" itself.
@@ -130,7 +131,8 @@ TEST_F(MirrorTest, NeedsFewDescriptors) {
   expect_equal();
 }
 
-// --- what can happen to a tree ---------------------------------------------------------------------
+// --- what can happen to a tree
+// ---------------------------------------------------------------------
 
 struct Case {
   const char* name;
@@ -186,8 +188,8 @@ const Case kCases[] = {
     {"HoleMade",
      [](const path& root) {
        const Fd big = open_file(root / "big", O_WRONLY);
-       ASSERT_EQ(
-           ::fallocate(big.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 65536, 131072), 0);
+       ASSERT_EQ(::fallocate(big.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 65536, 131072),
+                 0);
      }},
     {"New", [](const path& root) { write_text(root / "dir/new", "n"); }},
     {"NewTree",
@@ -231,7 +233,8 @@ const Case kCases[] = {
        std::filesystem::rename(root / "dir", root / "real");
        std::filesystem::create_symlink("real", root / "dir");
      }},
-    {"LinkAdded", [](const path& root) { std::filesystem::create_hard_link(root / "b", root / "dir/also b"); }},
+    {"LinkAdded",
+     [](const path& root) { std::filesystem::create_hard_link(root / "b", root / "dir/also b"); }},
     {"LinkDropped", [](const path& root) { std::filesystem::remove(root / "dir/also a"); }},
     {"FirstNameDropped", [](const path& root) { std::filesystem::remove(root / "a"); }},
     {"NamesOfALinkedFileChange",
@@ -285,14 +288,16 @@ const Case kCases[] = {
      }},
     {"EverythingRemoved",
      [](const path& root) {
-       for (const auto& entry : std::filesystem::directory_iterator(root)) remove_tree(entry.path());
+       for (const auto& entry : std::filesystem::directory_iterator(root))
+         remove_tree(entry.path());
      }},
 };
 
 INSTANTIATE_TEST_SUITE_P(What, MirrorFollows, testing::ValuesIn(kCases),
                          [](const auto& instance) { return instance.param.name; });
 
-// --- at random -------------------------------------------------------------------------------------
+// --- at random
+// -------------------------------------------------------------------------------------
 
 class RandomChanges {
  public:
@@ -337,7 +342,8 @@ class RandomChanges {
   // Few names, so that they meet.
   path any() {
     path result = root_;
-    for (unsigned depth = 1 + below(3); depth > 0; --depth) result /= std::string(1, 'a' + below(4));
+    for (unsigned depth = 1 + below(3); depth > 0; --depth)
+      result /= std::string(1, 'a' + below(4));
     return result;
   }
 
@@ -383,7 +389,8 @@ TEST_F(MirrorTest, SurvivesChangesDuringItsPasses) {
   expect_equal();
 }
 
-// --- the precautions -------------------------------------------------------------------------------
+// --- the precautions
+// -------------------------------------------------------------------------------
 
 // A page that was dirty before the first pass is stored to after it, and unmapped before the last.
 void store_unseen(Mirror& mirror, const path& file) {
@@ -456,7 +463,8 @@ class CoarseTimes : public MirrorTest {
     const path image = scratch_ / "image";
     std::ofstream(image).close();
     std::filesystem::resize_file(image, 32 << 20);
-    return run_command({.arguments = {"mkfs.ext3", "-q", "-I", "256", image.native()}}).status.ok() &&
+    return run_command({.arguments = {"mkfs.ext3", "-q", "-I", "256", image.native()}})
+               .status.ok() &&
            run_command({.arguments = {"mount", "-t", "ext3", "-o", "loop", image.native(),
                                       scratch_.make("mounted").native()}})
                .status.ok();
@@ -502,7 +510,8 @@ TEST(ClockWatchTest, TellsOfAClockThatWasSet) {
   EXPECT_FALSE(watch.was_set());
 }
 
-// --- somebody else ---------------------------------------------------------------------------------
+// --- somebody else
+// ---------------------------------------------------------------------------------
 
 TEST_F(MirrorTest, TellsOfChangesWhileTheTreeStoodStill) {
   make_directory(source_ / "dir");
