@@ -33,7 +33,7 @@ void rename_volumes(engine::ContainerConfig& config, const RestoreOptions& optio
 void check_base(engine::ContainerConfig& config, store::Store& store,
                 const RestoreOptions& options) {
   if (!options.rootfs.empty()) {
-    config.rootfs = std::filesystem::canonical(options.rootfs);
+    config.rootfs = std::filesystem::absolute(options.rootfs).lexically_normal();
     config.image.clear();
     config.image_id.clear();
   }

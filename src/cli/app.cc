@@ -1,6 +1,7 @@
 #include "cli/app.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <utility>
 
@@ -186,6 +187,10 @@ int run_program(int argc, const char* const* argv) try {
 } catch (const Error& error) {
   print_error(error);
   return exit_code(error.kind());
+} catch (const std::filesystem::filesystem_error& error) {
+  // A path of the user's that the system refuses: too long, a loop of links.
+  print_error(Error::system(error.code().value(), printable(error.path1().native())));
+  return exit_code(ErrorKind::kSystem);
 } catch (const std::exception& bug) {
   print_error(Error(ErrorKind::kInternal, bug.what(), "this is a bug in still, please report it"));
   return exit_code(ErrorKind::kInternal);

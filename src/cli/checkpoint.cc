@@ -41,6 +41,9 @@ checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
   if (flags.compress && !flags.export_file) {
     throw Error(ErrorKind::kUsage, "--compress needs --export", "add --export FILE");
   }
+  if (flags.export_file && flags.export_file->empty()) {
+    throw Error(ErrorKind::kUsage, "--export names no file", "write --export FILE");
+  }
   if (flags.export_file) options.export_file = *flags.export_file;
   if (flags.compress) options.compression = archive::parse_compression(*flags.compress);
   if (flags.memory_staging) options.memory_staging_bytes = parse_size(*flags.memory_staging);

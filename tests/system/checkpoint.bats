@@ -277,6 +277,17 @@ passes_more() { [[ $(passed "$1") -gt $2 ]]; }
   fails_with "no such container" still checkpoint -R nothing
   fails_with "is a directory" still checkpoint -R -e "$WORK" web
   fails_with "does not exist" still checkpoint -R -e "$WORK/no/such/web.tar" web
+  fails_with "not a regular file" still checkpoint -R -e /dev/null web
+  fails_with "names no file" still checkpoint -R -e "" web
+  fails_with "File name too long" still checkpoint -R -e "$WORK/$(printf 'x%.0s' {1..300})" web
+  fails_with "no container was named" still checkpoint -R
+  fails_with "more than one way" still checkpoint -R --latest web
+  fails_with "unknown flag: --no-such-flag" still checkpoint -R --no-such-flag web
+  for flag in --freeze-timeout --runtime-timeout --memory-staging; do
+    fails_with "soon" still checkpoint -R "$flag" soon web
+  done
+  [[ $(state web Checkpointed) == false && $(state web CheckpointedAt) == 0001* ]]
+  alive web
   still stop -t 0 web
   fails_with "not running" still checkpoint -R web
 }

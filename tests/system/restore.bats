@@ -210,6 +210,8 @@ make_awkward_tree() {
   still rm -f web
   mv "$BATS_TEST_TMPDIR/moving" "$BATS_TEST_TMPDIR/moved"
   fails_with "$BATS_TEST_TMPDIR/moving" still restore -i "$WORK/web.tar"
+  fails_with "/no/such/place" still restore -i "$WORK/web.tar" --rootfs /no/such/place
+  fails_with "$WORK/web.tar" still restore -i "$WORK/web.tar" --rootfs "$WORK/web.tar"
   still restore -i "$WORK/web.tar" --rootfs "$BATS_TEST_TMPDIR/moved"
   [[ $(state web Status) == running ]]
 }
@@ -238,6 +240,17 @@ make_awkward_tree() {
     # shellcheck disable=SC2086
     fails_with "not supported yet" still restore $flag web
   done
+}
+
+@test "--rename-volume names a volume of the archive and a new one" {
+  start_ticker web -v data:/data
+  still checkpoint -R -e "$WORK/web.tar" web
+  fails_with "OLD=NEW" still restore -i "$WORK/web.tar" -n copy --rename-volume data
+  fails_with "no volume other" still restore -i "$WORK/web.tar" -n copy --rename-volume other=data2
+  fails_with "no volume name" still restore -i "$WORK/web.tar" -n copy --rename-volume data=a/b
+  fails_with "no container name" still restore -i "$WORK/web.tar" -n a/b --rename-volume data=data2
+  is web still ps -a --format '{{.Names}}'
+  is data still volume ls -q
 }
 
 # --- in the way ------------------------------------------------------------------------------------
