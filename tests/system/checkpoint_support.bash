@@ -36,3 +36,10 @@ members() { tar -tf "$1"; }
 member() { tar -xOf "$1" "$2"; }
 
 no_staging_left() { [[ -z $(ls -A "$STILL_ROOT/staging") ]]; }
+
+# No container, volume or mount, nor what would become one.
+nothing_made() {
+  [[ -z $(still ps -aq) && -z $(still volume ls -q) && -z $(ls -A "$STILL_ROOT/staging") ]]
+  [[ -z $(ls -A "$STILL_ROOT/containers") ]]
+  ! grep -q " $STILL_ROOT" /proc/self/mountinfo
+}

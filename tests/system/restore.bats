@@ -264,12 +264,6 @@ make_awkward_tree() {
   fails_with "cannot" still restore -i "$WORK/missing.tar"
 }
 
-nothing_made() {
-  [[ -z $(still ps -aq) && -z $(still volume ls -q) && -z $(ls -A "$STILL_ROOT/staging") ]]
-  [[ -z $(ls -A "$STILL_ROOT/containers") ]]
-  ! grep -q " $STILL_ROOT" /proc/self/mountinfo
-}
-
 @test "a damaged archive is refused before anything is made" {
   start_ticker web -v data:/data
   still checkpoint -R -e "$WORK/web.tar" web
