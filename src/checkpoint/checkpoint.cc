@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <format>
+#include <future>
 #include <ranges>
 
 #include "archive/tree_tar.h"
@@ -19,6 +20,7 @@
 #include "checkpoint/tree_captures.h"
 #include "os/files.h"
 #include "os/mount.h"
+#include "os/priority.h"
 
 namespace still::checkpoint {
 namespace {
@@ -190,8 +192,13 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
       gather_sources(container, plan, staging.images(), staging.work(), by_member(plan, trees));
   sources.log_bytes = live.log_bytes;
   sources.use_up_images = true;
-  container.unlocked(
-      [&] { result.archive_bytes = write_archive(plan, sources, manifest, observer); });
+  container.unlocked([&] {
+    auto writing = std::async(std::launch::async, [&] {
+      lower_thread_priority();
+      return write_archive(plan, sources, manifest, observer);
+    });
+    result.archive_bytes = writing.get();
+  });
   container.record_checkpoint(plan.target, log);
   return result;
 }

@@ -24,8 +24,8 @@ enum class Step {
 // "plan", "freeze", ...
 std::string_view to_string(Step step);
 
-// Called from the thread that runs the operation. Implementations must be quick and must not throw:
-// some steps run while the container is frozen.
+// Called from one thread at a time, not always the same. Implementations must be quick and must not
+// throw: some steps run while the container is frozen.
 class Observer {
  public:
   virtual ~Observer() = default;

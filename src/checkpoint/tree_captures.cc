@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "checkpoint/hooks.h"
 #include "os/files.h"
+#include "os/priority.h"
 #include "tree/proof.h"
 
 namespace still::checkpoint {
@@ -48,7 +49,10 @@ TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const Staging& st
 
 void TreeCaptures::prepare(Observer& observer) {
   const StepScope step(observer, Step::kPreCopy);
-  auto rounds = std::async(std::launch::async, [this] { run_rounds(); });
+  auto rounds = std::async(std::launch::async, [this] {
+    lower_thread_priority();
+    run_rounds();
+  });
   while (rounds.wait_for(kProgressInterval) != std::future_status::ready) {
     observer.progress(Step::kPreCopy, std::min(copied_bytes(), total_bytes_), total_bytes_);
   }

@@ -23,6 +23,10 @@ void ProgressLine::step_started(checkpoint::Step step) {
   show(std::format("{} ...", checkpoint::to_string(step)));
 }
 
+void ProgressLine::step_finished(checkpoint::Step step, std::chrono::nanoseconds took) {
+  debug(std::format("{} took {}", checkpoint::to_string(step), human_duration(took)));
+}
+
 void ProgressLine::progress(checkpoint::Step step, uint64_t done_bytes, uint64_t total_bytes) {
   const auto now = std::chrono::steady_clock::now();
   if (now - last_ < kInterval) return;

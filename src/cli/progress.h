@@ -14,6 +14,7 @@ class ProgressLine : public checkpoint::Observer {
   ~ProgressLine() override;
 
   void step_started(checkpoint::Step step) override;
+  void step_finished(checkpoint::Step step, std::chrono::nanoseconds took) override;
   void progress(checkpoint::Step step, uint64_t done_bytes, uint64_t total_bytes) override;
   void warning(const std::string& message) override;
 

@@ -26,8 +26,8 @@
 namespace still::tree {
 namespace {
 
-// While the tree changes, threads mostly wait for disks.
-constexpr unsigned kFollowThreads = 8;
+// While the tree changes, threads wait for disks now and then.
+constexpr unsigned kFollowThreadsPerProcessor = 2;
 constexpr size_t kFilesAtOnce = 16;
 
 // Local, with times from this kernel's clock, and writing dirty pages back.
@@ -106,7 +106,7 @@ class Mirror::Implementation {
 
   PassTotals follow() {
     finishing_ = false;
-    return pass({.threads = kFollowThreads,
+    return pass({.threads = kFollowThreadsPerProcessor * processor_count(),
                  .trust = !clock_.was_set(),
                  .racy_counts = precautions_.copy_racy_again});
   }

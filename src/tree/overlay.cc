@@ -21,8 +21,8 @@ class RemovedPaths {
  public:
   RemovedPaths(const Fd& upper, const std::vector<Fd>& lower,
                const std::vector<std::string>& excluded)
-      : excluded_(excluded), lower_(lower), hiding_{is_opaque(upper)} {
-    if (hiding_.back()) add_hidden(upper, {});
+      : excluded_(excluded), lower_(lower), hiding_{is_opaque(upper) ? kHides : kMerges} {
+    if (hiding_.back() == kHides) add_hidden(upper, {});
   }
 
   void visit(const WalkEntry& entry) {
@@ -45,16 +45,42 @@ class RemovedPaths {
  private:
   using Kind = LowerView::Kind;
 
+  // What a directory of the upper layer, and every one below it, does to the lower layers.
+  enum Hiding {
+    kMerges,
+    kHides,    // opaque
+    kRemoved,  // listed itself: all that is below it goes with it
+  };
+
   void enter(const WalkEntry& entry) {
-    if (lower_.kind_of(entry.name) == Kind::kOther) add(entry.path);
     const Fd directory = open_at(entry.parent, entry.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    // Below an opaque directory nothing of the lower layers shows.
-    hiding_.push_back(hiding_.back() || is_opaque(directory));
+    hiding_.push_back(hiding_of(directory, entry));
     lower_.enter(entry.name);
-    if (hiding_.back()) add_hidden(directory, entry.path + "/");
+    if (hiding_.back() == kHides) add_hidden(directory, entry.path + "/");
+  }
+
+  // An opaque directory is one that was removed and made anew; restored as such it can be renamed
+  // like the original, which a merged one cannot (EXDEV).
+  Hiding hiding_of(const Fd& directory, const WalkEntry& entry) {
+    if (hiding_.back() == kRemoved) return kRemoved;
+    const Kind below = lower_.kind_of(entry.name);
+    if (below == Kind::kOther) {
+      add(entry.path);
+      return hiding_.back();
+    }
+    if (hiding_.back() == kHides || !is_opaque(directory)) return hiding_.back();
+    if (below == Kind::kAbsent || holds_excluded(entry.path)) return kHides;
+    add(entry.path);
+    return kRemoved;
+  }
+
+  bool holds_excluded(const std::string& path) const {
+    return std::ranges::any_of(
+        excluded_, [&](const std::string& excluded) { return lies_in(excluded, {path}); });
   }
 
   void look_at(const WalkEntry& entry) {
+    if (hiding_.back() == kRemoved) return;
     const Kind below = lower_.kind_of(entry.name);
     const bool removed =
         is_whiteout(entry.status) ? below != Kind::kAbsent : below == Kind::kDirectory;
@@ -74,7 +100,7 @@ class RemovedPaths {
 
   const std::vector<std::string>& excluded_;
   LowerView lower_;
-  std::vector<bool> hiding_;  // for each directory on the way down
+  std::vector<Hiding> hiding_;  // for each directory on the way down
   std::vector<std::string> paths_;
 };
 

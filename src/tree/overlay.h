@@ -12,9 +12,10 @@
 namespace still::tree {
 
 // Paths ("a/b", relative, any bytes) of the merged tree that must be removed before the content of
-// the upper layer is laid over the lower layers: entries with a whiteout, entries that an opaque
-// directory hides, and entries whose kind changed between directory and non-directory. A removed
-// directory stands for everything below it. Sorted.
+// the upper layer is laid over the lower layers: entries with a whiteout, directories that were
+// removed and made anew (opaque), and entries whose kind changed between directory and
+// non-directory. A removed directory stands for everything below it. Of an opaque directory that
+// holds an excluded path, what it hides is listed instead. Sorted.
 // upper: the upper layer or a literal copy of it. lower: the layers below, the top one first.
 // excluded: paths (and everything below them) to leave out.
 std::vector<std::string> removed_paths(const Fd& upper, const std::vector<Fd>& lower,

@@ -10,7 +10,7 @@
 bats_require_minimum_version 1.5.0
 
 # Checkpoints for each runtime.
-: "${STILL_TEST_ROUNDS:=12}"
+: "${STILL_TEST_ROUNDS:=8}"
 
 setup_file() {
   load workload

@@ -72,11 +72,9 @@ container_ends_with() {
 
 # leave_adversary ROOTFS: what the adversary begins with is in the root file system already. So its
 # names are in a lower layer of the containers, each removal makes a whiteout, and each directory in
-# place of a file an opaque one. Without the lane that renames directories: one that is in a lower
-# layer, too, cannot be renamed where it was restored, overlayfs says EXDEV.
+# place of a file or of another directory an opaque one.
 leave_adversary() {
-  "$STILL_WORKLOAD_DIR/adversary" --only-begin --root "$1/adversary" --volume "$BATS_FILE_TMPDIR/unused" \
-    --lanes append,file-directory,hard-links,holes,metadata,mmap,one-block,rewrite,swap,truncate >/dev/null
+  "$STILL_WORKLOAD_DIR/adversary" --only-begin --root "$1/adversary" --volume "$BATS_FILE_TMPDIR/unused" >/dev/null
   rm -r "$BATS_FILE_TMPDIR/unused"
 }
 

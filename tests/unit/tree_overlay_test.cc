@@ -87,7 +87,7 @@ TEST_F(RemovedPaths, ListsChangesBetweenDirectoryAndOtherKinds) {
   EXPECT_THAT(removed(), ElementsAre("was a directory", "was a file"));
 }
 
-TEST_F(RemovedPaths, ListsWhatAnOpaqueDirectoryHides) {
+TEST_F(RemovedPaths, ListsAnOpaqueDirectoryItself) {
   make_directories(lower1("d/sub/deeper"));
   write_text(lower1("d/hidden"), "x");
   write_text(lower2("kept"), "x");
@@ -98,10 +98,23 @@ TEST_F(RemovedPaths, ListsWhatAnOpaqueDirectoryHides) {
   make_directories(upper("d/sub"));
   make_opaque(upper("d"));
   write_text(upper("d/replaced"), "y");
-  EXPECT_THAT(removed(), ElementsAre("d/hidden", "d/hidden too", "d/sub/deeper", "d/sub/hidden"));
+  EXPECT_THAT(removed(), ElementsAre("d"));
 }
 
-TEST_F(RemovedPaths, ListsWhiteoutsAndChangesOfKindBelowAnOpaqueDirectory) {
+TEST_F(RemovedPaths, ListsWhatAnOpaqueDirectoryWithAnExcludedPathHides) {
+  make_directories(lower1("d/sub/deeper"));
+  write_text(lower1("d/hidden"), "x");
+  write_text(lower1("d/excluded"), "x");
+  make_directory(lower2("d"));
+  write_text(lower2("d/hidden too"), "x");
+  write_text(lower1("d/sub/hidden"), "x");
+  make_directories(upper("d/sub"));
+  make_opaque(upper("d"));
+  EXPECT_THAT(removed({"d/excluded"}),
+              ElementsAre("d/hidden", "d/hidden too", "d/sub/deeper", "d/sub/hidden"));
+}
+
+TEST_F(RemovedPaths, ListsNothingBelowAnOpaqueDirectory) {
   make_directories(lower1("d/directory"));
   write_text(lower1("d/file"), "x");
   write_text(lower1("d/whiteout"), "x");
@@ -109,7 +122,7 @@ TEST_F(RemovedPaths, ListsWhiteoutsAndChangesOfKindBelowAnOpaqueDirectory) {
   make_opaque(upper("d"));
   write_text(upper("d/directory"), "x");
   make_whiteout(upper("d/whiteout"));
-  EXPECT_THAT(removed(), ElementsAre("d/directory", "d/file", "d/whiteout"));
+  EXPECT_THAT(removed(), ElementsAre("d"));
 }
 
 TEST_F(RemovedPaths, TakesADirectoryWithXattrWhiteoutsForAPlainOne) {
@@ -138,7 +151,7 @@ TEST_F(RemovedPaths, SeesOpaqueDirectoriesInLowerLayers) {
   write_text(lower1("d/shows"), "x");
   make_directory(upper("d"));
   make_opaque(upper("d"));
-  EXPECT_THAT(removed(), ElementsAre("d/shows"));
+  EXPECT_THAT(removed(), ElementsAre("d"));
 }
 
 TEST_F(RemovedPaths, SeesFilesThatHideDirectoriesInLowerLayers) {
@@ -254,6 +267,15 @@ TEST_F(OverlayRoundTrip, OfRemovedAndReplacedEntries) {
   write_text(merged("opaque in 1"), "a file now");
   write_text(merged("etc/removed in 1"), "and back");
   expect_same();
+}
+
+// A merged directory cannot be renamed without redirect_dir.
+TEST_F(OverlayRoundTrip, LeavesDirectoriesThatCanBeRenamed) {
+  fs::remove_all(merged("tree"));
+  fs::create_directory(merged("tree"));
+  write_text(merged("tree/file"), "new");
+  expect_same();
+  fs::rename(scratch_ / "merged2/tree", scratch_ / "merged2/renamed");
 }
 
 TEST_F(OverlayRoundTrip, OfRenamedDirectories) {
