@@ -104,6 +104,7 @@ LiveCut take_cut(const engine::Container& container, const Sharers& sharers, con
                 mapped_inodes(all_processes(container, freezers), container.paths().upper());
             captures.cut(mapped, frozen);
           },
+      .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
       .before_thaw =
           [&] {
             result.log_bytes = log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;

@@ -69,6 +69,31 @@ Instant thaw(std::list<Freeze>& freezes) {
   return written;
 }
 
+// Captures the trees beside the dump, and watches them until that is done.
+class TreeThread {
+ public:
+  TreeThread(const WindowSettings& settings, const Instant& frozen)
+      : capture_(std::async(std::launch::async, [&settings, frozen, stop = stop_.get_token()] {
+          settings.capture_trees(frozen);
+          const auto took = Instant::now() - frozen;
+          settings.watch_trees(stop);
+          return took;
+        })) {}
+  TreeThread(const TreeThread&) = delete;
+  TreeThread& operator=(const TreeThread&) = delete;
+  ~TreeThread() { stop_.request_stop(); }
+
+  // How long the capture took. Throws what it has thrown.
+  std::chrono::nanoseconds finish() {
+    stop_.request_stop();
+    return capture_.get();
+  }
+
+ private:
+  std::stop_source stop_;
+  std::future<std::chrono::nanoseconds> capture_;  // its destructor waits
+};
+
 }  // namespace
 
 std::chrono::nanoseconds Cut::pause() const {
@@ -90,13 +115,10 @@ Cut run_freeze_window(const WindowSettings& settings, Observer& observer) {
   cut.dump_start = Instant::now();
   // Declared after `freezes`, so that on every way out the runtime has ended before the thaw.
   RuntimeWatch dump(settings.dump, settings.init, settings.runtime_timeout);
-  auto capture = std::async(std::launch::async, [&] {
-    settings.capture_trees(cut.frozen);
-    return Instant::now() - cut.frozen;
-  });
+  TreeThread trees(settings, cut.frozen);
   dump.wait();
   cut.dump_end = Instant::now();
-  cut.capture = capture.get();
+  cut.capture = trees.finish();
   settings.before_thaw();
   cut.cut_end = Instant::now();
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct WindowSettings {
   pid_t init = 0;                         // of the container
   // Runs in another thread, beside the dump. frozen: since when nothing runs.
   std::function<void(const Instant& frozen)> capture_trees;
+  // Called after it in the same thread, until the dump is done: returns at once when that is.
+  std::function<void(const std::stop_token&)> watch_trees = [](const std::stop_token&) {};
   // Called when both are done, just before the thaw: for facts of the cut that take no time.
   std::function<void()> before_thaw = [] {};
   std::chrono::nanoseconds freeze_timeout{};

@@ -3,11 +3,14 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <future>
+#include <mutex>
 
 #include "base/error.h"
 #include "checkpoint/hooks.h"
 #include "os/files.h"
+#include "os/parallel.h"
 #include "os/priority.h"
 #include "tree/proof.h"
 
@@ -20,6 +23,7 @@ constexpr uint64_t kSettledBytes = uint64_t{1} << 20;
 // What a changed entry costs beyond its bytes, as bytes that can be copied in that time.
 constexpr uint64_t kEntryBytes = uint64_t{16} << 10;
 constexpr std::chrono::milliseconds kProgressInterval{100};
+constexpr std::chrono::milliseconds kWatchInterval{5};
 
 tree::Precautions precautions() {
   return {.write_back = !hooks::write_back_is_off(),
@@ -91,7 +95,18 @@ void TreeCaptures::cut(const std::set<ino_t>& suspects, const Instant& frozen) {
     last_pass_.changed += totals.changed;
     last_pass_.changed_bytes += totals.changed_bytes;
   }
-  for (Entry& entry : entries_) entry.capture->check();
+  for (Entry& entry : entries_) entry.capture->check(processor_count());
+}
+
+void TreeCaptures::watch(const std::stop_token& stop) {
+  lower_thread_priority();
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any never;
+  while (!stop.stop_requested()) {
+    never.wait_for(lock, stop, kWatchInterval, [] { return false; });
+    for (Entry& entry : entries_) entry.capture->check(1, stop);
+  }
 }
 
 uint64_t TreeCaptures::copied_bytes() const {

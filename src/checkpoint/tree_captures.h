@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,10 @@ class TreeCaptures {
   // The cut, and after it a look at whether the trees stood still meanwhile. suspects: files that
   // are mapped shared and writable.
   void cut(const std::set<ino_t>& suspects, const Instant& frozen);
+
+  // Goes on looking until stop is requested: a writer from outside that writes all the time is
+  // seen, at no cost to the window.
+  void watch(const std::stop_token& stop);
 
   // The last moment of the window, before the thaw: later changes are the container's.
   void end();

@@ -31,7 +31,9 @@ class MirrorCapture final : public Capture {
     return mirror_.finish(suspects, frozen_at);
   }
 
-  void check() override { mirror_.check(); }
+  void check(unsigned threads, const std::stop_token& stop) override {
+    mirror_.check(threads, stop);
+  }
   std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const override {
     return mirror_.foreign_changes(until);
   }
@@ -82,7 +84,7 @@ class SnapshotCapture final : public Capture {
   }
 
   // A snapshot cannot change.
-  void check() override {}
+  void check(unsigned, const std::stop_token&) override {}
 
   // In the snapshot, and what was left out of it.
   std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const override {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,9 @@ class Capture {
   virtual bool gains_by_rounds() const = 0;
   // The cut: the tree stands still since frozen_at (wall clock). suspects: see Mirror::finish.
   virtual PassTotals cut(const std::set<ino_t>& suspects, std::chrono::nanoseconds frozen_at) = 0;
-  // After the cut, the tree still standing still: what has changed since?
-  virtual void check() = 0;
+  // After the cut, the tree still standing still: what has changed since? May be repeated. stop:
+  // gives up when that is requested.
+  virtual void check(unsigned threads, const std::stop_token& stop = {}) = 0;
   // Paths that somebody outside changed while the tree stood still, until then (a coarse_now() of
   // the last moment). Called when all is over: may take its time.
   virtual std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const = 0;

@@ -121,10 +121,10 @@ class Mirror::Implementation {
                  .still_since = frozen_at});
   }
 
-  void check() {
-    const auto scan = look(processor_count());
-    const Differences now =
-        compare(state_, scan, {.threads = processor_count(), .racy_counts = false});
+  void check(unsigned threads, const std::stop_token& stop) {
+    const auto scan = look(threads, stop);
+    if (stop.stop_requested()) return;
+    const Differences now = compare(state_, scan, {.threads = threads, .racy_counts = false});
     for (const auto& [directory, entry] : now.names) {
       foreign_.insert(path_in(scan[directory].path, scan[directory].entries[entry].name));
     }
@@ -148,8 +148,8 @@ class Mirror::Implementation {
   uint64_t copied_bytes() const { return copied_; }
 
  private:
-  std::vector<ScannedDirectory> look(unsigned threads) const {
-    auto scan = scan_tree(source_, threads);
+  std::vector<ScannedDirectory> look(unsigned threads, const std::stop_token& stop = {}) const {
+    auto scan = scan_tree(source_, threads, stop);
     scratch_.leave_out(scan);
     return scan;
   }
@@ -487,7 +487,9 @@ PassTotals Mirror::finish(const std::set<ino_t>& suspects, std::chrono::nanoseco
   return implementation_->finish(suspects, frozen_at);
 }
 
-void Mirror::check() { implementation_->check(); }
+void Mirror::check(unsigned threads, const std::stop_token& stop) {
+  implementation_->check(threads, stop);
+}
 
 std::vector<std::string> Mirror::foreign_changes(std::chrono::nanoseconds until) const {
   return implementation_->foreign_changes(until);

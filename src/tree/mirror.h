@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -65,8 +66,9 @@ class Mirror {
   // is the tree. suspects: numbers of inodes that are copied again whatever their status says.
   PassTotals finish(const std::set<ino_t>& suspects, std::chrono::nanoseconds frozen_at);
 
-  // After finish(): looks at everything once more and remembers what is not as it was copied.
-  void check();
+  // After finish(): looks at everything once more and remembers what is not as it was copied. stop:
+  // gives up, without a result, when that is requested.
+  void check(unsigned threads, const std::stop_token& stop = {});
 
   // Paths of entries that changed although the tree stood still until then (coarse_now() at its
   // end): what finish() and check() saw, and what has a ctime of that time now. Each once, sorted.

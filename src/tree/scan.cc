@@ -35,7 +35,8 @@ struct Piece {
 
 class Scan {
  public:
-  Scan(const Fd& root, unsigned threads) : root_(root), threads_(threads) {
+  Scan(const Fd& root, unsigned threads, const std::stop_token& stop)
+      : root_(root), threads_(threads), stop_(stop) {
     const struct stat status = stat_fd(root);
     device_ = status.st_dev;
     directories_.push_back({{}, status, {}});
@@ -43,7 +44,7 @@ class Scan {
 
   // Directories are appended while their parents are read, so that the list is its own queue.
   std::vector<ScannedDirectory> run() && {
-    for (size_t done = 0; done < directories_.size();) {
+    for (size_t done = 0; done < directories_.size() && !stop_.stop_requested();) {
       const size_t end = std::min(done + kBatch, directories_.size());
       read_batch(done, end);
       done = end;
@@ -59,7 +60,7 @@ class Scan {
     });
     const std::vector<Piece> pieces = cut_into_pieces(batch);
     parallel_for(pieces.size(), 1, threads_, [&](size_t first, size_t last) {
-      for (size_t i = first; i < last; ++i) ask(pieces[i]);
+      for (size_t i = first; i < last && !stop_.stop_requested(); ++i) ask(pieces[i]);
     });
     for (size_t i = 0; i < batch.size(); ++i) take(begin + i, batch[i]);
   }
@@ -116,14 +117,16 @@ class Scan {
 
   const Fd& root_;
   const unsigned threads_;
+  const std::stop_token& stop_;
   dev_t device_;
   std::vector<ScannedDirectory> directories_;
 };
 
 }  // namespace
 
-std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads) {
-  return Scan(root, threads).run();
+std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads,
+                                        const std::stop_token& stop) {
+  return Scan(root, threads, stop).run();
 }
 
 std::set<std::string> changed_between(const Fd& root, std::chrono::nanoseconds from,

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,9 @@ struct ScannedDirectory {
 // Parents come before the directories in them, the root first. File systems mounted below root are
 // not entered: such a directory has no entries. What vanishes meanwhile is left out. Links are not
 // followed. Holds at most a few hundred descriptors. Throws Error(kSystem) with the path.
-std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads);
+// stop: returns soon once that is requested; the result is then of no use.
+std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads,
+                                        const std::stop_token& stop = {});
 
 // Paths of the entries ("." is the root) whose ctime lies between two moments of the wall clock,
 // both excluded.

@@ -79,6 +79,19 @@ TEST_F(FreezeWindow, WaitsForASlowCapture) {
   EXPECT_GE(cut.pause(), 100ms);
 }
 
+TEST_F(FreezeWindow, WatchesTheTreesUntilTheDumpIsDone) {
+  auto all = settings(&freezer_, "sleep 0.2", [] {});
+  bool frozen_at_the_end = false;
+  all.watch_trees = [&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) std::this_thread::sleep_for(1ms);
+    frozen_at_the_end = freezer_.frozen;
+  };
+  const Cut cut = run_freeze_window(all, observer_);
+  EXPECT_TRUE(frozen_at_the_end);
+  EXPECT_LT(cut.capture, 100ms);
+  EXPECT_GE(cut.pause(), 200ms);
+}
+
 TEST_F(FreezeWindow, LeavesAPausedContainerPaused) {
   freezer_.frozen = true;
   const Cut cut = run("true");

@@ -93,7 +93,7 @@ class CaptureTest : public testing::Test {
     write_text(source() / "late", "late");
     std::filesystem::remove(source() / "holes");
     capture_->cut({}, Instant::now().wall);
-    capture_->check();
+    capture_->check(2);
     EXPECT_EQ(describe_tree(copy()), describe_tree(source()));
     EXPECT_THAT(capture_->foreign_changes(coarse_now()), IsEmpty());
     EXPECT_EQ(capture_->method(),

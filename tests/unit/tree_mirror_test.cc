@@ -527,7 +527,7 @@ TEST_F(MirrorTest, TellsOfChangesWhileTheTreeStoodStill) {
   rewrite_unseen(source_ / "late", "LATE");
   std::filesystem::remove(source_ / "gone");
   write_text(source_ / "dir/new", "n");
-  mirror_->check();
+  mirror_->check(2);
   write_text(source_ / "quiet", "not any more");
   std::this_thread::sleep_for(kSettled);
   const auto end = coarse_now();
@@ -543,7 +543,7 @@ TEST_F(MirrorTest, NobodyElseIsSeenWhereNobodyWas) {
   mirror_->follow();
   write_text(source_ / "own", "o");
   finish();
-  mirror_->check();
+  mirror_->check(2);
   const auto end = coarse_now();
   write_text(source_ / "own", "p");
   EXPECT_THAT(mirror_->foreign_changes(end), IsEmpty());
@@ -562,7 +562,7 @@ TEST_F(MirrorTest, LeavesOutWhatTheDumpItselfDoes) {
   mirror_->finish({}, frozen_at);
   std::filesystem::remove(source_ / "tmp/cr-tmpfs.aBcDeF");
   make_directory(source_ / "tmp/foreign");
-  mirror_->check();
+  mirror_->check(2);
   EXPECT_THAT(mirror_->foreign_changes(coarse_now()), ElementsAre("tmp/foreign"));
   EXPECT_TRUE(std::filesystem::is_empty(copy_ / "tmp"));
 }
