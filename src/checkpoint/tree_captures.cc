@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "checkpoint/hooks.h"
 #include "os/files.h"
-#include "os/parallel.h"
 #include "os/priority.h"
 #include "tree/proof.h"
 
@@ -95,7 +94,6 @@ void TreeCaptures::cut(const std::set<ino_t>& suspects, const Instant& frozen) {
     last_pass_.changed += totals.changed;
     last_pass_.changed_bytes += totals.changed_bytes;
   }
-  for (Entry& entry : entries_) entry.capture->check(processor_count());
 }
 
 void TreeCaptures::watch(const std::stop_token& stop) {
@@ -104,8 +102,8 @@ void TreeCaptures::watch(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   std::condition_variable_any never;
   while (!stop.stop_requested()) {
-    never.wait_for(lock, stop, kWatchInterval, [] { return false; });
     for (Entry& entry : entries_) entry.capture->check(1, stop);
+    never.wait_for(lock, stop, kWatchInterval, [] { return false; });
   }
 }
 

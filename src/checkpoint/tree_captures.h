@@ -31,12 +31,11 @@ class TreeCaptures {
   // Rounds of preparation, for as long as the next one can be expected to be worth it.
   void prepare(Observer& observer);
 
-  // The cut, and after it a look at whether the trees stood still meanwhile. suspects: files that
-  // are mapped shared and writable.
+  // The cut. suspects: files that are mapped shared and writable.
   void cut(const std::set<ino_t>& suspects, const Instant& frozen);
 
-  // Goes on looking until stop is requested: a writer from outside that writes all the time is
-  // seen, at no cost to the window.
+  // Looks again and again whether the trees stand still, until stop is requested: a writer from
+  // outside that writes all the time is seen, at no cost to the window.
   void watch(const std::stop_token& stop);
 
   // The last moment of the window, before the thaw: later changes are the container's.
