@@ -130,6 +130,8 @@ make_awkward_tree() {
   rm -r "$inside/lower/gone" "$inside/lower/opaque"
   mkdir "$inside/lower/opaque" && touch "$inside/lower/opaque/new"
   chmod 700 "$inside/lower/keep"
+  chown 12:34 "$inside/lower/keep"
+  setfattr -n user.note -v "of a directory" "$inside/lower/keep"
   still checkpoint -R -e "$WORK/web.tar" web
   still restore -i "$WORK/web.tar" -n copy
   compare_trees "$inside" "$(merged copy)"
