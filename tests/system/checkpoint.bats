@@ -130,7 +130,7 @@ nosy_runtime() {
 }
 
 @test "a container without cgroups gets a weaker checkpoint that says so" {
-  [[ $STILL_TEST_CGROUP == v1 ]] && skip "crun, which can do without cgroups, needs v2"
+  only_v2 "crun, which can do without cgroups, needs v2"
   start_ticker web --cgroups=disabled
   run still checkpoint -R -e "$WORK/web.tar" web
   echo "$output"
@@ -141,7 +141,7 @@ nosy_runtime() {
 }
 
 @test "--require-freeze is an error without cgroups and touches nothing" {
-  [[ $STILL_TEST_CGROUP == v1 ]] && skip "crun, which can do without cgroups, needs v2"
+  only_v2 "crun, which can do without cgroups, needs v2"
   start_ticker web --cgroups=disabled
   fails_with "no cgroup of its own" still checkpoint -R --require-freeze -e "$WORK/web.tar" web
   [[ ! -e $WORK/web.tar ]]
@@ -385,7 +385,7 @@ somebody_waits() {
 # A process that waits for a frozen file system cannot be frozen itself, with cgroups v2; v1 takes
 # such a wait for frozen.
 @test "a freeze that takes too long is given up, names the cause, and the container runs" {
-  [[ $(cgroup_version) == v2 ]] || skip "with cgroups v1 everything in this test can be frozen"
+  only_v2 "with v1 everything in this test can be frozen"
   mount_small
   still run -d --name web -v "$WORK/small:/small" --rootfs "$ROOTFS" /bin/sh -c '
     (until [ -e /go ]; do sleep 0.02; done; echo >/small/written) &
