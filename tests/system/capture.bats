@@ -126,12 +126,26 @@ write_from_outside() {
   eventually test -s "$file"
 }
 
+# checkpoint_until TEXT FLAG...: live checkpoints of web until what one says has this text. A writer
+# that gets no processor for the milliseconds between freeze and copy changes nothing in them, and on a
+# busy machine that happens.
+checkpoint_until() {
+  local text=$1 attempt
+  shift
+  for attempt in {1..20}; do
+    run still checkpoint -R -e "$WORK/web.tar" "$@" web
+    [[ $output != *"$text"* ]] || break
+    rm "$WORK/web.tar"
+  done
+  echo "checkpoint $attempt: $output"
+  [[ $output == *"$text"* ]]
+}
+
 @test "a writer outside takes the certificate away and is named" {
   start_ticker web -v data:/data
   write_from_outside
-  run still checkpoint -R -e "$WORK/web.tar" web
-  echo "$output"
-  [[ $status -eq 0 && $output == *"not certified consistent"* && $output == *"volume:data: "*outside* ]]
+  checkpoint_until "not certified consistent"
+  [[ $status -eq 0 && $output == *"volume:data: "*outside* ]]
   [[ $(manifest "$WORK/web.tar" .consistent) == false ]]
   [[ $(manifest "$WORK/web.tar" '.trees[] | select(.name == "volume:data") | .foreign_writers[]') == *outside* ]]
   alive web
@@ -142,8 +156,8 @@ write_from_outside() {
 @test "with --require-freeze a writer outside is an error, and no archive is written" {
   start_ticker web -v data:/data
   write_from_outside
-  fails_with "outside" still checkpoint -R --require-freeze -e "$WORK/web.tar" web
-  [[ ! -e $WORK/web.tar ]]
+  checkpoint_until "volume:data: outside" --require-freeze
+  [[ $status -eq 125 && ${#lines[@]} -eq 1 && ! -e $WORK/web.tar ]]
   no_staging_left
   alive web
 }
@@ -171,9 +185,8 @@ grows() { [[ $(still exec "$1" stat -c %s "$2") -gt $3 ]]; }
 
 @test "--no-freeze-sharers leaves it running, and the checkpoint says so" {
   start_sharers ""
-  run still checkpoint -R --no-freeze-sharers -e "$WORK/web.tar" web
-  echo "$output"
-  [[ $status -eq 0 && $output == *"not certified consistent"* && $output == *"volume:data: "*other* ]]
+  checkpoint_until "not certified consistent" --no-freeze-sharers
+  [[ $status -eq 0 && $output == *"volume:data: "*other* ]]
 }
 
 @test "a paused container that shares the volume stays paused" {
