@@ -40,8 +40,7 @@ void describe_cut(archive::Manifest& manifest, const CheckpointResult& result) {
   manifest.pause = result.cut.pause();
 }
 
-// --- live
-// ------------------------------------------------------------------------------------------
+// --- live ---
 
 using Sharers = std::vector<engine::Container>;
 

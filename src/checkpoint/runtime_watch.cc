@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/priority.h"
 
 namespace still::checkpoint {
 namespace {
@@ -52,7 +53,10 @@ RuntimeWatch::RuntimeWatch(Command command, pid_t container_init,
       hang_timeout_(hang_timeout),
       errors_(make_memory_file()),
       program_(command.arguments[0]),
-      child_(start_captured(std::move(command), errors_)) {}
+      child_(start_captured(std::move(command), errors_)) {
+  // CRIU inherits it. What captures the trees meanwhile needs less time, and takes what is left.
+  raise_priority(child_.pid());
+}
 
 RuntimeWatch::~RuntimeWatch() {
   try {

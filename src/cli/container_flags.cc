@@ -74,8 +74,7 @@ void add_engine_flags(CLI::App& command, ContainerFlags& flags) {
             "Where output goes besides the terminal (default k8s-file)", "k8s-file|none");
 }
 
-// --- from flags to configuration
-// ------------------------------------------------------------------
+// --- from flags to configuration ---
 
 void set_mounts(ContainerConfig& config, const ContainerFlags& flags) {
   for (const std::string& value : flags.volumes) {

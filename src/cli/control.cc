@@ -19,8 +19,7 @@ Container open(Context& context, const std::string& id) {
   return Container::open(context.layout(), context.store(), id);
 }
 
-// --- stop
-// -----------------------------------------------------------------------------------------
+// --- stop ---
 
 struct StopOptions {
   ContainerArguments containers;
@@ -40,8 +39,7 @@ int run_stop(Context& context, const StopOptions& options) {
                             [&](const std::string& id) { stop_one(open(context, id), seconds); });
 }
 
-// --- kill
-// -----------------------------------------------------------------------------------------
+// --- kill ---
 
 struct KillOptions {
   ContainerArguments containers;
@@ -60,8 +58,7 @@ int run_kill(Context& context, const KillOptions& options) {
   });
 }
 
-// --- pause, unpause
-// -------------------------------------------------------------------------------
+// --- pause, unpause ---
 
 using store::ContainerStatus;
 

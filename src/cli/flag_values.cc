@@ -33,8 +33,7 @@ void check_destination(const std::string& flag, const std::string& value,
   }
 }
 
-// --- volumes
-// --------------------------------------------------------------------------------------
+// --- volumes ---
 
 struct MountOptions {
   bool read_only = false;
@@ -71,8 +70,7 @@ engine::BindMount bind_mount(const std::string& source, const std::string& desti
   return {path.string(), destination, options.read_only, options.recursive};
 }
 
-// --- limits
-// ---------------------------------------------------------------------------------------
+// --- limits ---
 
 constexpr std::array<std::string_view, 16> kLimits = {
     "as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",

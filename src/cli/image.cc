@@ -14,8 +14,7 @@ namespace {
 
 engine::Images images(Context& context) { return {context.layout(), context.store()}; }
 
-// --- import
-// ---------------------------------------------------------------------------------------
+// --- import ---
 
 struct ImportOptions {
   std::string source;
@@ -30,8 +29,7 @@ int run_import(Context& context, const ImportOptions& options) {
   return 0;
 }
 
-// --- load
-// -----------------------------------------------------------------------------------------
+// --- load ---
 
 struct LoadOptions {
   std::string input = "-";
@@ -45,8 +43,7 @@ int run_load(Context& context, const LoadOptions& options) {
   return 0;
 }
 
-// --- rm
-// -------------------------------------------------------------------------------------------
+// --- rm ---
 
 struct RemoveOptions {
   std::vector<std::string> names;

@@ -40,8 +40,7 @@ struct Template::Node {
 
 namespace {
 
-// --- reading the inside of {{ }}
-// ------------------------------------------------------------------
+// --- reading the inside of {{ }} ---
 
 // Splits at spaces and "|", keeping "quoted strings" whole.
 std::vector<std::string> words_of(std::string_view text) {
@@ -104,8 +103,7 @@ Pipeline parse_pipeline(std::string_view text) {
   return pipeline;
 }
 
-// --- reading the whole
-// ----------------------------------------------------------------------------
+// --- reading the whole ---
 
 // Outside of {{ }} shells leave \t and \n as two characters.
 std::string unescape(std::string_view text) {
@@ -203,8 +201,7 @@ class Parser {
   bool trim_left_ = false;  // the last action ended with -}}
 };
 
-// --- rendering
-// ------------------------------------------------------------------------------------
+// --- rendering ---
 
 Json evaluate_term(const Term& term, const Json& dot) {
   if (term.kind == Term::kLiteral) return term.literal;

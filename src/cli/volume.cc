@@ -18,8 +18,7 @@ namespace {
 
 engine::Volumes volumes(Context& context) { return {context.layout(), context.store()}; }
 
-// --- create
-// ---------------------------------------------------------------------------------------
+// --- create ---
 
 struct CreateOptions {
   std::string name;
@@ -51,8 +50,7 @@ void register_volume_create(CLI::App& group, Context& context) {
   on_run(command, context, [&context, options] { return run_create(context, *options); });
 }
 
-// --- ls
-// -------------------------------------------------------------------------------------------
+// --- ls ---
 
 struct ListVolumesOptions {
   bool quiet = false;
@@ -113,8 +111,7 @@ void register_volume_list(CLI::App& group, Context& context) {
   on_run(command, context, [&context, options] { return run_list(context, *options); });
 }
 
-// --- rm, prune, exists
-// ----------------------------------------------------------------------------
+// --- rm, prune, exists ---
 
 struct RemoveOptions {
   std::vector<std::string> names;

@@ -94,8 +94,12 @@ struct stat stat_fd(const Fd& fd) {
 
 std::optional<struct stat> stat_at(const Fd& directory, const std::string& name) {
   struct stat status{};
-  if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return status;
-  if (means_absent(errno)) return std::nullopt;
+  return stat_into(directory, name, status) ? std::optional(status) : std::nullopt;
+}
+
+bool stat_into(const Fd& directory, const std::string& name, struct stat& status) {
+  if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (means_absent(errno)) return false;
   fail(errno, "cannot stat", name);
 }
 

@@ -28,6 +28,8 @@ Fd open_beneath(const Fd& directory, const std::string& path, int flags, mode_t 
 struct stat stat_fd(const Fd& fd);
 // fstatat(2) with AT_SYMLINK_NOFOLLOW; nullopt if there is no such entry.
 std::optional<struct stat> stat_at(const Fd& directory, const std::string& name);
+// The same into a place of the caller's; false if there is no such entry.
+bool stat_into(const Fd& directory, const std::string& name, struct stat& status);
 bool path_exists(const std::filesystem::path& path);
 
 // The whole content. The second form reads on from the descriptor's position.

@@ -177,8 +177,7 @@ class Mirror::Implementation {
     return totals;
   }
 
-  // --- what to do
-  // ----------------------------------------------------------------------------------
+  // --- what to do ---
 
   // Sorts the changed names by inode. Names that stand for something else now are added to those
   // that go; copies that are wanted under new names are held before their old ones go.
@@ -228,10 +227,7 @@ class Mirror::Implementation {
         .file = state_.file(inode_of(entry.status)), .directory = &directory, .entry = &entry};
     if (transfer.file && transfer.file->regular && regular) {
       // Moved with a directory above it, it is unchanged.
-      transfer.done =
-          options.trust && !transfer.file->proof.racy() &&
-          (options.suspects == nullptr || !options.suspects->contains(entry.status.st_ino)) &&
-          transfer.file->proof.matches(entry.status);
+      transfer.done = is_unchanged(*transfer.file, entry.status, options);
       return transfer;
     }
     transfer.file = std::make_shared<CopiedFile>();
@@ -241,8 +237,7 @@ class Mirror::Implementation {
     return transfer;
   }
 
-  // --- names
-  // ---------------------------------------------------------------------------------------
+  // --- names ---
 
   std::string next_spare_name() { return std::to_string(spare_count_++); }
 
@@ -322,8 +317,7 @@ class Mirror::Implementation {
     file.held.clear();
   }
 
-  // --- contents
-  // ------------------------------------------------------------------------------------
+  // --- contents ---
 
   void run(std::vector<Transfer>& transfers) {
     parallel_for(transfers.size(), kFilesAtOnce, threads_, [&](size_t begin, size_t end) {
@@ -427,8 +421,7 @@ class Mirror::Implementation {
     transfer.done = true;
   }
 
-  // --- metadata of directories
-  // ---------------------------------------------------------------------
+  // --- metadata of directories ---
 
   // Last, because names that come and go change times, and a default ACL would go over to them.
   uint64_t refresh_directories(const std::vector<ScannedDirectory>& scan, bool trust) {

@@ -85,6 +85,13 @@ void MirrorState::remove_directory(const std::string& path) {
   }
 }
 
+bool is_unchanged(const CopiedFile& file, const struct stat& status,
+                  const CompareOptions& options) {
+  if (!options.trust || (options.racy_counts && file.proof.racy())) return false;
+  if (options.suspects != nullptr && options.suspects->contains(status.st_ino)) return false;
+  return file.proof.matches(status);
+}
+
 namespace {
 
 // A run of entries of one directory, and what came of comparing it.
@@ -141,17 +148,10 @@ class Comparison {
         if (found != copy->files.end()) file = found->second.get();
       }
       if (file != nullptr) ++piece.known;
-      if (file == nullptr || !is_unchanged(*file, entry.status)) {
+      if (file == nullptr || !is_unchanged(*file, entry.status, options_)) {
         piece.names.push_back({piece.directory, i});
       }
     }
-  }
-
-  bool is_unchanged(const CopiedFile& file, const struct stat& status) const {
-    if (!options_.trust) return false;
-    if (options_.racy_counts && file.proof.racy()) return false;
-    if (options_.suspects != nullptr && options_.suspects->contains(status.st_ino)) return false;
-    return file.proof.matches(status);
   }
 
   bool is_foreign(const struct stat& status) const {

@@ -83,6 +83,9 @@ struct CompareOptions {
   std::chrono::nanoseconds still_since = std::chrono::nanoseconds::max();
 };
 
+// Whether the copy of a file is proven to be what has this status now.
+bool is_unchanged(const CopiedFile& file, const struct stat& status, const CompareOptions& options);
+
 Differences compare(MirrorState& state, const std::vector<ScannedDirectory>& scan,
                     const CompareOptions& options);
 

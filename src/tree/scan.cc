@@ -24,9 +24,11 @@ constexpr size_t kEntriesAtOnce = 256;
 
 struct OpenDirectory {
   std::optional<Fd> directory;  // nullopt: vanished, or not to be entered
-  std::vector<std::string> names;
-  std::vector<std::optional<struct stat>> statuses;  // of the names
+  std::vector<ScannedEntry> entries;
 };
+
+// No kind of entry: one that has vanished.
+constexpr mode_t kVanished = 0;
 
 struct Piece {
   OpenDirectory* directory;
@@ -60,7 +62,7 @@ class Scan {
     });
     const std::vector<Piece> pieces = cut_into_pieces(batch);
     parallel_for(pieces.size(), 1, threads_, [&](size_t first, size_t last) {
-      for (size_t i = first; i < last && !stop_.stop_requested(); ++i) ask(pieces[i]);
+      for (size_t i = first; i < last; ++i) ask(pieces[i]);
     });
     for (size_t i = 0; i < batch.size(); ++i) take(begin + i, batch[i]);
   }
@@ -71,9 +73,9 @@ class Scan {
     if (!place) return {};
     auto opened = open_at_if_exists(*place, ".", O_RDONLY | O_DIRECTORY);
     if (!opened) return {};
-    auto names = list_names(*opened);
-    const size_t count = names.size();
-    return {std::move(opened), std::move(names), std::vector<std::optional<struct stat>>(count)};
+    std::vector<ScannedEntry> entries;
+    for (std::string& name : list_names(*opened)) entries.push_back({std::move(name), {}});
+    return {std::move(opened), std::move(entries)};
   } catch (const Error& error) {
     // A link has taken the directory's place, or that of one above it.
     if (error.kind() == ErrorKind::kCorrupt) return {};
@@ -83,7 +85,7 @@ class Scan {
   static std::vector<Piece> cut_into_pieces(std::vector<OpenDirectory>& batch) {
     std::vector<Piece> pieces;
     for (OpenDirectory& directory : batch) {
-      const size_t count = directory.names.size();
+      const size_t count = directory.entries.size();
       for (size_t begin = 0; begin < count; begin += kEntriesAtOnce) {
         pieces.push_back({&directory, begin, std::min(begin + kEntriesAtOnce, count)});
       }
@@ -91,22 +93,23 @@ class Scan {
     return pieces;
   }
 
-  static void ask(const Piece& piece) {
+  void ask(const Piece& piece) const {
     OpenDirectory& directory = *piece.directory;
-    for (size_t i = piece.begin; i < piece.end; ++i) {
-      directory.statuses[i] = stat_at(*directory.directory, directory.names[i]);
+    for (size_t i = piece.begin; i < piece.end && !stop_.stop_requested(); ++i) {
+      ScannedEntry& entry = directory.entries[i];
+      if (!stat_into(*directory.directory, entry.name, entry.status)) {
+        entry.status.st_mode = kVanished;
+      }
     }
   }
 
   void take(size_t index, OpenDirectory& read) {
-    std::vector<ScannedEntry> entries;
-    entries.reserve(read.names.size());
-    for (size_t i = 0; i < read.names.size(); ++i) {
-      if (!read.statuses[i]) continue;
-      entries.push_back({std::move(read.names[i]), *read.statuses[i]});
-      if (S_ISDIR(entries.back().status.st_mode)) queue(index, entries.back());
+    std::erase_if(read.entries,
+                  [](const ScannedEntry& entry) { return entry.status.st_mode == kVanished; });
+    for (const ScannedEntry& entry : read.entries) {
+      if (S_ISDIR(entry.status.st_mode)) queue(index, entry);
     }
-    directories_[index].entries = std::move(entries);
+    directories_[index].entries = std::move(read.entries);
   }
 
   void queue(size_t parent, const ScannedEntry& entry) {

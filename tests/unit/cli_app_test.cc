@@ -96,8 +96,7 @@ TEST(CommandLine, EveryCommandHasHelpWithExamples) {
   }
 }
 
-// --- words after the flags
-// ------------------------------------------------------------------------
+// --- words after the flags ---
 
 class Words : public testing::Test {
  protected:
