@@ -172,7 +172,7 @@ std::map<std::string, CapturedTree> by_member(const Plan& plan,
 CheckpointResult take_live(engine::Container& container, Sharers& sharers,
                            const engine::Layout& layout, const Plan& plan, Observer& observer) {
   const Staging staging(layout, container.id(),
-                        stages_in_memory(plan) ? memory_staging_size(plan) : 0);
+                        stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
   archive::Manifest manifest = describe(container, plan);
   TreeCaptures captures(plan.trees, staging);
   CheckpointResult result;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/runtime_watch.h"
+#include "os/signals.h"
 
 namespace still::checkpoint {
 namespace {
@@ -101,6 +102,7 @@ std::chrono::nanoseconds Cut::pause() const {
 }
 
 Cut run_freeze_window(const WindowSettings& settings, Observer& observer) {
+  const DeferSignals deferred;  // or the container would stay frozen
   Cut cut;
   cut.freeze_requested = Instant::now();
   std::list<Freeze> freezes;  // the container first

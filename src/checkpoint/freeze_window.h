@@ -47,6 +47,7 @@ struct WindowSettings {
 // failure the container runs (or is paused) as before when the exception arrives; the runtime has
 // ended by then. Throws Error(kTimeout) when the freeze or the runtime takes too long,
 // Error(kRuntime) when the runtime fails or thaws the container, and whatever capture_trees throws.
+// Signals that ask us to end wait until the thaw.
 Cut run_freeze_window(const WindowSettings& settings, Observer& observer);
 
 }  // namespace still::checkpoint

@@ -135,13 +135,9 @@ const std::vector<std::string>& engine_paths() {
 }
 
 bool stages_in_memory(const Plan& plan) {
-  // CRIU's images are a little more than the memory in them.
-  return memory_staging_size(plan) <= plan.options.memory_staging_bytes;
-}
-
-uint64_t memory_staging_size(const Plan& plan) {
-  constexpr uint64_t kOverhead = uint64_t{64} << 20;
-  return plan.memory_bytes + plan.memory_bytes / 8 + kOverhead;
+  // CRIU's images are a little more than the memory in them, and that may grow until the freeze.
+  constexpr uint64_t kRest = uint64_t{64} << 20;
+  return plan.memory_bytes + plan.memory_bytes / 8 + kRest <= plan.options.memory_staging_bytes;
 }
 
 Plan make_plan(const engine::Container& container, const std::vector<engine::Container>& sharers,

@@ -74,9 +74,8 @@ struct Plan {
 Plan make_plan(const engine::Container& container, const std::vector<engine::Container>& sharers,
                const engine::Layout& layout, const CheckpointOptions& options);
 
-// Whether CRIU's images go to memory, and with how much room.
+// Whether CRIU's images go to memory: they can be expected to fit there.
 bool stages_in_memory(const Plan& plan);
-uint64_t memory_staging_size(const Plan& plan);
 
 // Paths of the root file system that belong to the engine and are no part of its difference.
 const std::vector<std::string>& engine_paths();

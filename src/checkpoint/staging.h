@@ -15,7 +15,7 @@ namespace still::checkpoint {
 class Staging {
  public:
   // Makes STAGING/ID-xxxxxx with its parts. memory_bytes: if not 0, CRIU's images go to a file
-  // system in memory with room for that much. Throws Error(kSystem).
+  // system in memory that may grow to that. Throws Error(kSystem).
   Staging(const engine::Layout& layout, const std::string& container_id, uint64_t memory_bytes);
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;

@@ -1,5 +1,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -26,10 +28,14 @@ class FakeFreezer : public cgroup::Freezer {
   void request(bool freeze) override {
     requests.push_back(freeze);
     frozen = freeze;
+    if (!freeze && thawed_to >= 0) {
+      EXPECT_EQ(::write(thawed_to, "t", 1), 1);
+    }
   }
 
   bool frozen;
   std::vector<bool> requests;
+  int thawed_to = -1;  // a descriptor that gets a byte with each thaw
 
  protected:
   void wait_for_change(Deadline) override {}
@@ -90,6 +96,22 @@ TEST_F(FreezeWindow, WatchesTheTreesUntilTheDumpIsDone) {
   EXPECT_TRUE(frozen_at_the_end);
   EXPECT_LT(cut.capture, 100ms);
   EXPECT_GE(cut.pause(), 200ms);
+}
+
+TEST_F(FreezeWindow, LetsSignalsWaitForTheThaw) {
+  Pipe pipe = make_pipe();
+  freezer_.thawed_to = pipe.write_end.get();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    run("true", [] { ::kill(::getpid(), SIGTERM); });
+    ::_exit(0);  // not reached: the signal comes with the end of the window
+  }
+  pipe.write_end.close();
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  char byte = 0;
+  EXPECT_EQ(::read(pipe.read_end.get(), &byte, 1), 1) << "it ended before the thaw";
 }
 
 TEST_F(FreezeWindow, LeavesAPausedContainerPaused) {

@@ -1,0 +1,22 @@
+// Signals that must wait.
+#pragma once
+
+#include <csignal>
+
+namespace still {
+
+// As long as it lives, SIGINT, SIGTERM, SIGHUP and SIGQUIT to this process wait; then they do what
+// they would have done. For the thread that makes it and those that it starts meanwhile: the others
+// must have ended. SIGKILL cannot wait.
+class DeferSignals {
+ public:
+  DeferSignals() noexcept;
+  DeferSignals(const DeferSignals&) = delete;
+  DeferSignals& operator=(const DeferSignals&) = delete;
+  ~DeferSignals();
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace still
