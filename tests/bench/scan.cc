@@ -1,6 +1,8 @@
 // What it costs to look at the status of every file of a tree, in several ways: the figures in
 // docs/performance.md. `./dev exec build/release/tests/scan_bench`
 
+#include "tree/scan.h"
+
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 
@@ -12,7 +14,6 @@
 #include "os/temp_dir.h"
 #include "os/walk.h"
 #include "tree/mirror.h"
-#include "tree/scan.h"
 
 namespace still {
 namespace {
