@@ -102,13 +102,15 @@ sigset_t wanted_signals(bool terminal, pid_t forward_to) {
   return wanted;
 }
 
-// Tells conmon the size of our terminal.
-void pass_window_size(const std::filesystem::path& bundle) {
+// Tells conmon the size of our terminal. Without blocking: a conmon that has ended does not read any
+// more, which is no error.
+void pass_window_size(const std::filesystem::path& bundle) try {
   winsize size{};
   if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) != 0) return;
-  // Without blocking: a conmon that has ended does not read any more.
   const auto control = open_if_exists(bundle / "ctl", O_WRONLY | O_NONBLOCK);
   if (control) write_all(*control, std::format("1 {} {}\n", size.ws_row, size.ws_col));
+} catch (const Error& error) {
+  if (error.error_number() != ENXIO && error.error_number() != EPIPE) throw;
 }
 
 }  // namespace

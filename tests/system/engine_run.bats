@@ -111,8 +111,9 @@ inside() {
 }
 
 @test "a terminal is one inside, and both streams are one" {
-  # script(1) lends us a terminal, and shows what it makes of the end of its input.
-  on_terminal() { script -qec "$*" /dev/null </dev/null | tr -d '\r' | sed 's/\^[@D].*//; /^$/d'; }
+  # script(1) lends us a terminal, and shows what it makes of the end of its input, before or after
+  # the output.
+  on_terminal() { script -qec "$*" /dev/null </dev/null | tr -d '\r' | sed 's/\^[@D]//g; s/\x08//g; /^$/d'; }
   is "/dev/pts/0" on_terminal still run --rm -it --runtime "$(any_runtime)" --rootfs "$ROOTFS" tty
   is "$(printf 'out\nerr')" on_terminal "still run --rm -t --runtime $(any_runtime) --rootfs $ROOTFS sh -c 'echo out; echo err >&2' 2>/dev/null"
 }

@@ -190,7 +190,7 @@ TEST(Process, StartTimeIsFoundBehindAnyCommandName) {
 }
 
 TEST(Process, SignalsGoThroughAPidfd) {
-  Child child = Child::start(shell("sleep 1000"));
+  Child child = Child::start({.arguments = {"sleep", "1000"}});
   const auto pidfd = open_pidfd(child.pid());
   ASSERT_TRUE(pidfd);
   EXPECT_TRUE(send_signal(*pidfd, SIGKILL));
