@@ -102,8 +102,8 @@ sigset_t wanted_signals(bool terminal, pid_t forward_to) {
   return wanted;
 }
 
-// Tells conmon the size of our terminal. Without blocking: a conmon that has ended does not read any
-// more, which is no error.
+// Tells conmon the size of our terminal. Without blocking: a conmon that has ended does not read
+// any more, which is no error.
 void pass_window_size(const std::filesystem::path& bundle) try {
   winsize size{};
   if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) != 0) return;
