@@ -34,15 +34,6 @@ void seek(const Fd& file, uint64_t offset) {
   }
 }
 
-// Where the file system cannot, the space comes back with the file.
-void give_back(const Fd& file, uint64_t offset, uint64_t length) {
-  if (::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                  static_cast<off_t>(offset), static_cast<off_t>(length)) != 0 &&
-      errno != EOPNOTSUPP) {
-    throw Error::system(errno, "cannot give space back");
-  }
-}
-
 AtomicFile create(const std::filesystem::path& target) {
   struct stat status{};
   if (::stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
@@ -89,7 +80,8 @@ class ArchiveWriter::Implementation {
       write({buffer.data(), static_cast<size_t>(got)});
       done += static_cast<uint64_t>(got);
       if (reading == Reading::kUseUp && done - given_back >= kGiveBackStep) {
-        give_back(file, given_back, done - given_back);
+        // Where the file system cannot, the space comes back with the file.
+        punch_hole(file, {given_back, done - given_back});
         given_back = done;
       }
     }

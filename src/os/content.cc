@@ -1,5 +1,6 @@
 #include "os/content.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,32 +44,17 @@ uint64_t copy_in_kernel(const Fd& source, off_t source_offset, const Fd& target,
   return done;
 }
 
-void write_at(const Fd& target, const char* data, size_t size, off_t offset) {
-  while (size > 0) {
-    const ssize_t written = ::pwrite(target.get(), data, size, offset);
-    if (written < 0 && errno != EINTR) throw Error::system(errno, "cannot write");
-    const ssize_t step = std::max<ssize_t>(written, 0);
-    data += step;
-    offset += step;
-    size -= static_cast<size_t>(step);
-  }
-}
-
-uint64_t copy_by_hand(const Fd& source, off_t source_offset, const Fd& target, off_t target_offset,
-                      uint64_t length) {
+uint64_t copy_by_hand(const Fd& source, uint64_t source_offset, const Fd& target,
+                      uint64_t target_offset, uint64_t length) {
   if (length == 0) return 0;
   std::string buffer(std::min<uint64_t>(length, kBufferSize), '\0');
   uint64_t done = 0;
   while (done < length) {
-    const ssize_t got =
-        ::pread(source.get(), buffer.data(), std::min<uint64_t>(buffer.size(), length - done),
-                source_offset + static_cast<off_t>(done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw Error::system(errno, "cannot read");
-    if (got == 0) break;
-    write_at(target, buffer.data(), static_cast<size_t>(got),
-             target_offset + static_cast<off_t>(done));
-    done += static_cast<uint64_t>(got);
+    const size_t size = std::min<uint64_t>(buffer.size(), length - done);
+    const size_t got = read_at(source, buffer.data(), size, source_offset + done);
+    write_at(target, {buffer.data(), got}, target_offset + done);
+    done += got;
+    if (got < size) break;
   }
   return done;
 }
@@ -96,9 +82,41 @@ uint64_t copy_range(const Fd& source, uint64_t source_offset, const Fd& target,
   const uint64_t in_kernel = copy_in_kernel(source, static_cast<off_t>(source_offset), target,
                                             static_cast<off_t>(target_offset), length);
   // Some file systems report an early end where read(2) still finds data: it has the last word.
-  return in_kernel + copy_by_hand(source, static_cast<off_t>(source_offset + in_kernel), target,
-                                  static_cast<off_t>(target_offset + in_kernel),
-                                  length - in_kernel);
+  return in_kernel + copy_by_hand(source, source_offset + in_kernel, target,
+                                  target_offset + in_kernel, length - in_kernel);
+}
+
+size_t read_at(const Fd& file, char* data, size_t size, uint64_t offset) {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t got =
+        ::pread(file.get(), data + done, size - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw Error::system(errno, "cannot read");
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  return done;
+}
+
+void write_at(const Fd& file, std::string_view data, uint64_t offset) {
+  while (!data.empty()) {
+    const ssize_t written =
+        ::pwrite(file.get(), data.data(), data.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno != EINTR) throw Error::system(errno, "cannot write");
+    const auto step = static_cast<size_t>(std::max<ssize_t>(written, 0));
+    data.remove_prefix(step);
+    offset += step;
+  }
+}
+
+bool punch_hole(const Fd& file, const Extent& range) {
+  if (::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  static_cast<off_t>(range.offset), static_cast<off_t>(range.length)) == 0) {
+    return true;
+  }
+  if (errno == EOPNOTSUPP) return false;
+  throw Error::system(errno, "cannot make a hole");
 }
 
 }  // namespace still

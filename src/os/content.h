@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "os/fd.h"
@@ -20,6 +21,14 @@ struct Extent {
 // have no blocks yet count as data, space that was only reserved does not. On a file system that
 // cannot tell, all of it is data.
 std::vector<Extent> data_extents(const Fd& file, uint64_t size_bytes);
+
+// Reads as much as there is at an offset, at most size bytes; returns how much.
+size_t read_at(const Fd& file, char* data, size_t size, uint64_t offset);
+// Writes all of it there.
+void write_at(const Fd& file, std::string_view data, uint64_t offset);
+// Gives the space of a range back, which reads as zeros then; the size stays. False where the file
+// system cannot.
+bool punch_hole(const Fd& file, const Extent& range);
 
 // Copies length bytes from one offset to another, in the kernel where that works. A source that
 // ends before is no error: returns the bytes copied.

@@ -27,42 +27,12 @@ void set_size(const Fd& target, uint64_t size_bytes) {
   }
 }
 
-// As much as there is, at most size bytes.
-size_t read_at(const Fd& file, char* data, size_t size, uint64_t offset) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t got =
-        ::pread(file.get(), data + done, size - done, static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw Error::system(errno, "cannot read");
-    if (got == 0) break;
-    done += static_cast<size_t>(got);
-  }
-  return done;
-}
-
-void write_at(const Fd& file, const char* data, size_t size, uint64_t offset) {
-  while (size > 0) {
-    const ssize_t written = ::pwrite(file.get(), data, size, static_cast<off_t>(offset));
-    if (written < 0 && errno != EINTR) throw Error::system(errno, "cannot write");
-    const auto step = static_cast<size_t>(std::max<ssize_t>(written, 0));
-    data += step;
-    offset += step;
-    size -= step;
-  }
-}
-
 void make_hole(const Fd& target, const Extent& hole) {
-  if (hole.length == 0 ||
-      ::fallocate(target.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                  static_cast<off_t>(hole.offset), static_cast<off_t>(hole.length)) == 0) {
-    return;
-  }
-  if (errno != EOPNOTSUPP) throw Error::system(errno, "cannot make a hole");
+  if (hole.length == 0 || punch_hole(target, hole)) return;
   const std::string zeros(kBuffer, '\0');
   for (uint64_t done = 0; done < hole.length; done += zeros.size()) {
-    write_at(target, zeros.data(), std::min<uint64_t>(zeros.size(), hole.length - done),
-             hole.offset + done);
+    const size_t size = std::min<uint64_t>(zeros.size(), hole.length - done);
+    write_at(target, std::string_view(zeros).substr(0, size), hole.offset + done);
   }
 }
 
@@ -79,7 +49,7 @@ void write_differences(const Fd& target, uint64_t offset, std::string_view wante
     size_t end = at + kPage;
     while (end < wanted.size() && differs(end)) end += kPage;
     end = std::min(end, wanted.size());
-    write_at(target, wanted.data() + at, end - at, offset + at);
+    write_at(target, wanted.substr(at, end - at), offset + at);
     at = end;  // not different, or the end
   }
 }

@@ -133,7 +133,7 @@ class Mirror::Implementation {
     for (const ScannedDirectory& directory : scan) {
       const CopiedDirectory* copy = state_.directory(directory.path);
       if (copy != nullptr && copy->proof.matches(directory.status)) continue;
-      foreign_.insert(directory.path.empty() ? "." : directory.path);
+      foreign_.insert(shown_path(directory.path));
     }
   }
 
@@ -168,7 +168,7 @@ class Mirror::Implementation {
     totals.changed += make_directories(scan);
     run(transfers);
     for (Transfer& transfer : transfers) give_names(transfer);
-    totals.changed += refresh_directories(scan, options.trust);
+    totals.changed += refresh_directories(scan, options);
 
     for (const Transfer& transfer : transfers) {
       totals.changed += 1 + transfer.names.size();
@@ -424,14 +424,14 @@ class Mirror::Implementation {
   // --- metadata of directories ---
 
   // Last, because names that come and go change times, and a default ACL would go over to them.
-  uint64_t refresh_directories(const std::vector<ScannedDirectory>& scan, bool trust) {
+  uint64_t refresh_directories(const std::vector<ScannedDirectory>& scan,
+                               const CompareOptions& options) {
     std::vector<const ScannedDirectory*> stale;
     for (const ScannedDirectory& directory : scan) {
       const CopiedDirectory* copy = state_.directory(directory.path);
-      const bool proven = trust && !copy->touched &&
-                          !(copy->proof.racy() && precautions_.copy_racy_again) &&
-                          copy->proof.matches(directory.status);
-      if (!proven) stale.push_back(&directory);
+      if (copy->touched || !is_proven(copy->proof, directory.status, options)) {
+        stale.push_back(&directory);
+      }
     }
     parallel_for(stale.size(), kFilesAtOnce, threads_, [&](size_t begin, size_t end) {
       DirectoryCursor sources(source_);

@@ -15,12 +15,6 @@ constexpr size_t kEntriesAtOnce = 1024;
 
 }  // namespace
 
-std::string path_in(std::string_view directory, std::string_view name) {
-  std::string path(directory);
-  if (!path.empty()) path += '/';
-  return path += name;
-}
-
 CopiedDirectory* MirrorState::directory(const std::string& path) {
   const auto found = directories_.find(path);
   return found == directories_.end() ? nullptr : &found->second;
@@ -85,11 +79,14 @@ void MirrorState::remove_directory(const std::string& path) {
   }
 }
 
+bool is_proven(const Proof& proof, const struct stat& status, const CompareOptions& options) {
+  return options.trust && !(options.racy_counts && proof.racy()) && proof.matches(status);
+}
+
 bool is_unchanged(const CopiedFile& file, const struct stat& status,
                   const CompareOptions& options) {
-  if (!options.trust || (options.racy_counts && file.proof.racy())) return false;
   if (options.suspects != nullptr && options.suspects->contains(status.st_ino)) return false;
-  return file.proof.matches(status);
+  return is_proven(file.proof, status, options);
 }
 
 namespace {
@@ -125,7 +122,7 @@ class Comparison {
     std::vector<Piece> pieces;
     for (size_t i = 0; i < scan_.size(); ++i) {
       copies_[i] = {.copy = state_.directory(scan_[i].path), .known = 0};
-      if (is_foreign(scan_[i].status)) result_.foreign.push_back(shown(scan_[i].path));
+      if (is_foreign(scan_[i].status)) result_.foreign.push_back(shown_path(scan_[i].path));
       const size_t count = scan_[i].entries.size();
       for (size_t begin = 0; begin < count; begin += kEntriesAtOnce) {
         pieces.push_back(
@@ -157,8 +154,6 @@ class Comparison {
   bool is_foreign(const struct stat& status) const {
     return changed_at(status) > options_.still_since;
   }
-
-  static std::string shown(const std::string& path) { return path.empty() ? "." : path; }
 
   void take(Piece& piece) {
     copies_[piece.directory].known += piece.known;

@@ -39,8 +39,6 @@ struct CopiedDirectory {
   bool touched = false;  // names in the copy have come or gone: its times are to be set again
 };
 
-std::string path_in(std::string_view directory, std::string_view name);
-
 class MirrorState {
  public:
   MirrorState() { directories_[""]; }
@@ -83,7 +81,9 @@ struct CompareOptions {
   std::chrono::nanoseconds still_since = std::chrono::nanoseconds::max();
 };
 
-// Whether the copy of a file is proven to be what has this status now.
+// Whether what was copied with this proof has this status now, and that means something.
+bool is_proven(const Proof& proof, const struct stat& status, const CompareOptions& options);
+// The same of a file, which may be a suspect.
 bool is_unchanged(const CopiedFile& file, const struct stat& status, const CompareOptions& options);
 
 Differences compare(MirrorState& state, const std::vector<ScannedDirectory>& scan,

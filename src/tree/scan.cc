@@ -113,9 +113,7 @@ class Scan {
   }
 
   void queue(size_t parent, const ScannedEntry& entry) {
-    const std::string& above = directories_[parent].path;
-    directories_.push_back(
-        {above.empty() ? entry.name : above + "/" + entry.name, entry.status, {}});
+    directories_.push_back({path_in(directories_[parent].path, entry.name), entry.status, {}});
   }
 
   const Fd& root_;
@@ -126,6 +124,14 @@ class Scan {
 };
 
 }  // namespace
+
+std::string path_in(std::string_view directory, std::string_view name) {
+  std::string path(directory);
+  if (!path.empty()) path += '/';
+  return path += name;
+}
+
+std::string shown_path(const std::string& path) { return path.empty() ? "." : path; }
 
 std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads,
                                         const std::stop_token& stop) {
@@ -140,11 +146,11 @@ std::set<std::string> changed_between(const Fd& root, std::chrono::nanoseconds f
   std::set<std::string> changed;
   for (const ScannedDirectory& directory : scan_tree(root, processor_count())) {
     if (is_between(directory.status)) {
-      changed.insert(directory.path.empty() ? "." : directory.path);
+      changed.insert(shown_path(directory.path));
     }
     for (const ScannedEntry& entry : directory.entries) {
       if (S_ISDIR(entry.status.st_mode) || !is_between(entry.status)) continue;
-      changed.insert(directory.path.empty() ? entry.name : directory.path + "/" + entry.name);
+      changed.insert(path_in(directory.path, entry.name));
     }
   }
   return changed;

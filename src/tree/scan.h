@@ -7,6 +7,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "os/fd.h"
@@ -25,6 +26,11 @@ struct ScannedDirectory {
   // In the order of the file system; subdirectories are among them.
   std::vector<ScannedEntry> entries;
 };
+
+// The path of an entry of a directory, itself a path in the scan.
+std::string path_in(std::string_view directory, std::string_view name);
+// The same path for people, who see "." for the root.
+std::string shown_path(const std::string& path);
 
 // Parents come before the directories in them, the root first. File systems mounted below root are
 // not entered: such a directory has no entries. What vanishes meanwhile is left out. Links are not

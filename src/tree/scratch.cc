@@ -33,7 +33,7 @@ void Scratch::leave_out(std::vector<ScannedDirectory>& scan) const {
 
 void Scratch::leave_out(std::set<std::string>& changed) const {
   for (const std::string& directory : directories_) {
-    changed.erase(directory.empty() ? "." : directory);
+    changed.erase(shown_path(directory));
   }
   std::erase_if(changed, [&](const std::string& path) { return is_temporary(path); });
 }
