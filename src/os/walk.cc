@@ -27,9 +27,13 @@ constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 std::vector<std::string> list_names(const Fd& directory) {
   // fdopendir takes its descriptor over, and a duplicate would share the position.
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(
-      ::fdopendir(open_at(directory, ".", kOpenDirectory).release()), ::closedir);
+  auto opened = open_at_if_exists(directory, ".", kOpenDirectory);
+  if (!opened) return {};
+  // ENOENT, here and below: removed meanwhile, or, in /proc, its process has ended.
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(opened->get()), ::closedir);
+  if (!stream && errno == ENOENT) return {};
   if (!stream) throw Error::system(errno, "cannot list a directory");
+  opened->release();
   std::vector<std::string> names;
   for (;;) {
     errno = 0;
@@ -38,7 +42,7 @@ std::vector<std::string> list_names(const Fd& directory) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
-  if (errno != 0) throw Error::system(errno, "cannot list a directory");
+  if (errno != 0 && errno != ENOENT) throw Error::system(errno, "cannot list a directory");
   return names;
 }
 

@@ -41,7 +41,8 @@ struct WalkEntry {
 void walk_tree(const Fd& root, const WalkOptions& options,
                const std::function<void(const WalkEntry&)>& visit);
 
-// The names in one directory without "." and "..", in the order of the file system.
+// The names in one directory without "." and "..", in the order of the file system. One that has
+// been removed since it was opened has none.
 std::vector<std::string> list_names(const Fd& directory);
 
 }  // namespace still

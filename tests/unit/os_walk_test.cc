@@ -1,10 +1,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/files.h"
 #include "os/mount.h"
+#include "os/process.h"
 #include "os/walk.h"
 #include "support.h"
 
@@ -136,6 +138,23 @@ TEST(Walk, CanBeRepeatedFromTheSameDescriptor) {
     walk_tree(root, {}, [&](const WalkEntry&) { ++seen; });
     EXPECT_EQ(seen, 1);
   }
+}
+
+TEST(ListNames, ADirectoryThatWasRemovedHasNone) {
+  const test::Scratch scratch;
+  const Fd directory = test::open_dir(scratch.make("gone"));
+  std::filesystem::remove(scratch / "gone");
+  EXPECT_TRUE(list_names(directory).empty());
+}
+
+// As a process ends while its descriptors are looked at.
+TEST(ListNames, TheDescriptorsOfAProcessThatHasEndedAreNone) {
+  Child child = Child::start({.arguments = {"sleep", "1000"}});
+  const Fd directory = test::open_dir("/proc/" + std::to_string(child.pid()) + "/fd");
+  EXPECT_FALSE(list_names(directory).empty());
+  child.signal(SIGKILL);
+  child.wait();
+  EXPECT_TRUE(list_names(directory).empty());
 }
 
 }  // namespace
