@@ -34,23 +34,28 @@ void seek(const Fd& file, uint64_t offset) {
   }
 }
 
-AtomicFile create(const std::filesystem::path& target) {
+// Of the file that a content too far in front is moved to.
+std::string second_key(const std::string& key) { return key.empty() ? key : key + "-2"; }
+
+AtomicFile create(const std::filesystem::path& target, const std::string& key) {
   struct stat status{};
   if (::stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     throw Error(ErrorKind::kConflict,
                 printable(target.native()) + " exists and is not a regular file");
   }
-  return AtomicFile(target, 0600);
+  return AtomicFile(target, 0600, key);
 }
 
 }  // namespace
 
 class ArchiveWriter::Implementation {
  public:
-  Implementation(const std::filesystem::path& target, Compression compression)
+  Implementation(const std::filesystem::path& target, Compression compression,
+                 const std::string& key)
       : target_(target),
         compression_(compression),
-        file_(create(target)),
+        key_(key),
+        file_(create(target, key)),
         compressor_(make_compressor(
             compression, [this](std::string_view data) { write_all(file_.fd(), data); })),
         tar_([this](std::string_view data) { pass_on(data); }, TarWriter::Detail::kCompact) {
@@ -186,7 +191,7 @@ class ArchiveWriter::Implementation {
   // The rare manifest that does not fit the room kept for it: the content moves behind a longer
   // front, in a new file.
   void move_content(const std::string& front) {
-    AtomicFile moved = create(target_);
+    AtomicFile moved = create(target_, second_key(key_));
     const uint64_t length = static_cast<uint64_t>(stat_fd(file_.fd()).st_size) - kFrontRoom;
     write_all(moved.fd(), front);
     if (copy_range(file_.fd(), kFrontRoom, moved.fd(), front.size(), length) != length) {
@@ -197,6 +202,7 @@ class ArchiveWriter::Implementation {
 
   const std::filesystem::path target_;
   const Compression compression_;
+  const std::string key_;
   const time_t started_ = ::time(nullptr);
   AtomicFile file_;
   std::unique_ptr<Compressor> compressor_;
@@ -210,8 +216,15 @@ class ArchiveWriter::Implementation {
   uint64_t size_bytes_ = 0;
 };
 
-ArchiveWriter::ArchiveWriter(const std::filesystem::path& target, Compression compression)
-    : implementation_(std::make_unique<Implementation>(target, compression)) {}
+ArchiveWriter::ArchiveWriter(const std::filesystem::path& target, Compression compression,
+                             const std::string& key)
+    : implementation_(std::make_unique<Implementation>(target, compression, key)) {}
+
+std::vector<std::filesystem::path> ArchiveWriter::temporary_paths(
+    const std::filesystem::path& target, const std::string& key) {
+  return {AtomicFile::temporary_path(target, key),
+          AtomicFile::temporary_path(target, second_key(key))};
+}
 
 ArchiveWriter::~ArchiveWriter() = default;
 

@@ -37,12 +37,18 @@ using Progress = std::function<void(uint64_t)>;
 class ArchiveWriter {
  public:
   // target: the final path; its directory must exist. Replaces an existing regular file at commit.
+  // key: of its temporary files, see AtomicFile.
   // Throws Error(kSystem), and Error(kConflict) if the target is anything but a regular file.
-  ArchiveWriter(const std::filesystem::path& target, Compression compression);
+  ArchiveWriter(const std::filesystem::path& target, Compression compression,
+                const std::string& key = {});
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
   // Without commit(): removes the temporary file.
   ~ArchiveWriter();
+
+  // All files that can be there until commit() has returned.
+  static std::vector<std::filesystem::path> temporary_paths(const std::filesystem::path& target,
+                                                            const std::string& key);
 
   void set_progress(Progress progress);
 

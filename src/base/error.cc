@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include <cstring>
+#include <format>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +17,13 @@ Error Error::system(int error_number, std::string_view what) {
   return error;
 }
 
+Error Error::interrupted(int signal, std::string_view what) {
+  Error error(ErrorKind::kInterrupted,
+              std::format("interrupted by signal {} ({}); {}", signal, ::strsignal(signal), what));
+  error.signal_ = signal;
+  return error;
+}
+
 Error Error::in(std::string_view context) const {
   Error outer = *this;
   outer.message_ = std::string(context) + ": " + message_;
@@ -27,12 +36,15 @@ Error Error::with_hint(std::string hint) const {
   return hinted;
 }
 
-int exit_code(ErrorKind kind) {
-  switch (kind) {
+int exit_code(const Error& error) {
+  constexpr int kSignalBase = 128;
+  switch (error.kind()) {
     case ErrorKind::kCannotExecute:
       return 126;
     case ErrorKind::kCommandMissing:
       return 127;
+    case ErrorKind::kInterrupted:
+      return kSignalBase + error.signal();
     default:
       return 125;
   }

@@ -33,11 +33,17 @@ class Error : public std::exception {
   // error_number is errno's value, read by the caller directly after the call.
   static Error system(int error_number, std::string_view what);
 
+  // The user asked us to stop by a signal. what: what became of the work, "the checkpoint was
+  // discarded".
+  static Error interrupted(int signal, std::string_view what);
+
   ErrorKind kind() const noexcept { return kind_; }
   const std::string& message() const noexcept { return message_; }
   const std::string& hint() const noexcept { return hint_; }
   // The errno of a kSystem error, otherwise 0.
   int error_number() const noexcept { return error_number_; }
+  // The signal of a kInterrupted error, otherwise 0.
+  int signal() const noexcept { return signal_; }
   const char* what() const noexcept override { return message_.c_str(); }
 
   // The same error seen from one level up: "CONTEXT: message". Kind, hint and errno stay.
@@ -50,9 +56,11 @@ class Error : public std::exception {
   std::string message_;
   std::string hint_;
   int error_number_ = 0;
+  int signal_ = 0;
 };
 
-// The exit code of the still command for an error of this kind (Podman's: 125, 126, 127).
-int exit_code(ErrorKind kind);
+// The exit code of the still command for this error: Podman's (125, 126, 127), and 128 + signal
+// for one that was interrupted, as shells have it.
+int exit_code(const Error& error);
 
 }  // namespace still

@@ -75,12 +75,16 @@ void BorrowedCgroup::move_in(const Lister& list_processes) {
 
 void BorrowedCgroup::give_back() {
   const auto directory = std::exchange(directory_, {});
-  if (directory.empty()) return;
+  if (!directory.empty()) dissolve_cgroup(directory, home_);
+}
+
+void dissolve_cgroup(const std::filesystem::path& directory, const std::filesystem::path& home) {
+  if (!path_exists(directory)) return;
   // What it makes meanwhile is in there too, hence more than one pass.
   for (int pass = 0; pass < kPasses; ++pass) {
     const auto inside = processes_in(directory);
     if (inside.empty()) break;
-    for (const pid_t pid : inside) move_process(pid, home_);
+    for (const pid_t pid : inside) move_process(pid, home);
   }
   if (::rmdir(directory.c_str()) != 0) {
     throw Error::system(errno, "cannot remove the cgroup " + printable(directory.native()));

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <format>
 #include <ranges>
 #include <utility>
 
@@ -101,6 +102,10 @@ void Freezer::thaw(Deadline deadline) {
 std::vector<pid_t> Freezer::processes() const { return list_ids(directory_, "cgroup.procs"); }
 
 ino_t Freezer::inode() const { return stat_fd(directory_).st_ino; }
+
+std::filesystem::path Freezer::directory() const {
+  return std::filesystem::read_symlink(std::format("/proc/self/fd/{}", directory_.get()));
+}
 
 std::string Freezer::read(const std::string& file) const {
   return read_cgroup_file(directory_, file, name_);

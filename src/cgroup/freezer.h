@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -58,6 +59,8 @@ class Freezer {
   std::vector<pid_t> processes() const;
   // The inode of the cgroup's directory: tells a re-created cgroup of the same name from this one.
   ino_t inode() const;
+  // Where that directory is now.
+  std::filesystem::path directory() const;
 
  protected:
   Freezer(Fd directory, const std::string& name);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "checkpoint/archive_members.h"
+#include "checkpoint/hooks.h"
 #include "os/files.h"
 #include "tree/overlay.h"
 
@@ -77,11 +78,15 @@ ArchiveSources gather_sources(const engine::Container& container, const Plan& pl
 }
 
 uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
-                       Observer& observer) try {
+                       Cancellation& cancellation, Observer& observer) try {
   const StepScope step(observer, Step::kArchive);
-  archive::ArchiveWriter writer(plan.target, plan.options.compression);
+  archive::ArchiveWriter writer(plan.target, plan.options.compression, sources.key);
+  hooks::reached("writing");
   const uint64_t total = expected_bytes(plan);
-  writer.set_progress([&](uint64_t done) { observer.progress(Step::kArchive, done, total); });
+  writer.set_progress([&](uint64_t done) {
+    cancellation.check();
+    observer.progress(Step::kArchive, done, total);
+  });
 
   writer.add_bytes(kConfigMember, sources.config_dump);
   writer.add_bytes(kSpecMember, sources.spec_dump);
@@ -95,9 +100,12 @@ uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive:
   add_file_if_exists(writer, kStatisticsMember, sources.work / kStatisticsMember);
   add_file_if_exists(writer, kLogMember, sources.log, sources.log_bytes);
   writer.add_directory("artifacts");
+  hooks::reached("complete");
+  cancellation.check();
   writer.commit(std::move(manifest));
   return writer.size_bytes();
 } catch (const Error& error) {
+  if (error.kind() == ErrorKind::kInterrupted) throw;
   throw error.in("cannot write " + printable(plan.target.native()));
 }
 

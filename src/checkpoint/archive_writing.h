@@ -7,6 +7,7 @@
 #include <string>
 
 #include "archive/manifest.h"
+#include "checkpoint/cancellation.h"
 #include "checkpoint/observer.h"
 #include "checkpoint/plan.h"
 #include "checkpoint/tree_captures.h"
@@ -27,6 +28,7 @@ struct ArchiveSources {
   uint64_t log_bytes = UINT64_MAX;  // its length at the cut
   // The images are only for this archive: their space is given back while they are read.
   bool use_up_images = false;
+  std::string key{};  // of the temporary file: AtomicFile
 };
 
 // trees: where each planned tree is read from, by member.
@@ -36,8 +38,8 @@ ArchiveSources gather_sources(const engine::Container& container, const Plan& pl
 
 // Writes the archive to plan.target, whole and durable when it returns; the manifest gets its trees
 // and members. Returns the archive's size in bytes. On error nothing is left and Error names the
-// target.
+// target. Asks cancellation now and then, and gives up when it says so.
 uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
-                       Observer& observer);
+                       Cancellation& cancellation, Observer& observer);
 
 }  // namespace still::checkpoint

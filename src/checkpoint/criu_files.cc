@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "cgroup/location.h"
 #include "engine/bundle.h"
 #include "oci/criu.h"
 #include "os/files.h"
@@ -31,6 +32,15 @@ std::unique_ptr<cgroup::BorrowedCgroup> lend_cgroup(const engine::Container& con
   return std::make_unique<cgroup::BorrowedCgroup>(
       engine::cgroup_path(container.config(), container.id()), container.record().pid,
       [&container] { return container.processes(); });
+}
+
+void note_lent_cgroup(store::JournalEntry& entry, const engine::Container& container) {
+  if (container.config().cgroups) return;
+  const auto root = cgroup::unified_mount();
+  const auto home = cgroup::find_unified_cgroup(container.record().pid);
+  if (!root || !home) return;  // lending will say what is missing
+  entry.lent_cgroup = root->native() + engine::cgroup_path(container.config(), container.id());
+  entry.lent_from = *home;
 }
 
 Command checkpoint_command(const engine::Container& container, const CheckpointOptions& options,

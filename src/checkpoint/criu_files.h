@@ -16,6 +16,8 @@ namespace still::checkpoint {
 // A cgroup for the time of the dump, for a container that has none of its own; null for others.
 // cgroup/borrowed.h says why CRIU must not do without.
 std::unique_ptr<cgroup::BorrowedCgroup> lend_cgroup(const engine::Container& container);
+// What undoing that needs to know, if it will be done.
+void note_lent_cgroup(store::JournalEntry& entry, const engine::Container& container);
 // The runtime's checkpoint of the container into `images`, CRIU's log and statistics into `work`.
 // Writes the container's CRIU configuration file. lent: from lend_cgroup.
 Command checkpoint_command(const engine::Container& container, const CheckpointOptions& options,

@@ -43,4 +43,15 @@ archive::Manifest describe(const engine::Container& container, const Plan& plan)
   return manifest;
 }
 
+void describe_result(archive::Manifest& manifest, const CheckpointResult& result) {
+  manifest.consistent = result.consistent;
+  manifest.inconsistent_because = result.inconsistent_because;
+  manifest.frozen = result.cut.frozen;
+  manifest.dump_start = result.cut.dump_start;
+  manifest.dump_end = result.cut.dump_end;
+  manifest.cut_end = result.cut.cut_end;
+  manifest.thawed = result.cut.thawed;
+  manifest.pause = result.cut.pause();
+}
+
 }  // namespace still::checkpoint

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "archive/manifest.h"
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/plan.h"
 #include "engine/container.h"
 
@@ -10,5 +11,8 @@ namespace still::checkpoint {
 // Everything that is known before the cut. Starts programs to ask for their versions: not to be
 // called while the container is frozen.
 archive::Manifest describe(const engine::Container& container, const Plan& plan);
+
+// What the cut showed.
+void describe_result(archive::Manifest& manifest, const CheckpointResult& result);
 
 }  // namespace still::checkpoint

@@ -1,6 +1,10 @@
 #include "checkpoint/estimate.h"
 
 #include <algorithm>
+#include <format>
+
+#include "base/error.h"
+#include "base/text.h"
 
 namespace still::checkpoint {
 namespace {
@@ -61,6 +65,16 @@ Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>&
                                  capture.at(static_cast<double>(entries_of(plan))));
   return {.pause = std::chrono::nanoseconds(static_cast<int64_t>(longer)),
           .learned_from = earlier.size()};
+}
+
+void require_short_pause(const Plan& plan, const Estimate& estimate) {
+  const auto& limit = plan.options.max_pause;
+  if (!limit || estimate.pause <= *limit) return;
+  throw Error(ErrorKind::kConflict,
+              std::format("container {} would stand still for about {}, and --max-pause allows {}",
+                          plan.container_name, human_duration(estimate.pause),
+                          human_duration(*limit)),
+              "allow more, or make it smaller: its memory decides");
 }
 
 store::Measurement measure(const Plan& plan, const CheckpointResult& result) {

@@ -22,6 +22,9 @@ struct Estimate {
 // in the trees between the last round of preparation and the freeze comes on top and is not known.
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier);
 
+// Throws Error(kConflict) if the plan allows no pause as long as that.
+void require_short_pause(const Plan& plan, const Estimate& estimate);
+
 // What a later estimate can learn from a live checkpoint.
 store::Measurement measure(const Plan& plan, const CheckpointResult& result);
 

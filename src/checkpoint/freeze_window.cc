@@ -1,12 +1,13 @@
 #include "checkpoint/freeze_window.h"
 
+#include <algorithm>
 #include <future>
 #include <list>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "checkpoint/runtime_watch.h"
-#include "os/signals.h"
+#include "checkpoint/hooks.h"
 
 namespace still::checkpoint {
 namespace {
@@ -14,13 +15,11 @@ namespace {
 constexpr std::chrono::seconds kThawTimeout{10};
 constexpr std::chrono::seconds kSettleTimeout{1};
 
-// Holds a container frozen and gives it back in the state in which it was found.
+// Holds a container frozen; thaws it.
 class Freeze {
  public:
-  Freeze(cgroup::Freezer* freezer, std::chrono::nanoseconds timeout)
-      : freezer_(freezer != nullptr && !freezer->state().requested ? freezer : nullptr),
-        watched_(freezer) {
-    if (freezer_ != nullptr) freezer_->freeze(deadline_in(timeout));
+  Freeze(cgroup::Freezer& freezer, std::chrono::nanoseconds timeout) : freezer_(&freezer) {
+    freezer.freeze(deadline_in(timeout));
   }
   Freeze(const Freeze&) = delete;
   Freeze& operator=(const Freeze&) = delete;
@@ -31,17 +30,6 @@ class Freeze {
     } catch (const Error& error) {
       log(LogLevel::kError, error.message());
     }
-  }
-
-  // The kernel's word that the container stands still, now.
-  bool confirmed() const { return watched_ != nullptr && watched_->state().frozen; }
-  // The same after the runtime has let the tasks go: they may be on their way back into the
-  // freezer.
-  void check_still_frozen() const {
-    if (watched_->stays_frozen(deadline_in(kSettleTimeout))) return;
-    throw Error(ErrorKind::kRuntime,
-                "the container was thawed while it was being captured; the checkpoint is discarded",
-                "do not unpause a container during its checkpoint");
   }
 
   // Writes the thaw, once.
@@ -57,9 +45,8 @@ class Freeze {
   }
 
  private:
-  cgroup::Freezer* freezer_;            // null: nothing to thaw
+  cgroup::Freezer* freezer_;            // null: released
   cgroup::Freezer* thawing_ = nullptr;  // released, not yet confirmed
-  cgroup::Freezer* const watched_;
 };
 
 // Several at once: all released before the first is waited for.
@@ -70,14 +57,36 @@ Instant thaw(std::list<Freeze>& freezes) {
   return written;
 }
 
+// After the runtime has let the tasks go: they may be on their way back into the freezer.
+void check_still_frozen(cgroup::Freezer* freezer) {
+  if (freezer->stays_frozen(deadline_in(kSettleTimeout))) return;
+  throw Error(ErrorKind::kRuntime,
+              "the container was thawed while it was being captured; the checkpoint is discarded",
+              "do not unpause a container during its checkpoint");
+}
+
+// The container's first.
+std::vector<cgroup::Freezer*> all_freezers(const WindowSettings& settings) {
+  if (settings.freezer == nullptr) return {};
+  std::vector<cgroup::Freezer*> all = {settings.freezer};
+  all.insert(all.end(), settings.sharers.begin(), settings.sharers.end());
+  return all;
+}
+
+std::vector<cgroup::Freezer*> not_frozen_yet(const WindowSettings& settings) {
+  std::vector<cgroup::Freezer*> result = all_freezers(settings);
+  std::erase_if(result, [](const cgroup::Freezer* freezer) { return freezer->state().requested; });
+  return result;
+}
+
 // Captures the trees beside the dump, and watches them until that is done.
 class TreeThread {
  public:
-  TreeThread(const WindowSettings& settings, const Instant& frozen)
-      : capture_(std::async(std::launch::async, [&settings, frozen, stop = stop_.get_token()] {
-          settings.capture_trees(frozen);
+  TreeThread(const WindowWork& work, const Instant& frozen)
+      : capture_(std::async(std::launch::async, [&work, frozen, stop = stop_.get_token()] {
+          work.capture_trees(frozen);
           const auto took = Instant::now() - frozen;
-          settings.watch_trees(stop);
+          work.watch_trees(stop);
           return took;
         })) {}
   TreeThread(const TreeThread&) = delete;
@@ -101,33 +110,47 @@ std::chrono::nanoseconds Cut::pause() const {
   return was_frozen ? thawed - frozen : dump_end - dump_start;
 }
 
-Cut run_freeze_window(const WindowSettings& settings, Observer& observer) {
-  const DeferSignals deferred;  // or the container would stay frozen
+FreezeWindow::FreezeWindow(WindowSettings settings)
+    : settings_(std::move(settings)),
+      to_freeze_(not_frozen_yet(settings_)),
+      runtime_(settings_.dump),
+      guardian_(std::in_place, Ward{.freezers = to_freeze_,
+                                    .runtime = &runtime_.process(),
+                                    .init = settings_.init,
+                                    .hang_timeout = settings_.runtime_timeout}) {}
+
+Cut FreezeWindow::run(const WindowWork& work, Cancellation& cancellation, Observer& observer) {
   Cut cut;
   cut.freeze_requested = Instant::now();
-  std::list<Freeze> freezes;  // the container first
-  freezes.emplace_back(settings.freezer, settings.freeze_timeout);
-  for (cgroup::Freezer* sharer : settings.sharers) {
-    freezes.emplace_back(sharer, settings.freeze_timeout);
+  std::list<Freeze> freezes;
+  for (cgroup::Freezer* freezer : to_freeze_) {
+    freezes.emplace_back(*freezer, settings_.freeze_timeout);
   }
-  cut.was_frozen = freezes.front().confirmed();
+  cut.was_frozen = settings_.freezer != nullptr && settings_.freezer->state().frozen;
   cut.frozen = Instant::now();
+  cancellation.pause_begins();
   observer.step_finished(Step::kFreeze, cut.frozen - cut.freeze_requested);
 
+  hooks::reached("frozen");
   cut.dump_start = Instant::now();
-  // Declared after `freezes`, so that on every way out the runtime has ended before the thaw.
-  RuntimeWatch dump(settings.dump, settings.init, settings.runtime_timeout);
-  TreeThread trees(settings, cut.frozen);
-  dump.wait();
-  cut.dump_end = Instant::now();
-  cut.capture = trees.finish();
-  settings.before_thaw();
-  cut.cut_end = Instant::now();
-
-  if (cut.was_frozen) {
-    for (const Freeze& freeze : freezes) freeze.check_still_frozen();
+  try {
+    // Declared after `freezes`, so that on every way out the runtime has ended before the thaw.
+    RuntimeWatch dump(std::move(runtime_), settings_.init, settings_.runtime_timeout);
+    TreeThread trees(work, cut.frozen);
+    hooks::reached("dumping");
+    dump.wait([&] { return cancellation.poll(); });
+    cut.dump_end = Instant::now();
+    hooks::reached("dumped");
+    cut.capture = trees.finish();
+    work.before_thaw();
+    cut.cut_end = Instant::now();
+    hooks::reached("cut");
+    if (cut.was_frozen) std::ranges::for_each(all_freezers(settings_), check_still_frozen);
+  } catch (const Error&) {
+    if (!cancellation.poll()) throw;  // otherwise it is a consequence
   }
   cut.thawed = thaw(freezes);
+  cancellation.pause_has_ended(cut.pause());
 
   observer.step_finished(Step::kDump, cut.dump_end - cut.dump_start);
   observer.step_finished(Step::kCapture, cut.capture);

@@ -1,17 +1,16 @@
 // The freeze window: the moments in which a container stands still and is cut.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <stop_token>
-#include <string>
 #include <vector>
 
-#include "archive/manifest.h"
 #include "cgroup/freezer.h"
+#include "checkpoint/cancellation.h"
+#include "checkpoint/guardian.h"
 #include "checkpoint/observer.h"
-#include "checkpoint/plan.h"
+#include "checkpoint/runtime_watch.h"
 #include "os/clock.h"
 #include "os/process.h"
 
@@ -27,27 +26,54 @@ struct Cut {
   std::chrono::nanoseconds pause() const;
 };
 
+// Who stands still, and for what.
 struct WindowSettings {
   cgroup::Freezer* freezer = nullptr;     // null: the container cannot be frozen
   std::vector<cgroup::Freezer*> sharers;  // of containers that are frozen for the same time
   Command dump;                           // the OCI runtime's checkpoint
   pid_t init = 0;                         // of the container
-  // Runs in another thread, beside the dump. frozen: since when nothing runs.
+  std::chrono::nanoseconds freeze_timeout{};
+  std::chrono::nanoseconds runtime_timeout{};
+};
+
+// What is done beside the dump.
+struct WindowWork {
+  // Runs in another thread. frozen: since when nothing runs.
   std::function<void(const Instant& frozen)> capture_trees;
   // Called after it in the same thread, until the dump is done: returns at once when that is.
   std::function<void(const std::stop_token&)> watch_trees = [](const std::stop_token&) {};
   // Called when both are done, just before the thaw: for facts of the cut that take no time.
   std::function<void()> before_thaw = [] {};
-  std::chrono::nanoseconds freeze_timeout{};
-  std::chrono::nanoseconds runtime_timeout{};
 };
 
-// Freezes all, runs the dump and capture_trees (in another thread, at the same time), checks that
-// the container is still frozen, and puts the freezer back into the state found before. On every
-// failure the container runs (or is paused) as before when the exception arrives; the runtime has
-// ended by then. Throws Error(kTimeout) when the freeze or the runtime takes too long,
-// Error(kRuntime) when the runtime fails or thaws the container, and whatever capture_trees throws.
-// Signals that ask us to end wait until the thaw.
-Cut run_freeze_window(const WindowSettings& settings, Observer& observer);
+class FreezeWindow {
+ public:
+  // Makes what can be made before: the runtime's process, which waits, and the guardian. What is
+  // frozen already stays so afterwards. To be called while no other thread runs. Throws
+  // Error(kSystem), and Error(kNotFound) for a cgroup that has gone.
+  explicit FreezeWindow(WindowSettings settings);
+  FreezeWindow(const FreezeWindow&) = delete;
+  FreezeWindow& operator=(const FreezeWindow&) = delete;
+
+  // The freezers of what run() freezes and thaws.
+  const std::vector<cgroup::Freezer*>& to_freeze() const { return to_freeze_; }
+  pid_t guardian() const { return guardian_->pid(); }
+  pid_t runtime() const { return runtime_.process().pid(); }  // until run()
+  // After run(): nothing is left to be guarded. Lets go of the locks that it holds for us.
+  void dismiss_guardian() { guardian_.reset(); }
+
+  // Once: freezes all, runs the dump and capture_trees (in another thread, at the same time),
+  // checks that all are still frozen, and thaws what it froze. On every failure the containers run
+  // (or are paused) as before when the exception arrives; the runtime has ended by then. Throws
+  // Error(kTimeout) when the freeze or the runtime takes too long, Error(kRuntime) when the runtime
+  // fails or thaws the container, whatever capture_trees throws, and what cancellation does.
+  Cut run(const WindowWork& work, Cancellation& cancellation, Observer& observer);
+
+ private:
+  const WindowSettings settings_;
+  const std::vector<cgroup::Freezer*> to_freeze_;
+  HeldRuntime runtime_;
+  std::optional<Guardian> guardian_;
+};
 
 }  // namespace still::checkpoint

@@ -5,5 +5,6 @@ namespace still::checkpoint::hooks {
 bool freeze_is_off() { return false; }
 bool write_back_is_off() { return false; }
 bool racy_detection_is_off() { return false; }
+void reached(const char*) {}
 
 }  // namespace still::checkpoint::hooks

@@ -10,4 +10,7 @@ bool freeze_is_off();
 bool write_back_is_off();
 bool racy_detection_is_off();
 
+// A step of a checkpoint or restore is done: the moment for a fault (tests/fault).
+void reached(const char* step);
+
 }  // namespace still::checkpoint::hooks

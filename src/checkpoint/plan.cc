@@ -28,6 +28,10 @@ void check_flags(const engine::Container& container, const CheckpointOptions& op
                 "container " + container.name() + " is removed when it ends (--rm)",
                 "add --export FILE, or the checkpoint would be lost with it");
   }
+  if (options.max_pause && !options.leave_running) {
+    throw Error(ErrorKind::kUsage, "--max-pause is about live checkpoints",
+                "add --leave-running, or leave --max-pause out");
+  }
   if (options.require_freeze && !options.leave_running) {
     throw Error(ErrorKind::kUsage, "--require-freeze is about live checkpoints",
                 "add --leave-running, or leave --require-freeze out");

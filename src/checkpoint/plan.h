@@ -33,6 +33,8 @@ struct CheckpointOptions {
   uint64_t memory_staging_bytes = 0;
   // How long the kernel may take to freeze all tasks.
   std::chrono::nanoseconds freeze_timeout = std::chrono::seconds(10);
+  // Refuse, or give up, a live checkpoint that keeps the container frozen for longer.
+  std::optional<std::chrono::nanoseconds> max_pause;
   // How long the runtime may go on without CRIU holding any task before it counts as hung.
   std::chrono::nanoseconds runtime_timeout = std::chrono::seconds(30);
 };

@@ -3,10 +3,13 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "checkpoint/cancellation.h"
 #include "checkpoint/criu_files.h"
+#include "checkpoint/hooks.h"
 #include "checkpoint/restore.h"
 #include "checkpoint/restore_run.h"
 #include "checkpoint/unpacked.h"
+#include "engine/operation.h"
 #include "engine/volumes.h"
 #include "os/files.h"
 
@@ -75,8 +78,8 @@ void check_name_free(store::Store& store, const std::string& name) {
 // Volumes that a restore has made; removed again unless the restore succeeds.
 class NewVolumes {
  public:
-  NewVolumes(const engine::Layout& layout, store::Store& store)
-      : layout_(layout), volumes_(layout, store) {}
+  NewVolumes(const engine::Layout& layout, store::Store& store, const engine::Operation& operation)
+      : layout_(layout), volumes_(layout, store), operation_(operation) {}
   NewVolumes(const NewVolumes&) = delete;
   NewVolumes& operator=(const NewVolumes&) = delete;
   ~NewVolumes() {
@@ -85,7 +88,7 @@ class NewVolumes {
 
   void add(const std::string& name, const std::string& archived_name,
            const UnpackedArchive& archive) try {
-    volumes_.create(name, false, {});
+    volumes_.create(name, false, {}, operation_.key());
     made_.push_back(name);
     archive.fill_volume(archived_name, layout_.volume_data(name));
   } catch (const Error& error) {
@@ -99,6 +102,7 @@ class NewVolumes {
  private:
   const engine::Layout& layout_;
   engine::Volumes volumes_;
+  const engine::Operation& operation_;
   std::vector<std::string> made_;
 };
 
@@ -142,11 +146,11 @@ engine::ContainerConfig decide_config(const UnpackedArchive& archive, store::Sto
 
 engine::Container create(const UnpackedArchive& archive, const engine::Layout& layout,
                          store::Store& store, const engine::ContainerConfig& config,
-                         const RestoreOptions& options) try {
+                         const RestoreOptions& options, const engine::Operation& operation) try {
   const ArchivedContainer& archived = archive.container();
   const bool own_name = options.name.empty();
   return engine::Container::create(layout, store, config, own_name ? archived.name : options.name,
-                                   own_name ? archived.id : "");
+                                   own_name ? archived.id : "", operation.key());
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kConflict) throw;
   throw error.with_hint("restore under another name: --name NAME");
@@ -158,22 +162,36 @@ RestoreResult restore_archive(const std::filesystem::path& file, const engine::L
                               store::Store& store, const RestoreOptions& options,
                               Observer& observer) {
   const auto start = std::chrono::steady_clock::now();
+  Cancellation cancellation;
+  engine::Operation operation(store, engine::kRestore, [&](store::JournalEntry& entry) {
+    entry.container_name = options.name.empty() ? file.filename().native() : options.name;
+    entry.paths = {layout.staging("restore", entry.key)};
+  });
   const UnpackedArchive archive = [&] {
     const StepScope step(observer, Step::kUnpack);
-    return UnpackedArchive(file, layout);
+    return UnpackedArchive(file, layout.staging("restore", operation.key()));
   }();
+  hooks::reached("unpacked");
+  cancellation.check(kNothingRestored);
   const engine::ContainerConfig config = decide_config(archive, store, options);
 
-  NewVolumes volumes(layout, store);
+  NewVolumes volumes(layout, store, operation);
   fill_volumes(archive, options, volumes);
-  NewContainer container(create(archive, layout, store, config, options));
+  hooks::reached("volumes filled");
+  NewContainer container(create(archive, layout, store, config, options, operation));
+  hooks::reached("container made");
+  cancellation.check(kNothingRestored);
   RestoreResult result = run_restored(
       container.get(), layout, archive.images(), archive.container().id, options, observer, [&] {
         const engine::ContainerPaths& paths = container.get().paths();
         if (!options.ignore_rootfs) archive.fill_rootfs(paths.merged());
         archive.fill_shm(paths.shm());
         archive.copy_log(paths.log());
+        cancellation.check(kNothingRestored);
       });
+  hooks::reached("restored");
+  cancellation.check(kNothingRestored);
+  operation.has_succeeded();
   container.keep();
   volumes.keep();
 

@@ -5,9 +5,12 @@
 
 #include "archive/reader.h"
 #include "base/error.h"
+#include "checkpoint/cancellation.h"
+#include "checkpoint/hooks.h"
 #include "checkpoint/restore.h"
 #include "checkpoint/restore_run.h"
 #include "checkpoint/unpacked.h"
+#include "engine/operation.h"
 #include "engine/volumes.h"
 #include "os/files.h"
 
@@ -19,7 +22,7 @@ namespace {
 class Replaced {
  public:
   explicit Replaced(std::filesystem::path path)
-      : path_(std::move(path)), aside_(path_.native() + ".before-restore") {
+      : path_(std::move(path)), aside_(engine::aside(path_)) {
     remove_tree(aside_);
     std::filesystem::rename(path_, aside_);
     make_directory(path_, stat_fd(open_file(aside_, O_RDONLY | O_DIRECTORY)).st_mode & 07777);
@@ -62,16 +65,31 @@ void check_restorable(const engine::Container& container) {
               "checkpoint it first, or restore from an archive with --import FILE");
 }
 
+// What is in the journal before anything is changed.
+void note_traces(store::JournalEntry& entry, const engine::Container& container) {
+  entry.brings_back = true;
+  entry.was_checkpointed = container.record().checkpointed;
+}
+
 RestoreResult restore_stopped(engine::Container& container, const engine::Layout& layout,
-                              const RestoreOptions& options, Observer& observer) {
+                              store::Store& store, const RestoreOptions& options,
+                              Observer& observer) {
+  const Cancellation cancellation;
+  engine::Operation operation(
+      store, engine::kRestore, container,
+      [&](store::JournalEntry& entry) { note_traces(entry, container); });
   const engine::ContainerPaths& paths = container.paths();
-  return run_restored(
+  RestoreResult result = run_restored(
       container, layout, paths.checkpoint(), container.id(), options, observer, [&] {
         const auto shm = open_if_exists(paths.shm_content(), O_RDONLY);
         if (!shm) return;
         archive::extract_tree_tar(archive::file_source(*shm),
                                   open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {});
       });
+  hooks::reached("restored");
+  operation.has_succeeded();
+  hooks::reached("succeeded");
+  return result;
 }
 
 // Another container that runs would see the volume's content change under its hands.
@@ -89,12 +107,21 @@ void check_volume_free(engine::Volumes& volumes, const std::string& name,
 
 RestoreResult restore_live(engine::Container& container, const engine::Layout& layout,
                            store::Store& store, const RestoreOptions& options, Observer& observer) {
-  const UnpackedArchive archive(container.paths().live_checkpoint(), layout);
   std::set<std::string> names;
   for (const engine::VolumeMount& volume : container.config().volumes) names.insert(volume.volume);
   engine::Volumes volumes(layout, store);
   for (const std::string& name : names) check_volume_free(volumes, name, container.id());
 
+  const Cancellation cancellation;
+  engine::Operation operation(
+      store, engine::kRestore, container, [&](store::JournalEntry& entry) {
+        note_traces(entry, container);
+        entry.set_aside = {container.paths().upper()};
+        for (const std::string& name : names) entry.set_aside.push_back(layout.volume_data(name));
+        entry.paths = {layout.staging("restore", entry.key)};
+      });
+  const UnpackedArchive archive(container.paths().live_checkpoint(),
+                                layout.staging("restore", operation.key()));
   Replaced upper(container.paths().upper());
   std::deque<Replaced> replaced;
   for (const std::string& name : names) {
@@ -105,6 +132,9 @@ RestoreResult restore_live(engine::Container& container, const engine::Layout& l
         archive.fill_rootfs(container.paths().merged());
         archive.fill_shm(container.paths().shm());
       });
+  hooks::reached("restored");
+  operation.has_succeeded();
+  hooks::reached("succeeded");
   upper.keep();
   for (Replaced& volume : replaced) volume.keep();
   return result;
@@ -118,7 +148,7 @@ RestoreResult restore_in_place(engine::Container& container, const engine::Layou
   const auto start = std::chrono::steady_clock::now();
   check_restorable(container);
   RestoreResult result = ended_by_checkpoint(container)
-                             ? restore_stopped(container, layout, options, observer)
+                             ? restore_stopped(container, layout, store, options, observer)
                              : restore_live(container, layout, store, options, observer);
   if (!options.keep) {
     remove_tree(container.paths().checkpoint());

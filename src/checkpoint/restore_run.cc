@@ -1,6 +1,7 @@
 #include "checkpoint/restore_run.h"
 
 #include "checkpoint/criu_files.h"
+#include "checkpoint/hooks.h"
 #include "engine/bundle.h"
 #include "oci/criu.h"
 #include "oci/runtime.h"
@@ -42,6 +43,7 @@ RestoreResult run_restored(engine::Container& container, const engine::Layout& l
       const StepScope step(observer, Step::kPrepare);
       container.mount();
       fill();
+      hooks::reached("filled");
     }
     const StepScope step(observer, Step::kRestore);
     const auto begin = std::chrono::steady_clock::now();

@@ -1,6 +1,5 @@
 #include "checkpoint/runtime_watch.h"
 
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,13 +10,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "oci/runtime_group.h"
 #include "os/files.h"
 #include "os/priority.h"
 
 namespace still::checkpoint {
 namespace {
-
-constexpr std::chrono::milliseconds kAskInterval{200};
 
 Fd make_memory_file() {
   const int fd = ::memfd_create("runtime-errors", MFD_CLOEXEC);
@@ -25,19 +23,10 @@ Fd make_memory_file() {
   return Fd(fd);
 }
 
-Child start_captured(Command command, const Fd& errors) {
+HeldChild prepare(Command command, const Fd& errors) {
   command.own_process_group = true;
   command.descriptors[errors.get()] = STDERR_FILENO;
-  return Child::start(command);
-}
-
-// Whether a tracer (CRIU) holds the process. All tasks of a container are held together.
-bool is_traced(pid_t pid) {
-  const auto status = read_file_if_exists(std::format("/proc/{}/status", pid));
-  if (!status) return false;
-  const size_t at = status->find("\nTracerPid:");
-  if (at == std::string::npos) return false;
-  return trim(split(status->substr(at + 11), '\n')[0]) != "0";
+  return HeldChild::prepare(command);
 }
 
 std::string read_back(const Fd& file) {
@@ -47,28 +36,34 @@ std::string read_back(const Fd& file) {
 
 }  // namespace
 
-RuntimeWatch::RuntimeWatch(Command command, pid_t container_init,
-                           std::chrono::nanoseconds hang_timeout)
-    : container_init_(container_init),
-      hang_timeout_(hang_timeout),
-      errors_(make_memory_file()),
+HeldRuntime::HeldRuntime(Command command)
+    : errors_(make_memory_file()),
       program_(command.arguments[0]),
-      child_(start_captured(std::move(command), errors_)) {
+      child_(prepare(std::move(command), errors_)) {
   // CRIU inherits it. What captures the trees meanwhile needs less time, and takes what is left.
   raise_priority(child_.pid());
 }
 
+RuntimeWatch::RuntimeWatch(HeldRuntime held, pid_t container_init,
+                           std::chrono::nanoseconds hang_timeout)
+    : container_init_(container_init),
+      hang_timeout_(hang_timeout),
+      errors_(std::move(held.errors_)),
+      program_(std::move(held.program_)),
+      child_(std::move(held.child_).let_go()) {}
+
 RuntimeWatch::~RuntimeWatch() {
   try {
-    finish();
+    finish([] { return false; });
   } catch (const Error& error) {
     warn(error.message());
   }
 }
 
-void RuntimeWatch::wait() {
-  const ExitStatus status = finish();
-  if (hung_) {
+void RuntimeWatch::wait(const std::function<bool()>& unwanted) {
+  const bool killed = finish(unwanted);
+  const ExitStatus status = child_.wait();
+  if (killed) {
     throw Error(ErrorKind::kTimeout,
                 std::format("{} did nothing for {} and was ended; the container is unharmed",
                             program_, human_duration(hang_timeout_)),
@@ -82,21 +77,14 @@ void RuntimeWatch::wait() {
   throw Error(ErrorKind::kRuntime, message);
 }
 
-ExitStatus RuntimeWatch::finish() {
-  Deadline hung_at = deadline_in(hang_timeout_);
-  for (;;) {
-    if (const auto status = child_.wait_until(deadline_in(kAskInterval))) return *status;
-    if (is_traced(container_init_)) hung_at = deadline_in(hang_timeout_);
-    if (std::chrono::steady_clock::now() >= hung_at && end_hung_group()) return child_.wait();
-  }
-}
-
-bool RuntimeWatch::end_hung_group() {
-  // Stopped first: CRIU must not seize the container between the question and the kill.
-  ::kill(-child_.pid(), SIGSTOP);
-  hung_ = !is_traced(container_init_);
-  ::kill(-child_.pid(), hung_ ? SIGKILL : SIGCONT);
-  return hung_;
+bool RuntimeWatch::finish(const std::function<bool()>& unwanted) {
+  if (finished_) return false;
+  oci::RuntimeGroup group(child_.pid(), container_init_, hang_timeout_, [this](Deadline deadline) {
+    return child_.wait_until(deadline).has_value();
+  });
+  group.wait(unwanted);
+  finished_ = true;
+  return group.was_killed();
 }
 
 }  // namespace still::checkpoint

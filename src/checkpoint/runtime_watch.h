@@ -1,42 +1,56 @@
-// The OCI runtime during its checkpoint: waited for, never killed while CRIU holds tasks.
+// Our OCI runtime during its checkpoint: its process, made before it is needed, its end, and what it
+// says.
 #pragma once
 
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "os/process.h"
 
 namespace still::checkpoint {
 
+// The runtime's process, in a process group of its own, waiting to be started.
+class HeldRuntime {
+ public:
+  // Errors as HeldChild::prepare.
+  explicit HeldRuntime(Command command);
+
+  const HeldChild& process() const { return child_; }
+
+ private:
+  friend class RuntimeWatch;
+  Fd errors_;  // where its standard error goes
+  std::string program_;
+  HeldChild child_;
+};
+
 class RuntimeWatch {
  public:
-  // Starts the runtime in its own process group, its standard error captured.
-  // hang_timeout: how long it may live without any task of the container being traced.
-  RuntimeWatch(Command command, pid_t container_init, std::chrono::nanoseconds hang_timeout);
+  // Starts it. hang_timeout: as oci::RuntimeGroup.
+  RuntimeWatch(HeldRuntime held, pid_t container_init, std::chrono::nanoseconds hang_timeout);
   RuntimeWatch(const RuntimeWatch&) = delete;
   RuntimeWatch& operator=(const RuntimeWatch&) = delete;
   // Waits for the end of the runtime, as wait() does.
   ~RuntimeWatch();
 
-  // Returns when the runtime has ended well. Throws Error(kRuntime) with its last words when it
-  // failed, Error(kTimeout) when it hung and was killed. A runtime counts as hung only while no
-  // task of the container has a tracer: a CRIU that is killed in the middle of its parasite code
-  // can break the container, so it is waited for without limit.
-  void wait();
+  // Returns when the runtime has ended well, and CRIU with it. Throws Error(kRuntime) with its last
+  // words when it failed, Error(kTimeout) when it hung, or was unwanted, and was killed: see
+  // RuntimeGroup.
+  void wait(const std::function<bool()>& unwanted = [] { return false; });
 
  private:
-  ExitStatus finish();
-  // Kills the runtime's process group unless a task is traced; whether it did.
-  bool end_hung_group();
+  // Whether it was killed.
+  bool finish(const std::function<bool()>& unwanted);
 
   const pid_t container_init_;
   const std::chrono::nanoseconds hang_timeout_;
-  Fd errors_;  // where the runtime's standard error goes
+  Fd errors_;
   const std::string program_;
   Child child_;
-  bool hung_ = false;
+  bool finished_ = false;
 };
 
 }  // namespace still::checkpoint

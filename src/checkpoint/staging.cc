@@ -20,28 +20,23 @@ void mount_memory(const std::filesystem::path& images, uint64_t bytes) {
 
 }  // namespace
 
-Staging::Staging(const engine::Layout& layout, const std::string& container_id,
-                 uint64_t memory_bytes)
-    : directory_(layout.staging(), container_id.substr(0, 12) + "-") {
-  make_directory(images(), 0700);
-  make_directory(work(), 0700);
-  if (memory_bytes > 0) mount_memory(images(), memory_bytes);
+Staging::Staging(StagingPlace place, uint64_t memory_bytes)
+    : place_(std::move(place)), directory_(place_.directory) {
+  make_directory(place_.images(), 0700);
+  make_directory(place_.work(), 0700);
+  if (memory_bytes > 0) mount_memory(place_.images(), memory_bytes);
 }
 
 Staging::~Staging() {
   try {
-    unmount_all(images());
+    unmount_all(place_.images());
   } catch (const Error& error) {
     warn(error.message());
   }
 }
 
-std::filesystem::path Staging::tree(const std::string& member) const {
-  return directory_.path() / "trees" / member;
-}
-
-tree::CapturePlace Staging::place(const std::string& member) const {
-  const auto path = tree(member);
+tree::CapturePlace Staging::make_tree(const std::string& member) const {
+  const auto path = place_.tree(member);
   const std::string name = path.filename();
   make_directories(path, 0700);
   make_directory(path.native() + ".spare", 0700);

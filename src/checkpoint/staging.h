@@ -6,31 +6,40 @@
 #include <filesystem>
 #include <string>
 
-#include "engine/layout.h"
 #include "os/temp_dir.h"
 #include "tree/capture.h"
 
 namespace still::checkpoint {
 
+// Where its parts are.
+struct StagingPlace {
+  std::filesystem::path directory;
+
+  // For CRIU's images.
+  std::filesystem::path images() const { return directory / "checkpoint"; }
+  // For CRIU's log and statistics.
+  std::filesystem::path work() const { return directory / "work"; }
+  // For the copy of a tree. member: the archive member that it becomes.
+  std::filesystem::path tree(const std::string& member) const {
+    return directory / "trees" / member;
+  }
+};
+
 class Staging {
  public:
-  // Makes STAGING/ID-xxxxxx with its parts. memory_bytes: if not 0, CRIU's images go to a file
-  // system in memory that may grow to that. Throws Error(kSystem).
-  Staging(const engine::Layout& layout, const std::string& container_id, uint64_t memory_bytes);
+  // Makes the directory with its parts. memory_bytes: if not 0, CRIU's images go to a file system
+  // in memory that may grow to that. Throws Error(kSystem).
+  Staging(StagingPlace place, uint64_t memory_bytes);
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
   ~Staging();
 
-  // For CRIU's images.
-  std::filesystem::path images() const { return directory_.path() / "checkpoint"; }
-  // For CRIU's log and statistics.
-  std::filesystem::path work() const { return directory_.path() / "work"; }
-  // For the copy of a tree. member: the archive member that it becomes.
-  std::filesystem::path tree(const std::string& member) const;
-  // The same as a place for a capture; made here.
-  tree::CapturePlace place(const std::string& member) const;
+  const StagingPlace& place() const { return place_; }
+  // A place for the capture of a tree; made here.
+  tree::CapturePlace make_tree(const std::string& member) const;
 
  private:
+  const StagingPlace place_;
   TempDir directory_;
 };
 

@@ -35,14 +35,16 @@ uint64_t cost(const tree::PassTotals& totals) {
 
 }  // namespace
 
-TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const Staging& staging) {
+TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const Staging& staging,
+                           Cancellation& cancellation)
+    : cancellation_(cancellation) {
   for (const TreePlan& tree : trees) {
     const Fd source = open_file(tree.source, O_RDONLY | O_DIRECTORY);
     try {
       entries_.push_back(
-          {.capture = tree::Capture::begin(source, staging.place(tree.member), precautions(),
-                                           tree::Scratch(tree.scratch)),
-           .path = staging.tree(tree.member)});
+          {.capture = tree::Capture::begin(source, staging.make_tree(tree.member), precautions(),
+                                           tree::Scratch(tree.scratch), cancellation.token()),
+           .path = staging.place().tree(tree.member)});
     } catch (const Error& error) {
       throw error.in(tree.name);
     }
@@ -57,8 +59,11 @@ void TreeCaptures::prepare(Observer& observer) {
     run_rounds();
   });
   while (rounds.wait_for(kProgressInterval) != std::future_status::ready) {
+    cancellation_.poll();
     observer.progress(Step::kPreCopy, std::min(copied_bytes(), total_bytes_), total_bytes_);
   }
+  rounds.wait();
+  cancellation_.check();
   rounds.get();
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/cancellation.h"
 #include "checkpoint/observer.h"
 #include "checkpoint/plan.h"
 #include "checkpoint/staging.h"
@@ -26,9 +27,11 @@ struct CapturedTree {
 
 class TreeCaptures {
  public:
-  TreeCaptures(const std::vector<TreePlan>& trees, const Staging& staging);
+  TreeCaptures(const std::vector<TreePlan>& trees, const Staging& staging,
+               Cancellation& cancellation);
 
-  // Rounds of preparation, for as long as the next one can be expected to be worth it.
+  // Rounds of preparation, for as long as the next one can be expected to be worth it. Throws
+  // Error(kInterrupted) when the checkpoint is given up meanwhile.
   void prepare(Observer& observer);
 
   // The cut. suspects: files that are mapped shared and writable.
@@ -60,6 +63,7 @@ class TreeCaptures {
   void run_rounds();
   uint64_t copied_bytes() const;
 
+  Cancellation& cancellation_;
   std::vector<Entry> entries_;
   const Entry* last_prepared_ = nullptr;
   uint64_t total_bytes_ = 0;

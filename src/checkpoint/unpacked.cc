@@ -24,8 +24,8 @@ std::string required_member(const std::filesystem::path& directory, const char* 
 }  // namespace
 
 UnpackedArchive::UnpackedArchive(const std::filesystem::path& archive,
-                                 const engine::Layout& layout) try
-    : directory_(layout.staging(), "restore-"),
+                                 std::filesystem::path directory) try
+    : directory_(std::move(directory)),
       manifest_(archive::unpack_archive(archive, open_directory(directory_.path())).manifest),
       container_(parse_config_dump(required_member(directory_.path(), kConfigMember))) {
   if (!path_exists(images() / "inventory.img")) {

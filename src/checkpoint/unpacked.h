@@ -6,15 +6,15 @@
 
 #include "archive/manifest.h"
 #include "checkpoint/archive_members.h"
-#include "engine/layout.h"
 #include "os/temp_dir.h"
 
 namespace still::checkpoint {
 
 class UnpackedArchive {
  public:
-  // Throws Error as archive::unpack_archive does, the archive's path as context.
-  UnpackedArchive(const std::filesystem::path& archive, const engine::Layout& layout);
+  // directory: made for it, and removed with it. Throws Error as archive::unpack_archive does, the
+  // archive's path as context.
+  UnpackedArchive(const std::filesystem::path& archive, std::filesystem::path directory);
 
   const std::optional<archive::Manifest>& manifest() const { return manifest_; }
   const ArchivedContainer& container() const { return container_; }

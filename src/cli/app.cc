@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/unsupported.h"
+#include "engine/operation.h"
 
 namespace still::cli {
 namespace {
@@ -97,7 +98,10 @@ const engine::Layout& Context::layout() {
 }
 
 store::Store& Context::store() {
-  if (!store_) store_ = std::make_unique<store::Store>(layout().root);
+  if (!store_) {
+    store_ = std::make_unique<store::Store>(layout().root);
+    engine::undo_interrupted_operations(layout(), *store_);
+  }
   return *store_;
 }
 
@@ -175,9 +179,10 @@ std::unique_ptr<CLI::App> make_app(Context& context) {
   return app;
 }
 
-void print_error(const Error& error) {
+int report(const Error& error) {
   log(LogLevel::kError,
       error.hint().empty() ? error.message() : error.message() + "; " + error.hint());
+  return exit_code(error);
 }
 
 int run_program(int argc, const char* const* argv) try {
@@ -185,15 +190,12 @@ int run_program(int argc, const char* const* argv) try {
   const auto app = make_app(context);
   return parse_and_run(*app, context, argc, argv);
 } catch (const Error& error) {
-  print_error(error);
-  return exit_code(error.kind());
+  return report(error);
 } catch (const std::filesystem::filesystem_error& error) {
   // A path of the user's that the system refuses: too long, a loop of links.
-  print_error(Error::system(error.code().value(), printable(error.path1().native())));
-  return exit_code(ErrorKind::kSystem);
+  return report(Error::system(error.code().value(), printable(error.path1().native())));
 } catch (const std::exception& bug) {
-  print_error(Error(ErrorKind::kInternal, bug.what(), "this is a bug in still, please report it"));
-  return exit_code(ErrorKind::kInternal);
+  return report(Error(ErrorKind::kInternal, bug.what(), "this is a bug in still, please report it"));
 }
 
 }  // namespace still::cli

@@ -72,8 +72,8 @@ std::unique_ptr<CLI::App> make_app(Context& context);
 // Parses and runs; prints errors. Returns the exit code.
 int run_program(int argc, const char* const* argv);
 
-// "Error: MESSAGE; HINT" on standard error.
-void print_error(const Error& error);
+// "Error: MESSAGE; HINT" on standard error. Returns the exit code for it.
+int report(const Error& error);
 
 // One for each command, in the file of that name.
 void register_create(CLI::App& parent, Context& context);

@@ -26,6 +26,7 @@ struct CheckpointFlags {
   std::optional<std::string> memory_staging;
   std::optional<std::string> freeze_timeout;
   std::optional<std::string> runtime_timeout;
+  std::optional<std::string> max_pause;
   checkpoint::CheckpointOptions options;
   bool print_stats = false;
   bool dry_run = false;
@@ -49,6 +50,7 @@ checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
   if (flags.memory_staging) options.memory_staging_bytes = parse_size(*flags.memory_staging);
   if (flags.freeze_timeout) options.freeze_timeout = parse_duration(*flags.freeze_timeout);
   if (flags.runtime_timeout) options.runtime_timeout = parse_duration(*flags.runtime_timeout);
+  if (flags.max_pause) options.max_pause = parse_duration(*flags.max_pause);
   return options;
 }
 
@@ -140,9 +142,9 @@ class Checkpoints {
     auto sharing = engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
     const auto plan =
         checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(), options_);
-    if (flags_.dry_run) {
-      return print_plan(plan, checkpoint::expected_pause(plan, context_.store().measurements()));
-    }
+    const auto estimate = checkpoint::expected_pause(plan, context_.store().measurements());
+    if (flags_.dry_run) return print_plan(plan, estimate);
+    checkpoint::require_short_pause(plan, estimate);
     const auto result = take_planned(sharing, plan);
     if (options_.leave_running) {
       context_.store().add_measurement(checkpoint::measure(plan, result));
@@ -164,8 +166,8 @@ class Checkpoints {
   checkpoint::CheckpointResult take_planned(engine::Sharing& sharing,
                                             const checkpoint::Plan& plan) {
     ProgressLine progress;
-    return checkpoint::checkpoint(sharing.container, sharing.sharers, context_.layout(), plan,
-                                  progress);
+    return checkpoint::checkpoint(sharing.container, sharing.sharers, context_.layout(), context_.store(),
+                                  plan, progress);
   }
 
   Context& context_;
@@ -203,6 +205,7 @@ int run_checkpoint(Context& context, const CheckpointFlags& flags) {
 void add_flags(CLI::App& command, CheckpointFlags& flags) {
   checkpoint::CheckpointOptions& options = flags.options;
   add_container_arguments(command, flags.containers);
+  add_no_wait_flag(command);
   add_all_flag(command, flags.containers, "-a,--all", "All running containers");
   command.add_flag("-R,--leave-running", options.leave_running,
                    "Live checkpoint: the container runs on afterwards");
@@ -227,6 +230,10 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
             "Keep the memory image in memory until it is in the archive, if it takes no more than "
             "this",
             "SIZE (default 0: in the store)");
+  add_value(command, "--max-pause", flags.max_pause,
+            "Refuse a live checkpoint that is expected to keep the container frozen for longer, and "
+            "give it up when it does",
+            "DURATION (default: no limit)");
   add_value(command, "--freeze-timeout", flags.freeze_timeout,
             "How long the kernel may take to freeze the container", "DURATION (default 10s)");
   add_value(command, "--runtime-timeout", flags.runtime_timeout,
@@ -236,7 +243,6 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
   not_yet_flag(command, "-P,--pre-checkpoint");
   not_yet_flag(command, "--with-previous");
   not_yet_value(command, "--create-image");
-  not_yet_value(command, "--max-pause");
 }
 
 }  // namespace

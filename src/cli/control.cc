@@ -77,6 +77,7 @@ void register_pausing(CLI::App& parent, Context& context, const CommandText& tex
   auto containers = std::make_shared<ContainerArguments>();
   CLI::App& command = add_command(parent, text);
   add_container_arguments(command, *containers);
+  add_no_wait_flag(command);
   add_all_flag(command, *containers, "-a,--all", all_text);
   on_run(command, context, [&context, containers, action] {
     return for_each_container(context, *containers, [&](const std::string& id) {
@@ -95,6 +96,7 @@ void register_stop(CLI::App& parent, Context& context) {
                            "[flags] CONTAINER...",
                            {"still stop db", "still stop --time 2 web", "still stop --all"}});
   add_container_arguments(command, options->containers);
+  add_no_wait_flag(command);
   add_all_flag(command, options->containers, "-a,--all", "All running containers");
   add_ignore_flag(command, options->containers);
   add_value(command, "-t,--time", options->time,
@@ -109,6 +111,7 @@ void register_kill(CLI::App& parent, Context& context) {
                                            "[flags] CONTAINER...",
                                            {"still kill db", "still kill --signal HUP web"}});
   add_container_arguments(command, options->containers);
+  add_no_wait_flag(command);
   add_all_flag(command, options->containers, "-a,--all", "All running containers");
   command.add_option("-s,--signal", options->signal, "Signal to send (default KILL)")
       ->option_text("SIGNAL");

@@ -65,6 +65,7 @@ void register_exec(CLI::App& parent, Context& context) {
   command.add_flag("-l,--latest", options->latest, "The container created last");
   command.add_flag("-d,--detach", options->detach, "Leave the command running in the background");
   command.add_flag("-i,--interactive", options->interactive, "Pass standard input on");
+  add_no_wait_flag(command);
   command.add_flag("-t,--tty", options->tty, "Give the command a terminal");
   add_list(command, "-e,--env", options->environment, "Set an environment variable",
            "NAME[=VALUE]");

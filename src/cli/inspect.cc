@@ -109,8 +109,8 @@ int run_inspect(Context& context, InspectOptions options) {
   }
   print(found, options.format);
   std::cout.flush();
-  for (const Error& error : missing) print_error(error);
-  return missing.empty() ? 0 : exit_code(missing.front().kind());
+  for (const Error& error : missing) report(error);
+  return missing.empty() ? 0 : exit_code(missing.front());
 }
 
 void add_flags(CLI::App& command, InspectOptions& options, const std::string& type) {

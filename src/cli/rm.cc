@@ -44,6 +44,7 @@ void register_rm(CLI::App& parent, Context& context) {
                                            "[flags] CONTAINER...",
                                            {"still rm db", "still rm --force --all"}});
   add_container_arguments(command, options->containers);
+  add_no_wait_flag(command);
   add_all_flag(command, options->containers, "-a,--all", "All containers");
   add_ignore_flag(command, options->containers);
   command.add_flag("-f,--force", options->force,

@@ -19,7 +19,7 @@ class Finder {
     if (seen_.insert(id).second) found_.push_back({id, word});
   } catch (const Error& error) {
     if (ignore_missing_ && error.kind() == ErrorKind::kNotFound) return;
-    if (problem_) print_error(*problem_);
+    if (problem_) report(*problem_);
     problem_ = error;
   }
 
@@ -42,8 +42,8 @@ int attempt(const std::function<void()>& step) try {
   return 0;
 } catch (const Error& error) {
   std::cout.flush();
-  print_error(error);
-  return exit_code(error.kind());
+  if (error.kind() == ErrorKind::kInterrupted) throw;  // whatever would come next is not wanted
+  return report(error);
 }
 
 }  // namespace
@@ -56,6 +56,12 @@ void add_container_arguments(CLI::App& command, ContainerArguments& arguments) {
 void add_all_flag(CLI::App& command, ContainerArguments& arguments, const std::string& names,
                   const std::string& description) {
   command.add_flag(names, arguments.selection.all, description);
+}
+
+void add_no_wait_flag(CLI::App& command) {
+  command.add_flag_callback(
+      "--no-wait", [] { engine::set_when_locked(engine::WhenLocked::kFail); },
+      "Fail at once while another still process, like a checkpoint, has the container");
 }
 
 void add_ignore_flag(CLI::App& command, ContainerArguments& arguments) {

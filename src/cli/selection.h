@@ -21,6 +21,8 @@ struct ContainerArguments {
 void add_container_arguments(CLI::App& command, ContainerArguments& arguments);
 void add_all_flag(CLI::App& command, ContainerArguments& arguments, const std::string& names,
                   const std::string& description);
+// --no-wait, for commands that need the container for themselves.
+void add_no_wait_flag(CLI::App& command);
 void add_ignore_flag(CLI::App& command, ContainerArguments& arguments);
 
 // A container that was named, as it was named: with --all and --latest that is the id.

@@ -1,14 +1,17 @@
 #include "engine/cgroups.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -17,6 +20,7 @@ namespace still::engine {
 namespace {
 
 constexpr auto kRemovalTimeout = std::chrono::seconds(2);
+constexpr auto kKillTimeout = std::chrono::seconds(30);
 constexpr auto kPollInterval = std::chrono::milliseconds(2);
 
 bool lies_in_cgroup(const std::string& path, const std::string& ancestor) {
@@ -53,6 +57,36 @@ std::vector<std::filesystem::path> hierarchies() {
   return roots;
 }
 
+// A process that is frozen on v1 dies only once it is thawed.
+void thaw_if_frozen(const std::filesystem::path& directory) {
+  for (const auto& [file, value] : {std::pair("freezer.state", "THAWED"), {"cgroup.freeze", "0"}}) {
+    if (path_exists(directory / file)) write_control_file(directory / file, value);
+  }
+}
+
+// Returns how many processes there were.
+size_t kill_all_in(const std::filesystem::path& directory) try {
+  size_t count = 0;
+  std::error_code ignored;  // one that vanishes meanwhile has no children
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    if (entry.is_directory(ignored) && !entry.is_symlink(ignored)) {
+      count += kill_all_in(entry.path());
+    }
+  }
+  const auto processes = read_file_if_exists(directory / "cgroup.procs");
+  for (const std::string& line : split(processes.value_or(""), '\n')) {
+    const auto pid = parse_integer(line);
+    if (!pid || *pid <= 0) continue;
+    ::kill(static_cast<pid_t>(*pid), SIGKILL);
+    ++count;
+  }
+  if (count > 0) thaw_if_frozen(directory);
+  return count;
+} catch (const Error& error) {
+  if (error.error_number() == ENODEV || error.error_number() == ENOENT) return 0;  // gone
+  throw;
+}
+
 }  // namespace
 
 std::optional<cgroup::Location> own_cgroup(const std::string& path, const cgroup::Location& init,
@@ -76,6 +110,19 @@ std::optional<cgroup::Location> find_own_cgroup(const std::string& path, pid_t i
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kNotFound) throw;
   return std::nullopt;  // init has ended meanwhile
+}
+
+void kill_cgroups(const std::string& path) {
+  const Deadline deadline = deadline_in(kKillTimeout);
+  for (const auto& root : hierarchies()) {
+    const std::filesystem::path directory = root.native() + path;
+    while (kill_all_in(directory) > 0) {
+      if (std::chrono::steady_clock::now() >= deadline) {
+        throw Error(ErrorKind::kTimeout, "processes in the cgroup " + path + " do not end");
+      }
+      std::this_thread::sleep_for(kPollInterval);
+    }
+  }
 }
 
 void make_cgroup(const std::string& path) {

@@ -11,6 +11,7 @@
 #include "engine/cgroups.h"
 #include "engine/liveness.h"
 #include "engine/monitor.h"
+#include "engine/operation.h"
 #include "engine/rootfs.h"
 #include "engine/runtime_errors.h"
 #include "engine/volumes.h"
@@ -33,15 +34,16 @@ void run_created(const oci::OciRuntime& runtime, const std::string& id) try {
   throw error.kind() == ErrorKind::kRuntime ? runtime_error(error.message()) : error;
 }
 
+}  // namespace
+
 // Who waited for the lock of a container that was removed meanwhile holds a lock file of nothing.
-ContainerRecord find_locked(store::Store& store, ContainerLock& lock, const std::string& id) try {
+ContainerRecord Container::find_locked(store::Store& store, ContainerLock& lock,
+                                       const std::string& id) try {
   return store.find_container(id);
 } catch (const Error& error) {
   if (error.kind() == ErrorKind::kNotFound) lock.remove();
   throw;
 }
-
-}  // namespace
 
 Container::Container(const Layout& layout, store::Store& store, ContainerLock lock,
                      ContainerRecord record)
@@ -55,6 +57,12 @@ Container::Container(const Layout& layout, store::Store& store, ContainerLock lo
 Container Container::open(const Layout& layout, store::Store& store, const std::string& reference) {
   const std::string id = store.find_container(reference).id;
   ContainerLock lock = ContainerLock::acquire(layout, id);
+  // Whoever held it may have died.
+  if (has_interrupted_operation(store, id)) {
+    lock.release();
+    undo_interrupted_operation(layout, store, id);
+    lock.reacquire();
+  }
   auto record = find_locked(store, lock, id);
   Container container(layout, store, std::move(lock), std::move(record));
   container.refresh();

@@ -25,8 +25,10 @@ class Container {
   // Makes the record, the directories and anonymous or missing named volumes of a new container.
   // On error nothing is left. name empty: one is made up. Error(kConflict): name in use.
   // id empty: a new random one; a restore under its own name keeps the id of the archive.
+  // operation: the key of one that takes container and volumes along if it is interrupted.
   static Container create(const Layout& layout, store::Store& store, ContainerConfig config,
-                          const std::string& name, const std::string& id = {});
+                          const std::string& name, const std::string& id = {},
+                          const std::string& operation = {});
   // reference: name, id, unique id prefix. Waits for the lock. Error(kNotFound), Error(kUsage).
   static Container open(const Layout& layout, store::Store& store, const std::string& reference);
 
@@ -74,10 +76,20 @@ class Container {
   std::vector<pid_t> foreign_processes() const;
   // A live checkpoint was taken: sets the moment, path and log.
   void record_checkpoint(const std::filesystem::path& path, const std::filesystem::path& log);
-  // The default checkpoint: CRIU has ended the container. Waits for conmon's exit file, records
-  // exited and Checkpointed, unmounts root file system and /dev/shm.
-  void record_checkpoint_and_exit(const std::filesystem::path& path,
-                                  const std::filesystem::path& log);
+  // The default checkpoint: CRIU has ended the container. Takes the directory of its images, keeps
+  // the content of /dev/shm, waits for conmon's exit file, records exited and Checkpointed, unmounts
+  // root file system and /dev/shm.
+  void keep_checkpoint(const std::filesystem::path& images, const std::filesystem::path& log);
+  // The same for a default checkpoint whose process died. False, and nothing done, unless the
+  // images are complete and the container has ended.
+  // Ends what an interrupted restore may have left of its container: monitor, runtime, CRIU, tasks,
+  // mounts, cgroups. Afterwards the container has exited, checkpointed or not; with nullopt, it has
+  // gone. One that has gone already is no error.
+  static void end_interrupted_restore(const Layout& layout, store::Store& store,
+                                      const std::string& id, std::optional<bool> checkpointed);
+  static bool keep_interrupted_checkpoint(const Layout& layout, store::Store& store,
+                                          const std::string& id,
+                                          const std::filesystem::path& images);
 
   // --- what a restore needs ----------------------------------------------------------------------
   // Mounts root file system and /dev/shm (both must not be mounted) and writes the bundle, as start
@@ -95,6 +107,8 @@ class Container {
  private:
   Container(const Layout& layout, store::Store& store, ContainerLock lock,
             store::ContainerRecord record);
+  static store::ContainerRecord find_locked(store::Store& store, ContainerLock& lock,
+                                            const std::string& id);
   void prepare_new();
   // Reads the record again, after the lock was away. Error(kNotFound): the container is gone.
   void reload();
@@ -107,6 +121,7 @@ class Container {
   void require_stopped() const;
   std::unique_ptr<cgroup::Freezer> require_freezer() const;
 
+  void kill_all() const;
   void prepare_cgroups(const std::filesystem::path& images, const std::string& dumped_cgroup) const;
   void start_process(const std::function<void()>& prepared);
   void record_running(pid_t pid, std::optional<uint64_t> start_time);

@@ -1,4 +1,8 @@
 // The part of Container that checkpoint and restore use.
+#include <fcntl.h>
+#include <signal.h>
+
+#include "archive/tree_tar.h"
 #include "base/error.h"
 #include "engine/bundle.h"
 #include "engine/cgroups.h"
@@ -15,8 +19,19 @@
 namespace still::engine {
 namespace {
 
+using store::ContainerStatus;
+
 // CRIU has said that it is done; the last of its kills may still be under way.
 constexpr auto kEndTimeout = std::chrono::seconds(30);
+
+// /dev/shm goes with its mount when the container has ended: its content is kept as a tar file,
+// from which both the archive and a restore in place take it.
+void save_shm(const ContainerPaths& paths) {
+  if (!is_mount_point(paths.shm())) return;
+  const Fd file = open_file(paths.shm_content(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  archive::write_tree_tar(open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {},
+                          [&file](std::string_view bytes) { write_all(file, bytes); });
+}
 
 }  // namespace
 
@@ -56,8 +71,11 @@ void Container::record_checkpoint(const std::filesystem::path& path,
   store_.update_container(record_);
 }
 
-void Container::record_checkpoint_and_exit(const std::filesystem::path& path,
-                                           const std::filesystem::path& log) {
+void Container::keep_checkpoint(const std::filesystem::path& images,
+                                const std::filesystem::path& log) {
+  save_shm(paths_);
+  remove_tree(paths_.checkpoint());
+  std::filesystem::rename(images, paths_.checkpoint());
   if (const auto init = open_pidfd(record_.pid); init && init_is_alive(record_)) {
     if (!wait_for_exit(*init, deadline_in(kEndTimeout))) {
       throw Error(ErrorKind::kTimeout, "container " + name() + " did not end with its checkpoint");
@@ -66,8 +84,45 @@ void Container::record_checkpoint_and_exit(const std::filesystem::path& path,
   record_exit();
   record_.checkpointed = true;
   // Before the mounts go: whoever comes next must know that this end was a checkpoint.
-  record_checkpoint(path, log);
+  record_checkpoint(paths_.checkpoint(), log);
   release_resources();
+}
+
+bool Container::keep_interrupted_checkpoint(const Layout& layout, store::Store& store,
+                                            const std::string& id,
+                                            const std::filesystem::path& images) {
+  ContainerLock lock = ContainerLock::acquire(layout, id);
+  auto record = find_locked(store, lock, id);
+  Container container(layout, store, std::move(lock), std::move(record));
+  const bool is_complete = path_exists(images / "inventory.img");
+  if (!is_complete || !container.running() || init_is_alive(container.record_)) return false;
+  container.keep_checkpoint(images, {});
+  return true;
+}
+
+void Container::end_interrupted_restore(const Layout& layout, store::Store& store,
+                                        const std::string& id, std::optional<bool> checkpointed)
+    try {
+  ContainerLock lock = ContainerLock::acquire(layout, id);
+  auto record = find_locked(store, lock, id);
+  Container container(layout, store, std::move(lock), std::move(record));
+  container.kill_all();
+  container.record_.status = ContainerStatus::kExited;
+  container.record_.pid = 0;
+  if (!checkpointed) return container.remove(false);
+  container.release_resources();
+  container.record_.checkpointed = *checkpointed;
+  store.update_container(container.record_);
+} catch (const Error& error) {
+  if (error.kind() != ErrorKind::kNotFound) throw;
+}
+
+// From the top down: what is killed later cannot start anything any more.
+void Container::kill_all() const {
+  for (const pid_t monitor : find_monitors(id())) {
+    for (const pid_t pid : with_descendants(monitor)) ::kill(pid, SIGKILL);
+  }
+  if (config_.cgroups) kill_cgroups(cgroup_path(config_, id()));
 }
 
 void Container::start_restored(const oci::RestoreOptions& options,

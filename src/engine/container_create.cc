@@ -95,7 +95,8 @@ void require_volume(store::Store& store, const std::string& name) {
 // Volumes that did not exist before; removed again if the container does not come to be.
 class NewVolumes {
  public:
-  NewVolumes(const Layout& layout, store::Store& store) : volumes_(layout, store), store_(store) {}
+  NewVolumes(const Layout& layout, store::Store& store, const std::string& operation)
+      : volumes_(layout, store), store_(store), operation_(operation) {}
   NewVolumes(const NewVolumes&) = delete;
   NewVolumes& operator=(const NewVolumes&) = delete;
   ~NewVolumes() {
@@ -110,7 +111,7 @@ class NewVolumes {
   void ensure(const std::string& name, bool anonymous) {
     if (store_.volume(name)) return volumes_.ensure(name);
     try {
-      volumes_.create(name, anonymous, {});
+      volumes_.create(name, anonymous, {}, operation_);
       made_.push_back(name);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kConflict) throw;
@@ -122,6 +123,7 @@ class NewVolumes {
  private:
   Volumes volumes_;
   store::Store& store_;
+  const std::string& operation_;
   std::vector<std::string> made_;
 };
 
@@ -145,7 +147,7 @@ void add_with_name(store::Store& store, store::ContainerRecord& record, const st
 void add_with_volumes(const Layout& layout, store::Store& store, const ContainerConfig& config,
                       const std::vector<std::string>& anonymous, store::ContainerRecord& record,
                       const std::string& name) {
-  NewVolumes volumes(layout, store);
+  NewVolumes volumes(layout, store, record.made_by);
   for (const VolumeMount& mount : config.volumes) {
     volumes.ensure(mount.volume, std::ranges::contains(anonymous, mount.volume));
   }
@@ -177,7 +179,8 @@ void remove_old_exit_files(const Layout& layout, store::Store& store) {
 }  // namespace
 
 Container Container::create(const Layout& layout, store::Store& store, ContainerConfig config,
-                            const std::string& name, const std::string& id) {
+                            const std::string& name, const std::string& id,
+                            const std::string& operation) {
   if (!name.empty()) check_name("container", name);
   if (!id.empty()) check_id(id);
   check_config(config);
@@ -187,6 +190,7 @@ Container Container::create(const Layout& layout, store::Store& store, Container
   record.image_id = config.image_id;
   record.config_json = to_json(config);
   record.created_at = Instant::now().wall;
+  record.made_by = operation;
   remove_old_exit_files(layout, store);
 
   ContainerLock lock = ContainerLock::acquire(layout, record.id);

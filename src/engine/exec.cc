@@ -76,7 +76,7 @@ int exec(Container container, const ExecSettings& settings) {
   const ExitStatus status = runtime.wait();
   if (inside || status.ok()) return status.code;
   // The runtime has said the same on our standard error.
-  return exit_code(runtime_error(read_file_if_exists(log).value_or("")).kind());
+  return exit_code(runtime_error(read_file_if_exists(log).value_or("")));
 }
 
 }  // namespace still::engine

@@ -27,6 +27,9 @@ struct Layout {
   std::filesystem::path layers() const { return root / "layers"; }
   std::filesystem::path layer(const std::string& diff_id) const { return layers() / diff_id; }
   std::filesystem::path staging() const { return root / "staging"; }  // 0700, captures in progress
+  std::filesystem::path staging(const std::string& id, const std::string& key) const {
+    return staging() / (id.substr(0, 12) + "-" + key);
+  }
   std::filesystem::path run(const std::string& id) const { return runroot / "containers" / id; }
   // Logs of failed restores, whose containers are gone.
   std::filesystem::path failure(const std::string& id) const {

@@ -48,6 +48,20 @@ bool monitor_is_alive(const Layout& layout, const std::string& id) {
   return arguments && arguments->contains(id);
 }
 
+std::vector<pid_t> find_monitors(const std::string& id) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto pid = parse_integer(entry.path().filename().native());
+    if (!pid) continue;
+    const auto command = read_file_if_exists(entry.path() / "comm");
+    const auto arguments = read_file_if_exists(entry.path() / "cmdline");
+    if (command && trim(*command) == "conmon" && arguments && arguments->contains(id)) {
+      found.push_back(static_cast<pid_t>(*pid));
+    }
+  }
+  return found;
+}
+
 ExitRecord wait_for_exit_record(const Layout& layout, const ContainerRecord& record) {
   const Deadline deadline = deadline_in(kExitFileTimeout);
   for (;;) {

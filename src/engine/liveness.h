@@ -1,7 +1,11 @@
 // Whether a container runs: what its record says, compared with the machine.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "engine/layout.h"
 #include "store/records.h"
@@ -24,6 +28,9 @@ inline constexpr int kUnknownExitCode = 255;
 
 // Whether the conmon of the container's last run has not ended yet.
 bool monitor_is_alive(const Layout& layout, const std::string& id);
+
+// The conmons of the container, also those that have not written their number yet.
+std::vector<pid_t> find_monitors(const std::string& id);
 
 // How the recorded run ended. conmon writes that a moment after the end; if there is no conmon any
 // more, the code is kUnknownExitCode.

@@ -20,6 +20,8 @@ namespace still::engine {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(1);
+WhenLocked when_locked = WhenLocked::kWait;
+
 constexpr auto kPollInterval = std::chrono::milliseconds(5);
 
 bool try_lock(const Fd& file) {
@@ -40,16 +42,25 @@ std::string read_holder(const Fd& file) {
   return length > 0 ? printable(trim({text, static_cast<size_t>(length)})) : "another still";
 }
 
+std::string describe_holder(const Fd& file, const std::string& id) {
+  return std::format("container {} is in use by {}", id.substr(0, 12), read_holder(file));
+}
+
 void take(const Fd& file, const std::string& id) {
   const Deadline patience_ends = deadline_in(kPatience);
   while (!try_lock(file)) {
     if (std::chrono::steady_clock::now() >= patience_ends) {
-      log(LogLevel::kWarning, std::format("container {} is in use by {}; waiting for it",
-                                          id.substr(0, 12), read_holder(file)));
+      warn(describe_holder(file, id) + "; waiting for it");
       return block_on(file);
     }
     std::this_thread::sleep_for(kPollInterval);
   }
+}
+
+void take_or_fail(const Fd& file, const std::string& id) {
+  if (try_lock(file)) return;
+  throw Error(ErrorKind::kConflict, describe_holder(file, id),
+              "try again later, or leave --no-wait out");
 }
 
 // For whoever has to wait. What the file says is no more than that, so a failure to write is none.
@@ -69,10 +80,10 @@ bool is_current(const Fd& file, const std::filesystem::path& path) {
   return now.st_dev == ours.st_dev && now.st_ino == ours.st_ino;
 }
 
-Fd open_and_take(const std::filesystem::path& path, const std::string& id) {
+Fd open_and_take(const std::filesystem::path& path, const std::string& id, WhenLocked what) {
   for (;;) {
     Fd file = open_file(path, O_RDWR | O_CREAT, 0600);
-    take(file, id);
+    what == WhenLocked::kWait ? take(file, id) : take_or_fail(file, id);
     if (is_current(file, path)) {
       write_holder(file);
       return file;
@@ -82,9 +93,11 @@ Fd open_and_take(const std::filesystem::path& path, const std::string& id) {
 
 }  // namespace
 
+void set_when_locked(WhenLocked what) { when_locked = what; }
+
 ContainerLock ContainerLock::acquire(const Layout& layout, const std::string& id) {
   auto path = layout.locks() / id;
-  Fd file = open_and_take(path, id);
+  Fd file = open_and_take(path, id, when_locked);
   return ContainerLock(std::move(file), std::move(path));
 }
 
@@ -92,7 +105,7 @@ void ContainerLock::release() {
   if (::flock(file_.get(), LOCK_UN) != 0) throw Error::system(errno, "cannot unlock a container");
 }
 
-void ContainerLock::reacquire() { file_ = open_and_take(path_, path_.filename()); }
+void ContainerLock::reacquire() { file_ = open_and_take(path_, path_.filename(), WhenLocked::kWait); }
 
 void ContainerLock::remove() {
   if (::unlink(path_.c_str()) != 0 && errno != ENOENT) {

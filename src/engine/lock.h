@@ -10,9 +10,15 @@
 
 namespace still::engine {
 
+// What acquire() does from now on, in this process, when somebody else has the lock: wait (as it
+// begins), or fail.
+enum class WhenLocked { kWait, kFail };
+void set_when_locked(WhenLocked what);
+
 class ContainerLock {
  public:
-  // Waits for the lock; after one second says on standard error that it waits and for whom.
+  // Waits for the lock; after one second says on standard error that it waits and for whom. Or, see
+  // above, throws Error(kConflict) with the same words.
   static ContainerLock acquire(const Layout& layout, const std::string& id);
   void release();
   void reacquire();

@@ -81,9 +81,6 @@ Child start_conmon(const Layout& layout, const MonitorRequest& request, const Fd
   Command command{.arguments = conmon_arguments(layout, request)};
   command.environment = {{"_OCI_SYNCPIPE", std::to_string(kSyncDescriptor)}};
   if (request.restore && request.restore->criu_configuration) {
-    command.environment["CRIU_CONFIG_FILE"] = *request.restore->criu_configuration;
-  }
-  if (request.restore && request.restore->criu_configuration) {
     command.environment["CRIU_CONFIG_FILE"] = request.restore->criu_configuration->native();
   }
   command.descriptors = {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <format>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 
@@ -80,6 +81,15 @@ std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer) {
   std::vector<pid_t> result = {init};
   result.insert(result.end(), found.begin(), found.end());
   return result;
+}
+
+std::vector<pid_t> with_descendants(pid_t process) {
+  const auto parents = all_parents();
+  std::vector<pid_t> found;
+  for (const pid_t pid : parents | std::views::keys) {
+    if (descends(pid, process, parents)) found.push_back(pid);
+  }
+  return found;
 }
 
 std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init,

@@ -14,6 +14,9 @@ namespace still::engine {
 // init first, the others by number.
 std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer);
 
+// The process and everything that descends from it, as far as that has not lost its parents.
+std::vector<pid_t> with_descendants(pid_t process);
+
 // Those that do not descend from init.
 std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init);
 

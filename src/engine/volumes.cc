@@ -92,7 +92,8 @@ void check_name(const std::string& kind, const std::string& name) {
 Fd Volumes::lock(const Layout& layout) { return lock_shared_part(layout, "volumes"); }
 
 std::string Volumes::create(const std::string& name, bool anonymous,
-                            std::vector<std::pair<std::string, std::string>> labels) {
+                            std::vector<std::pair<std::string, std::string>> labels,
+                            const std::string& operation) {
   const std::string chosen = name.empty() ? make_id() : name;
   check_name("volume", chosen);
   const Fd lock = Volumes::lock(layout_);
@@ -100,7 +101,8 @@ std::string Volumes::create(const std::string& name, bool anonymous,
   store_.add_volume({.name = chosen,
                      .created_at = Instant::now().wall,
                      .anonymous = anonymous,
-                     .labels = std::move(labels)});
+                     .labels = std::move(labels),
+                     .made_by = operation});
   make_data_directory(layout_, chosen);
   return chosen;
 }

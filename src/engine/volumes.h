@@ -16,9 +16,10 @@ class Volumes {
   Volumes(const Layout& layout, store::Store& store) : layout_(layout), store_(store) {}
 
   // name empty: one is made up. Error(kUsage) for a name that is none, Error(kConflict) if it
-  // exists. Returns the name.
+  // exists. Returns the name. operation: the key of one that takes it along if it is interrupted.
   std::string create(const std::string& name, bool anonymous,
-                     std::vector<std::pair<std::string, std::string>> labels);
+                     std::vector<std::pair<std::string, std::string>> labels,
+                     const std::string& operation = {});
   // Makes it unless it exists.
   void ensure(const std::string& name);
   // Error(kNotFound); Error(kConflict) naming the containers that use it, unless force.

@@ -24,19 +24,33 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   throw Error::system(error_number, std::string(what) + " " + printable(path.native()));
 }
 
-// The name does not contain the target's: that may already be as long as names can be.
-Fd make_temporary(std::filesystem::path& path, const std::filesystem::path& target) {
-  std::string name = directory_of(target) / ".still-XXXXXX";
+Fd make_random(std::filesystem::path& path, const std::filesystem::path& target) {
+  std::string name = AtomicFile::temporary_path(target, "XXXXXX");
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0) fail(errno, "cannot create", target);
   path = name;
   return Fd(fd);
 }
 
+Fd make_temporary(std::filesystem::path& path, const std::filesystem::path& target,
+                  const std::string& key) {
+  if (key.empty()) return make_random(path, target);
+  path = AtomicFile::temporary_path(target, key);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) fail(errno, "cannot create", target);
+  return Fd(fd);
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path target, mode_t mode)
-    : target_(std::move(target)), fd_(make_temporary(temporary_, target_)) {
+// The name does not contain the target's: that may already be as long as names can be.
+std::filesystem::path AtomicFile::temporary_path(const std::filesystem::path& target,
+                                                 const std::string& key) {
+  return directory_of(target) / (".still-" + key);
+}
+
+AtomicFile::AtomicFile(std::filesystem::path target, mode_t mode, const std::string& key)
+    : target_(std::move(target)), fd_(make_temporary(temporary_, target_, key)) {
   if (::fchmod(fd_.get(), mode) != 0) {
     const int error_number = errno;
     discard();

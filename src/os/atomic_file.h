@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <string>
 
 #include "os/fd.h"
 
@@ -12,8 +13,9 @@ namespace still {
 class AtomicFile {
  public:
   // Makes a private temporary file with exactly this mode in the target's directory, which must
-  // exist. Throws Error(kSystem) naming the target.
-  AtomicFile(std::filesystem::path target, mode_t mode);
+  // exist; key, unique there, becomes part of its name (temporary_path()), empty: a random one.
+  // Throws Error(kSystem) naming the target.
+  AtomicFile(std::filesystem::path target, mode_t mode, const std::string& key = {});
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&& other) noexcept;
   // Without commit(): removes the temporary file.
@@ -25,6 +27,10 @@ class AtomicFile {
   // Syncs the file, gives it the target's name, replacing what has it, and syncs the directory.
   // Throws Error(kSystem); the target is then untouched unless only the last step failed.
   void commit();
+
+  // Where the temporary file for a target is, for whoever must find what a crash has left.
+  static std::filesystem::path temporary_path(const std::filesystem::path& target,
+                                              const std::string& key);
 
  private:
   void discard() noexcept;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ranges>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -156,6 +157,14 @@ void unmount_all(const std::filesystem::path& target) {
   // EINVAL: not (or no longer) a mount point. ENOENT: there never was one.
   if (errno != EINVAL && errno != ENOENT) {
     throw Error::system(errno, "cannot unmount " + printable(target.native()));
+  }
+}
+
+void unmount_below(const std::filesystem::path& path) {
+  const std::string below = path.native() + "/";
+  // What was mounted last goes first.
+  for (const MountEntry& mount : read_mounts() | std::views::reverse) {
+    if (mount.target == path || mount.target.native().starts_with(below)) unmount_all(mount.target);
   }
 }
 

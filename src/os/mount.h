@@ -47,5 +47,7 @@ void make_root_read_only(pid_t pid);
 // Unmounts what is mounted at target, all mounts stacked there; not being mounted is no error.
 // Busy mounts are detached lazily (MNT_DETACH): they vanish with their last user.
 void unmount_all(const std::filesystem::path& target);
+// The same for everything that is mounted at the path or below it.
+void unmount_below(const std::filesystem::path& path);
 
 }  // namespace still

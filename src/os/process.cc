@@ -53,20 +53,38 @@ void close_others(const std::map<int, int>& descriptors, int highest, SpawnSetti
   ::posix_spawn_file_actions_addclosefrom_np(&settings.actions, highest + 1);
 }
 
-// Moves the descriptors that go to the child out of the range of their targets first: otherwise a
-// dup2 could overwrite one that is still to be passed on.
-std::vector<Fd> pass_descriptors(const std::map<int, int>& descriptors, SpawnSettings& settings) {
+int highest_target(const std::map<int, int>& descriptors) {
   int highest = STDERR_FILENO;
   for (const int target : descriptors | std::views::values) highest = std::max(highest, target);
-  std::vector<Fd> moved;
-  for (const auto [source, target] : descriptors) {
-    const int copy = ::fcntl(source, F_DUPFD_CLOEXEC, highest + 1);
+  return highest;
+}
+
+// Copies of the descriptors that go to the child, in their order, out of the range of their
+// targets: otherwise a dup2 could overwrite one that is still to be passed on.
+std::vector<Fd> copies_out_of_the_way(const std::map<int, int>& descriptors) {
+  const int lowest = highest_target(descriptors) + 1;
+  std::vector<Fd> copies;
+  for (const int source : descriptors | std::views::keys) {
+    const int copy = ::fcntl(source, F_DUPFD_CLOEXEC, lowest);
     if (copy < 0) throw Error::system(errno, "cannot pass a file descriptor on");
-    moved.emplace_back(copy);
-    ::posix_spawn_file_actions_adddup2(&settings.actions, copy, target);
+    copies.emplace_back(copy);
   }
-  close_others(descriptors, highest, settings);
-  return moved;
+  return copies;
+}
+
+std::vector<Fd> pass_descriptors(const std::map<int, int>& descriptors, SpawnSettings& settings) {
+  std::vector<Fd> copies = copies_out_of_the_way(descriptors);
+  size_t next = 0;
+  for (const int target : descriptors | std::views::values) {
+    ::posix_spawn_file_actions_adddup2(&settings.actions, copies[next++].get(), target);
+  }
+  close_others(descriptors, highest_target(descriptors), settings);
+  return copies;
+}
+
+bool gives_stdin(const Command& command) {
+  return command.inherit_stdin ||
+         std::ranges::contains(command.descriptors | std::views::values, STDIN_FILENO);
 }
 
 void set_signals(SpawnSettings& settings) {
@@ -109,6 +127,58 @@ ExitStatus to_exit_status(const siginfo_t& info) {
   return {.code = 128 + info.si_status, .signal = info.si_status};
 }
 
+// --- a child behind a gate: between fork and exec, so system calls only --------------------------
+
+void reset_signals() {
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+// copies: as copies_out_of_the_way() made them.
+bool arrange_descriptors(const Command& command, const std::vector<Fd>& copies) {
+  size_t next = 0;
+  for (const int target : command.descriptors | std::views::values) {
+    if (::dup2(copies[next++].get(), target) < 0) return false;
+  }
+  if (gives_stdin(command)) return true;
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return null >= 0 && ::dup2(null, STDIN_FILENO) >= 0;
+}
+
+void close_others_at_exec(const Command& command) {
+  const int highest = highest_target(command.descriptors);
+  for (int fd = STDERR_FILENO + 1; fd <= highest; ++fd) {
+    if (std::ranges::contains(command.descriptors | std::views::values, fd)) continue;
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+  ::close_range(static_cast<unsigned>(highest) + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+// False when it was closed.
+bool wait_at(const Fd& gate) {
+  char byte = 0;
+  for (;;) {
+    const ssize_t got = ::read(gate.get(), &byte, 1);
+    if (got >= 0 || errno != EINTR) return got == 1;
+  }
+}
+
+[[noreturn]] void become(const Command& command, const std::vector<Fd>& copies, const Fd& gate,
+                         char* const* arguments, char* const* environment) {
+  constexpr int kCannotStart = 127;
+  if (command.own_process_group) ::setpgid(0, 0);
+  if (!wait_at(gate)) ::_exit(0);
+  const bool is_there = !command.directory || ::chdir(command.directory->c_str()) == 0;
+  if (is_there && arrange_descriptors(command, copies)) {
+    close_others_at_exec(command);
+    reset_signals();
+    ::execvpe(arguments[0], arguments, environment);
+  }
+  ::_exit(kCannotStart);
+}
+
 // Reads both pipes until both are closed, so that neither can fill up and block the child.
 void drain(const Fd& output, std::string& output_text, const Fd& errors, std::string& error_text) {
   pollfd sources[] = {{output.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}};
@@ -138,6 +208,19 @@ bool is_program(const std::filesystem::path& path) {
          ::access(path.c_str(), X_OK) == 0;
 }
 
+// The fields of /proc/PID/stat (proc_pid_stat(5)) from the third one, the state, on: the second,
+// the command, may hold anything but ends with the last ")". nullopt if there is no such process or
+// it is a zombie.
+constexpr size_t kFirstStatField = 3;
+std::optional<std::vector<std::string>> live_process_fields(pid_t pid) {
+  constexpr size_t kNeeded = 20;
+  const auto stat = read_file_if_exists(std::format("/proc/{}/stat", pid));
+  if (!stat) return std::nullopt;
+  auto fields = split(std::string_view(*stat).substr(stat->rfind(')') + 2), ' ');
+  if (fields.size() < kNeeded || fields[0] == "Z" || fields[0] == "X") return std::nullopt;
+  return fields;
+}
+
 }  // namespace
 
 std::string ExitStatus::describe() const {
@@ -148,10 +231,8 @@ std::string ExitStatus::describe() const {
 Child Child::start(const Command& command) {
   SpawnSettings settings;
   set_signals(settings);
-  const bool stdin_is_passed =
-      std::ranges::contains(command.descriptors | std::views::values, STDIN_FILENO);
-  const std::vector<Fd> moved = pass_descriptors(command.descriptors, settings);
-  if (!stdin_is_passed && !command.inherit_stdin) {
+  const std::vector<Fd> copies = pass_descriptors(command.descriptors, settings);
+  if (!gives_stdin(command)) {
     ::posix_spawn_file_actions_addopen(&settings.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   }
   if (command.directory) {
@@ -205,6 +286,33 @@ void Child::signal(int number) {
   if (!status_) send_signal(pidfd_, number);
 }
 
+HeldChild HeldChild::prepare(const Command& command) {
+  if (!find_program(command.arguments[0])) {
+    throw Error::system(ENOENT, "cannot start \"" + command.arguments[0] + "\"")
+        .with_hint("install it, or check PATH");
+  }
+  std::vector<std::string> arguments = command.arguments;
+  std::vector<std::string> environment = environment_of(command);
+  const std::vector<char*> argument_pointers = pointers_to(arguments);
+  const std::vector<char*> environment_pointers = pointers_to(environment);
+  const std::vector<Fd> copies = copies_out_of_the_way(command.descriptors);
+  Pipe gate = make_pipe();
+  const pid_t pid = ::fork();
+  if (pid < 0) throw Error::system(errno, "cannot start a process");
+  if (pid == 0) {
+    ::close(gate.write_end.get());
+    become(command, copies, gate.read_end, argument_pointers.data(), environment_pointers.data());
+  }
+  // Here and in the child: whoever comes first.
+  if (command.own_process_group) ::setpgid(pid, pid);
+  return {Child(pid, open_pidfd(pid).value()), std::move(gate.write_end)};
+}
+
+Child HeldChild::let_go() && {
+  write_all(gate_, "g");
+  return std::move(child_);
+}
+
 CommandResult run_command(Command command) {
   Pipe output = make_pipe();
   Pipe errors = make_pipe();
@@ -250,15 +358,32 @@ std::optional<std::filesystem::path> find_program(const std::string& name) {
 }
 
 std::optional<uint64_t> process_start_time(pid_t pid) {
-  const auto stat = read_file_if_exists(std::format("/proc/{}/stat", pid));
-  if (!stat) return std::nullopt;
-  // The second field, the command, may hold anything but ends with the last ")". Then follow state
-  // (field 3) and the rest; start time is field 22.
-  const auto fields = split(std::string_view(*stat).substr(stat->rfind(')') + 2), ' ');
-  if (fields.size() < 20 || fields[0] == "Z" || fields[0] == "X") return std::nullopt;
-  const auto start = parse_integer(fields[19]);
+  constexpr size_t kStartTime = 22;
+  const auto fields = live_process_fields(pid);
+  if (!fields) return std::nullopt;
+  const auto start = parse_integer((*fields)[kStartTime - kFirstStatField]);
   if (!start) throw Error(ErrorKind::kSystem, std::format("cannot parse /proc/{}/stat", pid));
   return static_cast<uint64_t>(*start);
+}
+
+ProcessIdentity identify_process(pid_t pid) {
+  return {.pid = pid, .start_time = process_start_time(pid).value_or(0)};
+}
+
+bool is_alive(const ProcessIdentity& process) {
+  return process.pid > 0 && process_start_time(process.pid) == process.start_time;
+}
+
+bool group_is_alive(pid_t group) {
+  constexpr size_t kGroup = 5;
+  if (::kill(-group, 0) != 0 && errno == ESRCH) return false;
+  // That counts zombies.
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto pid = parse_integer(entry.path().filename().native());
+    const auto fields = pid ? live_process_fields(static_cast<pid_t>(*pid)) : std::nullopt;
+    if (fields && parse_integer((*fields)[kGroup - kFirstStatField]) == group) return true;
+  }
+  return false;
 }
 
 std::optional<Fd> open_pidfd(pid_t pid) {

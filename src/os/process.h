@@ -56,10 +56,38 @@ class Child {
   void signal(int number);
 
  private:
+  friend class HeldChild;
   Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
   pid_t pid_;
   Fd pidfd_;
   std::optional<ExitStatus> status_;
+};
+
+// A child that exists but has not become its program yet: it waits at a gate, so that the start
+// takes the least time when the moment comes, and so that whoever must know the process knows it
+// before it can do anything.
+class HeldChild {
+ public:
+  // A command that cannot be started ends with exit code 127 once it is let go. Throws
+  // Error(kSystem) if its program is missing. To be called while no other thread runs.
+  static HeldChild prepare(const Command& command);
+  HeldChild(HeldChild&&) noexcept = default;
+  HeldChild& operator=(HeldChild&&) = delete;
+  // Without let_go() the child ends, and is waited for.
+  ~HeldChild() = default;
+
+  pid_t pid() const { return child_.pid(); }
+  const Fd& pidfd() const { return child_.pidfd(); }
+  // A process that comes to have a copy of this descriptor by fork must close it: the child ends
+  // when the last one is closed.
+  const Fd& gate() const { return gate_; }
+  // Opens the gate.
+  Child let_go() &&;
+
+ private:
+  HeldChild(Child child, Fd gate) : child_(std::move(child)), gate_(std::move(gate)) {}
+  Child child_;
+  Fd gate_;  // closed before the child is waited for: members go in reverse order
 };
 
 struct CommandResult {
@@ -94,5 +122,17 @@ bool send_signal(const Fd& pidfd, int number);
 
 // Waits until the process behind the pidfd has ended; false at the deadline.
 bool wait_for_exit(const Fd& pidfd, Deadline deadline);
+
+// A process for the life of the machine, as process_start_time() has it.
+struct ProcessIdentity {
+  pid_t pid = 0;  // 0: none
+  uint64_t start_time = 0;
+};
+// Start time 0 if it has ended.
+ProcessIdentity identify_process(pid_t pid);
+bool is_alive(const ProcessIdentity& process);
+
+// Whether a process of this process group lives; zombies do not.
+bool group_is_alive(pid_t group);
 
 }  // namespace still

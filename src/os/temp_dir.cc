@@ -1,5 +1,7 @@
 #include "os/temp_dir.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <string>
@@ -17,6 +19,12 @@ TempDir::TempDir(const std::filesystem::path& parent, std::string_view prefix) {
     throw Error::system(errno, "cannot make a temporary directory in " + parent.native());
   }
   path_ = pattern;
+}
+
+TempDir::TempDir(std::filesystem::path path) : path_(std::move(path)) {
+  if (::mkdir(path_.c_str(), 0700) != 0) {
+    throw Error::system(errno, "cannot make the directory " + path_.native());
+  }
 }
 
 TempDir::TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}

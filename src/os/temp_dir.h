@@ -10,6 +10,8 @@ class TempDir {
  public:
   // Makes a new directory PREFIXxxxxxx with mode 0700 in an existing parent. Throws Error(kSystem).
   TempDir(const std::filesystem::path& parent, std::string_view prefix);
+  // Makes this directory, which must not exist, with mode 0700. Throws Error(kSystem).
+  explicit TempDir(std::filesystem::path path);
   TempDir(TempDir&& other) noexcept;
   TempDir& operator=(TempDir&&) = delete;
   // Removes it with all its content; a failure is logged as a warning.

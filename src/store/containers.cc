@@ -21,7 +21,9 @@ ContainerStatus parse_status(const std::string& text) {
 constexpr const char* kColumns =
     "id, name, image_id, config, created_at, status, pid, pid_start_time, boot_id, exit_code, "
     "started_at, finished_at, checkpointed, checkpointed_at, checkpoint_path, checkpoint_log, "
-    "restored, restored_at, restore_log";
+    "restored, restored_at, restore_log, made_by";
+
+constexpr size_t kColumnCount = 20;
 
 // Hands out the columns of a row, or the parameters of a statement, one after the other.
 class Reader {
@@ -59,6 +61,7 @@ ContainerRecord read_record(SQLite::Statement& row) {
   record.restored = reader.number() != 0;
   record.restored_at = reader.moment();
   record.restore_log = reader.text();
+  record.made_by = reader.text();
   return record;
 }
 
@@ -99,7 +102,8 @@ void bind_record(SQLite::Statement& statement, const ContainerRecord& record) {
       .text(record.checkpoint_log)
       .number(record.restored)
       .moment(record.restored_at)
-      .text(record.restore_log);
+      .text(record.restore_log)
+      .text(record.made_by);
 }
 
 std::string placeholders(size_t count) { return join(std::vector<std::string>(count, "?"), ", "); }
@@ -152,7 +156,7 @@ void Store::add_container(const ContainerRecord& container) {
                               holder->name));
     }
     SQLite::Statement insert(database, std::format("INSERT INTO containers ({}) VALUES ({})",
-                                                   kColumns, placeholders(19)));
+                                                   kColumns, placeholders(kColumnCount)));
     bind_record(insert, container);
     insert.exec();
   });
@@ -163,7 +167,7 @@ void Store::update_container(const ContainerRecord& container) {
     check_name_is_free(database, container);
     SQLite::Statement update(
         database,
-        std::format("UPDATE containers SET ({}) = ({}) WHERE id = ?1", kColumns, placeholders(19)));
+        std::format("UPDATE containers SET ({}) = ({}) WHERE id = ?1", kColumns, placeholders(kColumnCount)));
     bind_record(update, container);
     if (update.exec() == 0) {
       throw Error(ErrorKind::kNotFound, "the container " + container.name + " is gone");

@@ -50,14 +50,20 @@ constexpr const char* kSchema = R"sql(
     checkpoint_log TEXT NOT NULL,
     restored INTEGER NOT NULL,
     restored_at INTEGER NOT NULL,
-    restore_log TEXT NOT NULL
+    restore_log TEXT NOT NULL,
+    made_by TEXT NOT NULL
   ) STRICT;
   CREATE INDEX containers_by_image ON containers(image_id);
   CREATE TABLE volumes (
     name TEXT PRIMARY KEY,
     created_at INTEGER NOT NULL,
     anonymous INTEGER NOT NULL,
-    labels TEXT NOT NULL
+    labels TEXT NOT NULL,
+    made_by TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE journal (
+    key TEXT PRIMARY KEY,
+    entry TEXT NOT NULL
   ) STRICT;
   CREATE TABLE measurements (
     at INTEGER NOT NULL,

@@ -5,8 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
+
+#include "os/process.h"
 
 namespace still::store {
 
@@ -40,6 +43,9 @@ struct ContainerRecord {
   bool restored = false;
   std::chrono::nanoseconds restored_at{};
   std::string restore_log;
+
+  // The key of the operation that has made it, and takes it along if it is interrupted.
+  std::string made_by;
 };
 
 struct VolumeRecord {
@@ -47,6 +53,7 @@ struct VolumeRecord {
   std::chrono::nanoseconds created_at{};
   bool anonymous = false;
   std::vector<std::pair<std::string, std::string>> labels;
+  std::string made_by;  // as of a container
 };
 
 struct ImageRecord {
@@ -56,6 +63,39 @@ struct ImageRecord {
   std::string config_json;          // OCI image configuration
   uint64_t size_bytes = 0;
   std::chrono::nanoseconds created_at{};
+};
+
+// The cgroup of a container that a freeze window freezes.
+struct FrozenCgroup {
+  std::string container_id;
+  ProcessIdentity init;
+  std::string version;  // "v1", "v2"
+  std::filesystem::path directory;
+  uint64_t inode = 0;  // of the directory: a cgroup made anew is another one
+};
+
+// An operation that is going on, with all that it would leave if its process died.
+struct JournalEntry {
+  std::string key;        // unique
+  std::string operation;  // "checkpoint", "restore"
+  std::string container_id;
+  std::string container_name;
+  std::string boot_id;
+  ProcessIdentity owner;
+  ProcessIdentity guardian;  // as long as it lives, it looks after the rest
+  ProcessIdentity runtime;   // leads the process group of the OCI runtime and CRIU
+  pid_t init = 0;            // of the container, that the runtime works on
+  std::vector<FrozenCgroup> cgroups;  // while they may be frozen by it
+  // Directories of cgroups; empty: none was lent.
+  std::filesystem::path lent_cgroup, lent_from;
+  std::filesystem::path images;  // of a default checkpoint; complete ones are not lost
+  // Of a restore: what it makes is removed (made_by), unless it brings back a container that was
+  // there before.
+  bool brings_back = false;
+  bool was_checkpointed = false;  // its record
+  // Directories that are emptied for the time of a restore; what they held is beside them.
+  std::vector<std::filesystem::path> set_aside;
+  std::vector<std::filesystem::path> paths;  // private files and directories, with mounts in them
 };
 
 // What a live checkpoint took, for the estimates of later ones.

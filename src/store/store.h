@@ -48,6 +48,11 @@ class Store {
   ImageRecord find_image(const std::string& reference);
   std::vector<ImageRecord> images();
 
+  // The journal of operations that are going on. Adds an entry, or replaces the one of the same key.
+  void put_journal_entry(const JournalEntry& entry);
+  void remove_journal_entry(const std::string& key);
+  std::vector<JournalEntry> journal();  // oldest first
+
   // Keeps the newest 200.
   void add_measurement(const Measurement& measurement);
   std::vector<Measurement> measurements();  // newest first

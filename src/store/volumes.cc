@@ -5,13 +5,14 @@
 namespace still::store {
 namespace {
 
-constexpr const char* kSelect = "SELECT name, created_at, anonymous, labels FROM volumes";
+constexpr const char* kSelect = "SELECT name, created_at, anonymous, labels, made_by FROM volumes";
 
 VolumeRecord read_record(SQLite::Statement& row) {
   return {.name = row.getColumn(0).getString(),
           .created_at = std::chrono::nanoseconds(row.getColumn(1).getInt64()),
           .anonymous = row.getColumn(2).getInt() != 0,
-          .labels = nlohmann::json::parse(row.getColumn(3).getString())};
+          .labels = nlohmann::json::parse(row.getColumn(3).getString()),
+          .made_by = row.getColumn(4).getString()};
 }
 
 std::optional<VolumeRecord> select_one(SQLite::Database& database, const std::string& name) {
@@ -29,11 +30,12 @@ void Store::add_volume(const VolumeRecord& volume) {
       throw Error(ErrorKind::kConflict, "a volume \"" + volume.name + "\" exists already",
                   "use it, or choose another name");
     }
-    SQLite::Statement insert(database, "INSERT INTO volumes VALUES (?, ?, ?, ?)");
+    SQLite::Statement insert(database, "INSERT INTO volumes VALUES (?, ?, ?, ?, ?)");
     insert.bind(1, volume.name);
     insert.bind(2, int64_t{volume.created_at.count()});
     insert.bind(3, static_cast<int>(volume.anonymous));
     insert.bind(4, nlohmann::json(volume.labels).dump());
+    insert.bind(5, volume.made_by);
     insert.exec();
   });
 }

@@ -19,10 +19,10 @@ constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 class MirrorCapture final : public Capture {
  public:
   MirrorCapture(const Fd& source, const CapturePlace& place, Precautions precautions,
-                const Scratch& scratch)
+                const Scratch& scratch, const std::stop_token& stop)
       : prepares_(can_tell_changes(source)),
         mirror_(source, open_at(place.parent, place.name, kDirectory),
-                open_at(place.parent, place.spare, kDirectory), precautions, scratch) {}
+                open_at(place.parent, place.spare, kDirectory), precautions, scratch, stop) {}
 
   PassTotals prepare() override { return prepares_ ? mirror_.follow() : PassTotals{}; }
   bool gains_by_rounds() const override { return prepares_; }
@@ -109,9 +109,10 @@ class SnapshotCapture final : public Capture {
 }  // namespace
 
 std::unique_ptr<Capture> Capture::begin(const Fd& source, const CapturePlace& place,
-                                        Precautions precautions, const Scratch& scratch) {
+                                        Precautions precautions, const Scratch& scratch,
+                                        const std::stop_token& stop) {
   if (auto snapshot = SnapshotCapture::begin(source, place, scratch)) return snapshot;
-  return std::make_unique<MirrorCapture>(source, place, precautions, scratch);
+  return std::make_unique<MirrorCapture>(source, place, precautions, scratch, stop);
 }
 
 }  // namespace still::tree

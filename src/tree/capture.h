@@ -32,9 +32,11 @@ struct CapturePlace {
 class Capture {
  public:
   // Chooses the method by trying: a snapshot where the tree is a btrfs subvolume, otherwise a
-  // mirror, which clones files where the file system can share their blocks.
+  // mirror, which clones files where the file system can share their blocks. stop: once it is
+  // requested, prepare() and cut() throw Error(kInterrupted) as soon as they can.
   static std::unique_ptr<Capture> begin(const Fd& source, const CapturePlace& place,
-                                        Precautions precautions, const Scratch& scratch = {});
+                                        Precautions precautions, const Scratch& scratch = {},
+                                        const std::stop_token& stop = {});
   virtual ~Capture() = default;
 
   // One round of preparation, while the tree changes. Nothing is prepared for trees whose changes

@@ -90,6 +90,15 @@ void make_holes_between(const Fd& target, const std::vector<Extent>& extents, ui
 
 }  // namespace
 
+void CopyMonitor::add(uint64_t bytes) {
+  bytes_ += bytes;
+  check();
+}
+
+void CopyMonitor::check() const {
+  if (stop_.stop_requested()) throw Error(ErrorKind::kInterrupted, "the copy was stopped");
+}
+
 std::optional<Fd> open_content(const Fd& directory, const std::string& name) {
   auto file = open_at_if_exists(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME);
   if (file && !S_ISREG(stat_fd(*file).st_mode)) {
@@ -99,18 +108,18 @@ std::optional<Fd> open_content(const Fd& directory, const std::string& name) {
 }
 
 uint64_t copy_content(const Fd& source, const Fd& target, uint64_t size_bytes,
-                      std::atomic<uint64_t>* done) {
+                      CopyMonitor* monitor) {
   uint64_t bytes = 0;
   for (const Extent& piece : cut_into_pieces(data_extents(source, size_bytes))) {
     bytes += copy_range(source, piece.offset, target, piece.offset, piece.length);
-    if (done != nullptr) *done += piece.length;
+    if (monitor != nullptr) monitor->add(piece.length);
   }
   set_size(target, size_bytes);
   return bytes;
 }
 
 uint64_t update_content(const Fd& source, const Fd& target, uint64_t size_bytes, unsigned threads,
-                        std::atomic<uint64_t>* done) {
+                        CopyMonitor& monitor) {
   set_size(target, size_bytes);
   const std::vector<Extent> extents = data_extents(source, size_bytes);
   make_holes_between(target, extents, size_bytes);
@@ -118,7 +127,7 @@ uint64_t update_content(const Fd& source, const Fd& target, uint64_t size_bytes,
   parallel_for(pieces.size(), 1, threads, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       update_piece(source, target, pieces[i]);
-      if (done != nullptr) *done += pieces[i].length;
+      monitor.add(pieces[i].length);
     }
   });
   uint64_t bytes = 0;

@@ -97,12 +97,14 @@ bool can_tell_changes(const Fd& directory) {
 class Mirror::Implementation {
  public:
   Implementation(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions,
-                 Scratch scratch)
+                 Scratch scratch, std::stop_token stop)
       : source_(source.duplicate()),
         target_(target.duplicate()),
         spare_(spare.duplicate()),
         precautions_(precautions),
-        scratch_(std::move(scratch)) {}
+        scratch_(std::move(scratch)),
+        stop_(stop),
+        monitor_(std::move(stop)) {}
 
   PassTotals follow() {
     finishing_ = false;
@@ -145,10 +147,10 @@ class Mirror::Implementation {
   }
 
   bool clones() const { return cloned_ && may_clone_; }
-  uint64_t copied_bytes() const { return copied_; }
+  uint64_t copied_bytes() const { return monitor_.bytes(); }
 
  private:
-  std::vector<ScannedDirectory> look(unsigned threads, const std::stop_token& stop = {}) const {
+  std::vector<ScannedDirectory> look(unsigned threads, const std::stop_token& stop) const {
     auto scan = scan_tree(source_, threads, stop);
     scratch_.leave_out(scan);
     return scan;
@@ -156,7 +158,8 @@ class Mirror::Implementation {
 
   PassTotals pass(const CompareOptions& options) {
     threads_ = options.threads;
-    const auto scan = look(threads_);
+    const auto scan = look(threads_, stop_);
+    monitor_.check();
     Differences differences = compare(state_, scan, options);
     foreign_.insert(differences.foreign.begin(), differences.foreign.end());
     PassTotals totals{.entries = count_entries(scan)};
@@ -324,6 +327,7 @@ class Mirror::Implementation {
       DirectoryCursor sources(source_);
       DirectoryCursor targets(target_);
       for (size_t i = begin; i < end; ++i) {
+        monitor_.check();
         if (!transfers[i].done) transfer(transfers[i], sources, targets);
       }
     });
@@ -400,8 +404,8 @@ class Mirror::Implementation {
       }
       if (result == CloneResult::kNever) may_clone_ = false;
     }
-    return is_new ? copy_content(source, target, size_bytes, &copied_)
-                  : update_content(source, target, size_bytes, finishing_ ? threads_ : 1, &copied_);
+    return is_new ? copy_content(source, target, size_bytes, &monitor_)
+                  : update_content(source, target, size_bytes, finishing_ ? threads_ : 1, monitor_);
   }
 
   static void copy_special(Transfer& transfer, const Fd& source_directory,
@@ -456,6 +460,8 @@ class Mirror::Implementation {
   const Fd spare_;
   const Precautions precautions_;
   const Scratch scratch_;
+  const std::stop_token stop_;
+  CopyMonitor monitor_;
   ClockWatch clock_;
   MirrorState state_;
   std::chrono::nanoseconds frozen_at_{};
@@ -465,13 +471,12 @@ class Mirror::Implementation {
   bool finishing_ = false;
   std::atomic<bool> may_clone_ = true;
   std::atomic<bool> cloned_ = false;
-  std::atomic<uint64_t> copied_ = 0;
 };
 
 Mirror::Mirror(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions,
-               Scratch scratch)
+               Scratch scratch, std::stop_token stop)
     : implementation_(std::make_unique<Implementation>(source, target, spare, precautions,
-                                                       std::move(scratch))) {}
+                                                       std::move(scratch), std::move(stop))) {}
 Mirror::~Mirror() = default;
 
 PassTotals Mirror::follow() { return implementation_->follow(); }

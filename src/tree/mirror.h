@@ -51,9 +51,10 @@ class Mirror {
   // source: the tree. target: an empty private directory, of any file system; the copy, with
   // everything that copy_tree keeps. spare: another one beside it, for what is removed or moved;
   // afterwards it holds rubbish. Nothing is copied yet.
-  // scratch: what the dump does to the tree itself.
+  // scratch: what the dump does to the tree itself. stop: once it is requested, follow() and
+  // finish() throw Error(kInterrupted) as soon as they can.
   Mirror(const Fd& source, const Fd& target, const Fd& spare, Precautions precautions,
-         Scratch scratch = {});
+         Scratch scratch = {}, std::stop_token stop = {});
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;
   ~Mirror();

@@ -327,7 +327,7 @@ passes_more() { [[ $(passed "$1") -gt $2 ]]; }
 
 @test "flags of later versions say that they are not supported yet" {
   start_ticker web
-  for flag in -P --with-previous "--create-image x" "--max-pause 1s"; do
+  for flag in -P --with-previous "--create-image x"; do
     # shellcheck disable=SC2086
     fails_with "not supported yet" still checkpoint -R $flag web
   done

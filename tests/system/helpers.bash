@@ -2,6 +2,9 @@
 # What system tests share: a store of its own for each test, small containers made from busybox,
 # and a look at the machine after each test for what must not be left there.
 
+# The directory of this file, from wherever it is loaded.
+system_tests=$(dirname "${BASH_SOURCE[0]}")
+
 # --- where a test can run ---------------------------------------------------------------------------
 
 # require WHAT COMMAND...: the test needs this. Where it is not given, the test is skipped by name;
@@ -107,7 +110,7 @@ processes_left() {
 
 # Sets $ROOTFS to a root file system with busybox; made once, for reading only.
 use_busybox() {
-  ROOTFS=$("$BATS_TEST_DIRNAME/rootfs/make" busybox)
+  ROOTFS=$("$system_tests/rootfs/make" busybox)
   export ROOTFS
 }
 

@@ -3,12 +3,12 @@
 # checkpoints, and what the programs say. Loaded after helpers, whose stores it relies on.
 
 : "${STILL_WORKLOAD_DIR:=$(dirname "$(command -v still || echo .)")/../tests/workload}"
-readonly workload_source=$BATS_TEST_DIRNAME/../workload
+readonly workload_source=$system_tests/../workload
 
 # make_rootfs busybox|redis|postgres DIR: a root file system with the workload's programs, too.
 make_rootfs() {
   local made
-  made=$("$BATS_TEST_DIRNAME/rootfs/make" "$1")
+  made=$("$system_tests/rootfs/make" "$1")
   cp --archive "$made" "$2"
   cp "$STILL_WORKLOAD_DIR"/{adversary,counter,holder,pause_probe} "$workload_source"/*-under-load "$2/bin/"
   cp "$STILL_WORKLOAD_DIR/not_root.so" "$2/lib/"

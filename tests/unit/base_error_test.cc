@@ -34,12 +34,13 @@ TEST(Error, AHintCanBeReplaced) {
   EXPECT_EQ(error.message(), "no");
 }
 
-TEST(Error, ExitCodesArePodmans) {
-  EXPECT_EQ(exit_code(ErrorKind::kCannotExecute), 126);
-  EXPECT_EQ(exit_code(ErrorKind::kCommandMissing), 127);
+TEST(Error, ExitCodesArePodmansAndThoseOfShells) {
+  EXPECT_EQ(exit_code(Error(ErrorKind::kCannotExecute, "")), 126);
+  EXPECT_EQ(exit_code(Error(ErrorKind::kCommandMissing, "")), 127);
+  EXPECT_EQ(exit_code(Error::interrupted(SIGTERM, "nothing was kept")), 143);
   for (const auto kind : {ErrorKind::kUsage, ErrorKind::kNotFound, ErrorKind::kSystem,
                           ErrorKind::kRuntime, ErrorKind::kInternal}) {
-    EXPECT_EQ(exit_code(kind), 125);
+    EXPECT_EQ(exit_code(Error(kind, "")), 125);
   }
 }
 

@@ -1,0 +1,245 @@
+// The live checkpoint: the container stands still for the cut and runs on.
+#include <fcntl.h>
+
+#include <algorithm>
+#include <format>
+#include <future>
+#include <ranges>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "checkpoint/archive_members.h"
+#include "checkpoint/archive_writing.h"
+#include "checkpoint/cancellation.h"
+#include "checkpoint/criu_files.h"
+#include "checkpoint/describe.h"
+#include "checkpoint/hooks.h"
+#include "checkpoint/mapped_files.h"
+#include "checkpoint/staging.h"
+#include "checkpoint/tree_captures.h"
+#include "checkpoint/ways.h"
+#include "engine/operation.h"
+#include "os/files.h"
+#include "os/priority.h"
+
+namespace still::checkpoint {
+namespace {
+
+using Sharers = std::vector<engine::Container>;
+
+// The freezers of a container and of those that are frozen with it.
+struct Freezers {
+  std::unique_ptr<cgroup::Freezer> own;
+  std::vector<std::unique_ptr<cgroup::Freezer>> sharers;  // null for one that has none
+};
+
+Freezers open_freezers(const engine::Container& container, const Sharers& sharers) {
+  if (hooks::freeze_is_off()) return {};
+  Freezers freezers{.own = container.freezer(), .sharers = {}};
+  if (!freezers.own) return freezers;  // it runs on, and they may as well
+  for (const engine::Container& sharer : sharers) freezers.sharers.push_back(sharer.freezer());
+  return freezers;
+}
+
+std::vector<cgroup::Freezer*> pointers(
+    const std::vector<std::unique_ptr<cgroup::Freezer>>& freezers) {
+  std::vector<cgroup::Freezer*> result;
+  for (const auto& freezer : freezers) {
+    if (freezer) result.push_back(freezer.get());
+  }
+  return result;
+}
+
+// All that are frozen; the cgroups know it at once, where a container has one.
+std::vector<pid_t> all_processes(const engine::Container& container, const Freezers& freezers) {
+  if (!freezers.own) return container.processes();
+  std::vector<pid_t> pids = freezers.own->processes();
+  for (const cgroup::Freezer* sharer : pointers(freezers.sharers)) {
+    const auto more = sharer->processes();
+    pids.insert(pids.end(), more.begin(), more.end());
+  }
+  return pids;
+}
+
+// What is in the journal before anything is made.
+void note_traces(store::JournalEntry& entry, const engine::Container& container,
+                 const engine::Layout& layout, const Plan& plan) {
+  entry.paths = archive::ArchiveWriter::temporary_paths(plan.target, entry.key);
+  entry.paths.push_back(layout.staging(container.id(), entry.key));
+  note_lent_cgroup(entry, container);
+}
+
+// What is in the journal before anything is frozen.
+void note_window(store::JournalEntry& entry, const FreezeWindow& window,
+                 const engine::Container& container, const Sharers& sharers,
+                 const Freezers& freezers) {
+  entry.guardian = identify_process(window.guardian());
+  entry.runtime = identify_process(window.runtime());
+  const auto note = [&](const engine::Container& one, const cgroup::Freezer& freezer) {
+    if (!std::ranges::contains(window.to_freeze(), &freezer)) return;
+    entry.cgroups.push_back(engine::identify_cgroup(one, freezer));
+  };
+  if (freezers.own) note(container, *freezers.own);
+  for (size_t i = 0; i < sharers.size(); ++i) {
+    if (freezers.sharers[i]) note(sharers[i], *freezers.sharers[i]);
+  }
+}
+
+struct LiveCut {
+  Cut cut;
+  uint64_t log_bytes = 0;  // of the container's log; what comes later belongs to its life after it
+};
+
+LiveCut take_cut(FreezeWindow& window, const engine::Container& container,
+                 const Freezers& freezers, const StagingPlace& staging, TreeCaptures& captures,
+                 Cancellation& cancellation, Observer& observer) {
+  const auto log = open_if_exists(container.paths().log(), O_RDONLY);
+  LiveCut result;
+  const WindowWork work{
+      .capture_trees =
+          [&](const Instant& frozen) {
+            const auto mapped =
+                mapped_inodes(all_processes(container, freezers), container.paths().upper());
+            captures.cut(mapped, frozen);
+          },
+      .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
+      .before_thaw =
+          [&] {
+            result.log_bytes = log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
+            captures.end();
+          }};
+  try {
+    result.cut = window.run(work, cancellation, observer);
+    return result;
+  } catch (const Error& error) {
+    throw explain_failure(error, oci::dump_log(staging.work()), container.paths().dump_work());
+  }
+}
+
+// "volume:data: a, b and 3 more", for each tree that has some.
+std::string describe_foreign_changes(const Plan& plan, const std::vector<CapturedTree>& trees) {
+  constexpr size_t kNamed = 10;
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    const auto& paths = trees[i].foreign_changes;
+    if (paths.empty()) continue;
+    std::vector<std::string> names;
+    for (const std::string& path : paths | std::views::take(kNamed)) {
+      names.push_back(printable(path));
+    }
+    std::string part = plan.trees[i].name + ": " + join(names, ", ");
+    if (paths.size() > kNamed) part += std::format(" and {} more", paths.size() - kNamed);
+    parts.push_back(std::move(part));
+  }
+  return join(parts, "; ");
+}
+
+std::string why_not_consistent(const Cut& cut, const Plan& plan,
+                               const std::vector<CapturedTree>& trees) {
+  if (hooks::freeze_is_off()) return {};
+  if (!cut.was_frozen) {
+    return "the container has no cgroup of its own: it ran on while its files were captured";
+  }
+  const std::string foreign = describe_foreign_changes(plan, trees);
+  if (foreign.empty()) return {};
+  return "somebody outside the container changed files while it stood still: " + foreign;
+}
+
+void judge(CheckpointResult& result, const Plan& plan, const std::vector<CapturedTree>& trees,
+           Observer& observer) {
+  result.inconsistent_because = why_not_consistent(result.cut, plan, trees);
+  result.consistent = result.inconsistent_because.empty();
+  if (result.consistent) return;
+  if (plan.options.require_freeze) {
+    throw Error(ErrorKind::kConflict, result.inconsistent_because,
+                "stop the other writer, or leave --require-freeze out for a checkpoint that is not "
+                "certified consistent");
+  }
+  observer.warning("the checkpoint is not certified consistent: " + result.inconsistent_because);
+}
+
+std::map<std::string, CapturedTree> by_member(const Plan& plan,
+                                              const std::vector<CapturedTree>& trees) {
+  std::map<std::string, CapturedTree> result;
+  for (size_t i = 0; i < trees.size(); ++i) result[plan.trees[i].member] = trees[i];
+  return result;
+}
+
+uint64_t write_archive_unlocked(engine::Container& container, const Plan& plan,
+                                const ArchiveSources& sources, const archive::Manifest& manifest,
+                                Cancellation& cancellation, Observer& observer) {
+  uint64_t size_bytes = 0;
+  container.unlocked([&] {
+    auto writing = std::async(std::launch::async, [&] {
+      lower_thread_priority();
+      return write_archive(plan, sources, manifest, cancellation, observer);
+    });
+    size_bytes = writing.get();
+  });
+  return size_bytes;
+}
+
+}  // namespace
+
+CheckpointResult take_live(engine::Container& container, Sharers& sharers,
+                           const engine::Layout& layout, store::Store& store, const Plan& plan,
+                           Observer& observer) {
+  Cancellation cancellation(plan.options.max_pause);
+  engine::Operation operation(store, engine::kCheckpoint, container, [&](store::JournalEntry& entry) {
+    note_traces(entry, container, layout, plan);
+  });
+  hooks::reached("in the journal");
+  // Everything that can be made before the freeze is made here: the processes first, while no other
+  // thread runs, the trees last, so that they have little time to change again.
+  const StagingPlace place{layout.staging(container.id(), operation.key())};
+  const Freezers freezers = open_freezers(container, sharers);
+  const auto lent = lend_cgroup(container);
+  FreezeWindow window({.freezer = freezers.own.get(),
+                       .sharers = pointers(freezers.sharers),
+                       .dump = checkpoint_command(container, plan.options, place.images(),
+                                                  place.work(), lent.get()),
+                       .init = container.record().pid,
+                       .freeze_timeout = plan.options.freeze_timeout,
+                       .runtime_timeout = plan.options.runtime_timeout});
+  operation.update([&](store::JournalEntry& entry) {
+    note_window(entry, window, container, sharers, freezers);
+  });
+  hooks::reached("guarded");
+  archive::Manifest manifest = describe(container, plan);
+  const Staging staging(place, stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
+  TreeCaptures captures(plan.trees, staging, cancellation);
+  hooks::reached("staged");
+  captures.prepare(observer);
+  hooks::reached("prepared");
+
+  CheckpointResult result;
+  const LiveCut live =
+      take_cut(window, container, freezers, place, captures, cancellation, observer);
+  hooks::reached("thawed");
+  operation.update([](store::JournalEntry& entry) { entry.cgroups.clear(); });
+  window.dismiss_guardian();
+  sharers.clear();
+
+  result.cut = live.cut;
+  result.cut_pass = captures.last_pass();
+  const auto trees = captures.results(live.cut.was_frozen);
+  judge(result, plan, trees, observer);
+  result.criu = oci::read_dump_statistics(place.work() / kStatisticsMember);
+  describe_result(manifest, result);
+  const auto log = plan.options.keep
+                       ? keep_criu_files(place.work(), container.paths().dump_work())
+                       : std::filesystem::path();
+  ArchiveSources sources =
+      gather_sources(container, plan, place.images(), place.work(), by_member(plan, trees));
+  sources.log_bytes = live.log_bytes;
+  sources.use_up_images = true;
+  sources.key = operation.key();
+  hooks::reached("released");
+  result.archive_bytes =
+      write_archive_unlocked(container, plan, sources, manifest, cancellation, observer);
+  hooks::reached("written");
+  container.record_checkpoint(plan.target, log);
+  return result;
+}
+
+}  // namespace still::checkpoint

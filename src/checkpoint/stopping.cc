@@ -1,0 +1,120 @@
+// The default checkpoint: CRIU ends the container.
+#include "base/error.h"
+#include "checkpoint/archive_members.h"
+#include "checkpoint/archive_writing.h"
+#include "checkpoint/cancellation.h"
+#include "checkpoint/criu_files.h"
+#include "checkpoint/describe.h"
+#include "checkpoint/guardian.h"
+#include "checkpoint/hooks.h"
+#include "checkpoint/runtime_watch.h"
+#include "checkpoint/ways.h"
+#include "engine/operation.h"
+#include "os/files.h"
+
+namespace still::checkpoint {
+namespace {
+
+// What is in the journal before the dump: whoever finds complete images there keeps them, the
+// container is in them and nowhere else.
+void note_traces(store::JournalEntry& entry, const engine::Container& container) {
+  entry.images = container.paths().checkpoint().native() + "-" + entry.key;
+  entry.paths = {entry.images};
+  note_lent_cgroup(entry, container);
+}
+
+void run_dump(const engine::Container& container, const Plan& plan,
+              const std::filesystem::path& images, engine::Operation& operation, Cut& cut) {
+  const std::filesystem::path work = container.paths().dump_work();
+  const pid_t init = container.record().pid;
+  const auto lent = lend_cgroup(container);
+  HeldRuntime runtime(checkpoint_command(container, plan.options, images, work, lent.get()));
+  const Guardian guardian({.freezers = {},
+                           .runtime = &runtime.process(),
+                           .init = init,
+                           .hang_timeout = plan.options.runtime_timeout});
+  operation.update([&](store::JournalEntry& entry) {
+    entry.guardian = identify_process(guardian.pid());
+    entry.runtime = identify_process(runtime.process().pid());
+  });
+  hooks::reached("guarded");
+  cut.dump_start = Instant::now();
+  RuntimeWatch watch(std::move(runtime), init, plan.options.runtime_timeout);
+  hooks::reached("dumping");
+  watch.wait();
+  hooks::reached("dumped");
+  cut.dump_end = Instant::now();
+}
+
+// After this the container's memory is in the store and its processes are gone.
+Cut dump_and_stop(engine::Container& container, const Plan& plan, store::Store& store,
+                  Observer& observer) {
+  const StepScope step(observer, Step::kDump);
+  engine::Operation operation(store, engine::kCheckpoint, container, [&](store::JournalEntry& entry) {
+    note_traces(entry, container);
+  });
+  const engine::ContainerPaths& paths = container.paths();
+  TempDir images(std::filesystem::path(paths.checkpoint().native() + "-" + operation.key()));
+  remove_tree(paths.dump_work());
+  make_directory(paths.dump_work(), 0700);
+  Cut cut;
+  try {
+    run_dump(container, plan, images.path(), operation, cut);
+  } catch (const Error& error) {
+    throw explain_failure(error, oci::dump_log(paths.dump_work()), paths.dump_work());
+  }
+  hooks::reached("unguarded");
+  container.keep_checkpoint(
+      images.keep(), plan.options.keep ? oci::dump_log(paths.dump_work()) : std::filesystem::path());
+  return cut;
+}
+
+std::map<std::string, CapturedTree> trees_in_place(const engine::Container& container,
+                                                   const Plan& plan) {
+  std::map<std::string, CapturedTree> trees;
+  for (const TreePlan& tree : plan.trees) {
+    const bool is_shm = tree.member == kShmMember;
+    trees[tree.member] = {.path = is_shm ? container.paths().shm_content() : tree.source,
+                          .method = "in-place",
+                          .foreign_changes = {}};
+  }
+  return trees;
+}
+
+void export_stopped(const engine::Container& container, const Plan& plan,
+                    const ArchiveSources& sources, const archive::Manifest& manifest,
+                    Cancellation& cancellation, CheckpointResult& result, Observer& observer) try {
+  result.archive_bytes = write_archive(plan, sources, manifest, cancellation, observer);
+} catch (const Error& error) {
+  throw error.with_hint(
+      "the container has ended and its checkpoint is safe in the store: still "
+      "restore " +
+      container.name() + " brings it back");
+}
+
+}  // namespace
+
+CheckpointResult take_and_stop(engine::Container& container, store::Store& store, const Plan& plan,
+                               Observer& observer) {
+  const engine::ContainerPaths& paths = container.paths();
+  archive::Manifest manifest = describe(container, plan);
+  Cancellation cancellation;
+  cancellation.check();  // the last moment: the dump goes on to its end
+  CheckpointResult result;
+  result.consistent = true;  // no task of it was alive after the dump
+  result.cut = dump_and_stop(container, plan, store, observer);
+  result.criu = oci::read_dump_statistics(paths.dump_work() / kStatisticsMember);
+  describe_result(manifest, result);
+
+  hooks::reached("kept");
+  if (plan.writes_archive) {
+    const ArchiveSources sources = gather_sources(
+        container, plan, paths.checkpoint(), paths.dump_work(), trees_in_place(container, plan));
+    export_stopped(container, plan, sources, manifest, cancellation, result, observer);
+  }
+  if (!plan.options.keep) remove_tree(paths.dump_work());
+  if (container.config().remove_when_done) container.remove(false);
+  return result;
+}
+
+}  // namespace still::checkpoint

@@ -1,0 +1,60 @@
+#include "oci/runtime_group.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <format>
+#include <string>
+#include <thread>
+
+#include "base/text.h"
+#include "os/files.h"
+#include "os/process.h"
+
+namespace still::oci {
+namespace {
+
+constexpr std::chrono::milliseconds kAskInterval{20};
+constexpr std::chrono::milliseconds kRestInterval{1};
+
+// Whether a tracer (CRIU) holds the process. All tasks of a container are held together.
+bool is_traced(pid_t pid) {
+  const auto status = read_file_if_exists(std::format("/proc/{}/status", pid));
+  if (!status) return false;
+  const size_t at = status->find("\nTracerPid:");
+  if (at == std::string::npos) return false;
+  return trim(split(status->substr(at + 11), '\n')[0]) != "0";
+}
+
+}  // namespace
+
+RuntimeGroup::RuntimeGroup(pid_t group, pid_t container_init, std::chrono::nanoseconds hang_timeout,
+                           LeaderWait wait_for_leader)
+    : group_(group),
+      container_init_(container_init),
+      hang_timeout_(hang_timeout),
+      wait_for_leader_(std::move(wait_for_leader)) {}
+
+void RuntimeGroup::wait(const std::function<bool()>& unwanted) {
+  Deadline hung_at = deadline_in(hang_timeout_);
+  for (;;) {
+    const bool leader_has_ended = wait_for_leader_(std::min(hung_at, deadline_in(kAskInterval)));
+    if (leader_has_ended) {
+      if (!group_is_alive(group_)) return;
+      std::this_thread::sleep_for(kRestInterval);
+    }
+    if (is_traced(container_init_)) hung_at = deadline_in(hang_timeout_);
+    const bool is_late = std::chrono::steady_clock::now() >= hung_at;
+    if (!killed_ && (is_late || unwanted())) killed_ = kill_unless_tracing();
+  }
+}
+
+bool RuntimeGroup::kill_unless_tracing() {
+  // Stopped first: CRIU must not seize the container between the question and the kill.
+  ::kill(-group_, SIGSTOP);
+  const bool idle = !is_traced(container_init_);
+  ::kill(-group_, idle ? SIGKILL : SIGCONT);
+  return idle;
+}
+
+}  // namespace still::oci

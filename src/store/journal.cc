@@ -1,0 +1,46 @@
+#include <nlohmann/json.hpp>
+
+#include "store/database.h"
+
+namespace still {
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProcessIdentity, pid, start_time)
+}
+
+namespace still::store {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FrozenCgroup, container_id, init, version, directory, inode)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(JournalEntry, key, operation, container_id, container_name,
+                                   boot_id, owner, guardian, runtime, init, cgroups, lent_cgroup, lent_from, images, brings_back,
+                                   was_checkpointed, set_aside, paths)
+
+void Store::put_journal_entry(const JournalEntry& entry) {
+  implementation_->write([&](SQLite::Database& database) {
+    SQLite::Statement put(database,
+                          "INSERT INTO journal VALUES (?, ?) "
+                          "ON CONFLICT (key) DO UPDATE SET entry = excluded.entry");
+    put.bind(1, entry.key);
+    put.bind(2, nlohmann::json(entry).dump());
+    put.exec();
+  });
+}
+
+void Store::remove_journal_entry(const std::string& key) {
+  implementation_->write([&](SQLite::Database& database) {
+    SQLite::Statement remove(database, "DELETE FROM journal WHERE key = ?");
+    remove.bind(1, key);
+    remove.exec();
+  });
+}
+
+std::vector<JournalEntry> Store::journal() {
+  return implementation_->read([](SQLite::Database& database) {
+    SQLite::Statement query(database, "SELECT entry FROM journal ORDER BY rowid");
+    std::vector<JournalEntry> entries;
+    while (query.executeStep()) {
+      entries.push_back(nlohmann::json::parse(query.getColumn(0).getString()).get<JournalEntry>());
+    }
+    return entries;
+  });
+}
+
+}  // namespace still::store

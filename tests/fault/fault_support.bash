@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# For the fault matrix: one busy container, a fault at a step of an operation on it, and what must
+# hold afterwards whatever the fault was. Loaded after helpers and workload.
+
+# At which step of a program with hooks which command is run, its parent being the program:
+# at STEP COMMAND PROGRAM...
+at() {
+  local step=$1 command=$2
+  shift 2
+  STILL_TEST_AT=$step STILL_TEST_DO=$command "$@"
+}
+
+# --- commands that a fault is made of, for the shell that the hook starts ---------------------------
+
+# The guardian of the program and the OCI runtime are its children, CRIU is the runtime's.
+export KILL_STILL='kill -KILL $PPID'
+export TERMINATE_STILL='kill -TERM $PPID'
+export KILL_GUARDIAN='pkill -KILL -P $PPID -x still-guardian'
+export TERMINATE_GUARDIAN='pkill -TERM -P $PPID -x still-guardian'
+export KILL_BOTH='pkill -KILL -P $PPID -x still-guardian; kill -KILL $PPID'
+export KILL_RUNTIME='pkill -KILL -P $PPID -x "crun|runc"'
+export TERMINATE_RUNTIME='pkill -TERM -P $PPID -x "crun|runc"'
+
+# --- the container ----------------------------------------------------------------------------------
+
+# One for all tests of a file: it has its own opinion on whether it was harmed.
+start_busy() {
+  local runtime=$1
+  shift
+  still run -d --name busy --runtime "$runtime" -v data:/data --rootfs "$ROOTFS" "$@" \
+    /bin/counter --report 50 >/dev/null
+  wait_until 20 steps_beyond busy 0
+}
+
+steps() { still logs "$1" 2>/dev/null | sed -n 's/.* steps=\([0-9]*\).*/\1/p' | tail -n 1; }
+steps_beyond() { [[ $(steps "$1") -gt $2 ]]; }
+
+# It runs within 2 s, and it counts.
+answers() {
+  local before status
+  status=$(still inspect --format '{{.State.Status}}' "$1")
+  [[ $status == running ]] || { echo "$1 is $status"; return 1; }
+  timeout 2 still exec "$1" true || { echo "$1 does not answer"; return 1; }
+  before=$(steps "$1")
+  wait_until 2 steps_beyond "$1" "$before"
+}
+
+# --- afterwards -------------------------------------------------------------------------------------
+
+journal_entries() {
+  python3 -c 'import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute("SELECT entry FROM journal"): print(row[0])' "$STILL_ROOT/still.db"
+}
+
+# Nothing of the operation: staging, mounts, temporary files, processes, journal.
+clean() {
+  local left
+  left=$(
+    find "$STILL_ROOT/staging" "$WORK" -mindepth 1 \( -path "$STILL_ROOT/staging/*" -o -name '.still-*' \)
+    find "$STILL_ROOT" -name '*.before-restore'
+    awk -v root="$STILL_ROOT/staging" 'index($5, root) == 1 { print "mount", $5 }' /proc/self/mountinfo
+    pgrep -x 'still-guardian' | sed 's/^/guardian /'
+    pgrep -x 'criu' | sed 's/^/criu /'
+    journal_entries
+  )
+  [[ -z $left ]] || {
+    printf 'left behind:\n%s\n' "$left"
+    return 1
+  }
+}
+
+# Whatever is there under the final name is complete: it restores, and the copy is consistent.
+whole_or_absent() {
+  [[ -e $1 ]] || return 0
+  still restore --import "$1" --name copy --rename-volume data=copy >/dev/null
+  sleep 0.2
+  still stop --time 10 copy >/dev/null
+  container_ends_with 0 copy
+  still rm copy >/dev/null
+  still volume rm copy >/dev/null
+}
+
+# after_fault: what must hold after each run. The first command after it cleans up; what it says is
+# left in $said.
+after_fault() {
+  said=$(still ps 2>&1 >/dev/null)
+  echo "the next command says: $said"
+  answers busy
+  eventually clean
+  whole_or_absent "$WORK/archive"
+  rm -f "$WORK/archive"
+}
