@@ -73,6 +73,14 @@ oci::RestoreOptions restore_options(const engine::Container& container,
   return runtime_options;
 }
 
+void require_images(const std::filesystem::path& images) {
+  // Of all images the one that CRIU writes last.
+  if (path_exists(images / "inventory.img")) return;
+  throw Error(ErrorKind::kRuntime,
+              "the runtime says that the checkpoint is done, but there are no complete images",
+              "look whether the runtime is what it should be");
+}
+
 std::filesystem::path keep_criu_files(const std::filesystem::path& work,
                                       const std::filesystem::path& kept) {
   make_directories(kept, 0700);

@@ -29,6 +29,9 @@ oci::RestoreOptions restore_options(const engine::Container& container,
                                     const std::filesystem::path& images,
                                     const std::filesystem::path& work);
 
+// Throws Error(kRuntime) unless the images are complete: the runtime may say that all is well.
+void require_images(const std::filesystem::path& images);
+
 // Copies CRIU's log and statistics from a work directory into `kept`, a directory in the
 // container's own that outlives the operation. Returns the path of the log there.
 std::filesystem::path keep_criu_files(const std::filesystem::path& work,

@@ -110,6 +110,7 @@ LiveCut take_cut(FreezeWindow& window, const engine::Container& container,
           }};
   try {
     result.cut = window.run(work, cancellation, observer);
+    require_images(staging.images());
     return result;
   } catch (const Error& error) {
     throw explain_failure(error, oci::dump_log(staging.work()), container.paths().dump_work());

@@ -70,6 +70,12 @@ void RuntimeWatch::wait(const std::function<bool()>& unwanted) {
                 "look for what the runtime waits for, or raise --runtime-timeout");
   }
   if (status.ok()) return;
+  if (status.signal != 0) {
+    throw Error(ErrorKind::kConflict,
+                std::format("{} was {} while it took the checkpoint; the checkpoint is discarded",
+                            program_, status.describe()),
+                "find out who did it");
+  }
   std::string message = std::format("{} checkpoint failed ({})", program_, status.describe());
   if (const std::string line = last_line(read_back(errors_)); !line.empty()) {
     message += ": " + line;

@@ -37,8 +37,8 @@ class RuntimeWatch {
   ~RuntimeWatch();
 
   // Returns when the runtime has ended well, and CRIU with it. Throws Error(kRuntime) with its last
-  // words when it failed, Error(kTimeout) when it hung, or was unwanted, and was killed: see
-  // RuntimeGroup.
+  // words when it failed, Error(kConflict) when somebody killed it, Error(kTimeout) when it hung, or
+  // was unwanted, and was killed by us: see RuntimeGroup.
   void wait(const std::function<bool()>& unwanted = [] { return false; });
 
  private:

@@ -42,6 +42,7 @@ void run_dump(const engine::Container& container, const Plan& plan,
   RuntimeWatch watch(std::move(runtime), init, plan.options.runtime_timeout);
   hooks::reached("dumping");
   watch.wait();
+  require_images(images);
   hooks::reached("dumped");
   cut.dump_end = Instant::now();
 }

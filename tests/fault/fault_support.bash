@@ -40,7 +40,6 @@ answers() {
   local before status
   status=$(still inspect --format '{{.State.Status}}' "$1")
   [[ $status == running ]] || { echo "$1 is $status"; return 1; }
-  timeout 2 still exec "$1" true || { echo "$1 does not answer"; return 1; }
   before=$(steps "$1")
   wait_until 2 steps_beyond "$1" "$before"
 }
@@ -56,9 +55,9 @@ for row in sqlite3.connect(sys.argv[1]).execute("SELECT entry FROM journal"): pr
 clean() {
   local left
   left=$(
-    find "$STILL_ROOT/staging" "$WORK" -mindepth 1 \( -path "$STILL_ROOT/staging/*" -o -name '.still-*' \)
+    find "$STILL_ROOT/staging" "$WORK" -mindepth 1 \( -path "$STILL_ROOT/staging/*-*" -o -name '.still-*' \)
     find "$STILL_ROOT" -name '*.before-restore'
-    awk -v root="$STILL_ROOT/staging" 'index($5, root) == 1 { print "mount", $5 }' /proc/self/mountinfo
+    awk -v root="$STILL_ROOT/staging/" 'index($5, root) == 1 { print "mount", $5 }' /proc/self/mountinfo
     pgrep -x 'still-guardian' | sed 's/^/guardian /'
     pgrep -x 'criu' | sed 's/^/criu /'
     journal_entries
@@ -80,10 +79,10 @@ whole_or_absent() {
   still volume rm copy >/dev/null
 }
 
-# after_fault: what must hold after each run. The first command after it cleans up; what it says is
-# left in $said.
+# after_fault: what must hold after each run. The first command after it, one that needs the
+# container, cleans up; what it says is left in $said.
 after_fault() {
-  said=$(still ps 2>&1 >/dev/null)
+  said=$(timeout 2 still exec busy true 2>&1) || { echo "busy does not answer: $said"; return 1; }
   echo "the next command says: $said"
   answers busy
   eventually clean

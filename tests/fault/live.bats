@@ -65,12 +65,28 @@ both_killed() {
   [[ $said == *"a checkpoint of busy was interrupted"* || $1 == thawed ]]
 }
 
+# Whether CRIU waits for a runtime that has gone, or finds that out at its end: see docs/testing.md.
 runtime_killed() {
-  run checkpoint_with_fault "$1" "$2"
+  run checkpoint_with_fault dumping "sleep $2; $1"
   echo "$output"
-  [[ $status -eq 125 && $output == *checkpoint\ failed* || $output == *CRIU\ failed* ]]
+  [[ $status -eq 125 && $output == *"killed by signal"*"the checkpoint is discarded"* ]]
   after_fault
   [[ -z $said ]]
+}
+
+init_killed() {
+  local init
+  init=$(still inspect --format '{{.State.Pid}}' busy)
+  run checkpoint_with_fault "$1" "kill -KILL $init"
+  echo "$output"
+  [[ $status -eq 125 || ($status -eq 0 && -e $WORK/archive) ]]
+  wait_until 2 has_state busy exited
+  [[ $(still ps 2>&1 >/dev/null) == "" ]]
+  eventually clean
+  whole_or_absent "$WORK/archive"
+  rm -f "$WORK/archive"
+  still start busy >/dev/null
+  wait_until 20 answers busy
 }
 
 for step in "${all_steps[@]}"; do
@@ -82,7 +98,11 @@ for step in "${guarded_steps[@]}"; do
   bats_test_function --description "still and the guardian are killed: $step" -- both_killed "$step"
 done
 bats_test_function --description "the guardian is terminated: frozen" -- without_guardian frozen "$TERMINATE_GUARDIAN"
-for step in frozen dumping; do
-  bats_test_function --description "the runtime is killed: $step" -- runtime_killed "$step" "$KILL_RUNTIME"
-  bats_test_function --description "the runtime is terminated: $step" -- runtime_killed "$step" "$TERMINATE_RUNTIME"
+for after in 0 0.03; do
+  bats_test_function --description "the runtime is killed: dumping for $after s" -- runtime_killed "$KILL_RUNTIME" "$after"
+  bats_test_function --description "the runtime is terminated: dumping for $after s" -- runtime_killed "$TERMINATE_RUNTIME" "$after"
+done
+# As the kernel does for lack of memory.
+for step in prepared frozen dumped cut; do
+  bats_test_function --description "the container's init is killed: $step" -- init_killed "$step"
 done

@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# Default checkpoints, by which the container ends, with one fault each: whatever happens, it is
+# either running and unharmed, or its checkpoint is in the store.
+
+bats_require_minimum_version 1.5.0
+
+load ../system/helpers
+load ../system/workload
+load fault_support
+
+setup_file() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  make_rootfs busybox "$ROOTFS"
+  begin_store
+  export BEFORE
+  start_busy "$(any_runtime)"
+}
+
+teardown_file() {
+  still stop --time 10 busy >/dev/null
+  container_ends_with 0 busy
+  note "$(wc -l <"$BATS_FILE_TMPDIR/cases") faults in default checkpoints"
+  finish_store
+}
+
+teardown() { echo "$BATS_TEST_DESCRIPTION" >>"$BATS_FILE_TMPDIR/cases"; }
+
+# Afterwards busy runs: it was not touched, or comes back from its checkpoint.
+runs_or_comes_back() {
+  local status
+  said=$(timeout 5 still ps 2>&1 >/dev/null)
+  wait_until 10 settled
+  eventually clean
+  status=$(still inspect --format '{{.State.Status}} {{.State.Checkpointed}}' busy)
+  echo "busy is $status; the next command says: $said"
+  case $status in
+    "running false") ;;
+    "exited true") still restore busy >/dev/null ;;
+    *) return 1 ;;
+  esac
+  answers busy
+  [[ ! -e $WORK/archive ]] || tar -tf "$WORK/archive" still.json >/dev/null
+  rm -f "$WORK/archive"
+}
+
+# The runtime and CRIU may go on for a while after still was killed.
+settled() { [[ -z $(still ps 2>&1 >/dev/null) && -z $(journal_entries) ]]; }
+
+killed() {
+  ends_with 137 at "$1" "$KILL_STILL" "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/archive" busy
+  runs_or_comes_back
+}
+
+both_killed() {
+  ends_with 137 at "$1" "$KILL_BOTH" "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/archive" busy
+  runs_or_comes_back
+}
+
+# It is finished first: half of it would be the end of the container.
+terminated() {
+  run at "$1" "$TERMINATE_STILL" "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/archive" busy
+  echo "$output"
+  [[ $status -eq 143 && ! -e $WORK/archive ]]
+  runs_or_comes_back
+}
+
+for step in guarded dumping dumped unguarded kept writing complete; do
+  bats_test_function --description "still is killed: $step" -- killed "$step"
+  bats_test_function --description "still is terminated: $step" -- terminated "$step"
+done
+for step in guarded dumping dumped; do
+  bats_test_function --description "still and the guardian are killed: $step" -- both_killed "$step"
+done
