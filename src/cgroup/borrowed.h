@@ -37,8 +37,8 @@ class BorrowedCgroup {
   std::filesystem::path directory_;  // empty: given back
 };
 
-// Moves what lives in a cgroup, by its directory, to another one and removes it; one that is gone is
-// no error. Throws Error(kSystem).
+// Moves what lives in a cgroup, by its directory, to another one and removes it; one that is gone
+// is no error. Throws Error(kSystem).
 void dissolve_cgroup(const std::filesystem::path& directory, const std::filesystem::path& home);
 
 }  // namespace still::cgroup

@@ -18,9 +18,8 @@ inline constexpr std::string_view kNothingRestored = "nothing of the restored co
 
 class Cancellation {
  public:
-  // As long as it lives, signals that ask us to end wait for poll(); nobody has asked: they do then what
-  // they would have done.
-  // max_pause: how long the container may stand still.
+  // As long as it lives, signals that ask us to end wait for poll(); nobody has asked: they do then
+  // what they would have done. max_pause: how long the container may stand still.
   explicit Cancellation(std::optional<std::chrono::nanoseconds> max_pause = std::nullopt)
       : max_pause_(max_pause) {}
   Cancellation(const Cancellation&) = delete;

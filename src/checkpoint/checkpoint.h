@@ -32,9 +32,9 @@ struct CheckpointResult {
 // On error nothing of the checkpoint is left and the container is as before, with one exception: a
 // default checkpoint whose export fails leaves the container exited with its checkpoint in the
 // store, and says so. CRIU's log is kept where the message names it.
-// Signals that ask us to end wait for the moment in which nothing is frozen; then Error(kInterrupted)
-// and nothing is left, but a default checkpoint is finished first.
-// sharers: containers that a live checkpoint freezes too; unlocked when they run again.
+// Signals that ask us to end wait for the moment in which nothing is frozen; then
+// Error(kInterrupted) and nothing is left, but a default checkpoint is finished first. sharers:
+// containers that a live checkpoint freezes too; unlocked when they run again.
 CheckpointResult checkpoint(engine::Container& container, std::vector<engine::Container>& sharers,
                             const engine::Layout& layout, store::Store& store, const Plan& plan,
                             Observer& observer);

@@ -70,11 +70,11 @@ Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>&
 void require_short_pause(const Plan& plan, const Estimate& estimate) {
   const auto& limit = plan.options.max_pause;
   if (!limit || estimate.pause <= *limit) return;
-  throw Error(ErrorKind::kConflict,
-              std::format("container {} would stand still for about {}, and --max-pause allows {}",
-                          plan.container_name, human_duration(estimate.pause),
-                          human_duration(*limit)),
-              "allow more, or make it smaller: its memory decides");
+  throw Error(
+      ErrorKind::kConflict,
+      std::format("container {} would stand still for about {}, and --max-pause allows {}",
+                  plan.container_name, human_duration(estimate.pause), human_duration(*limit)),
+      "allow more, or make it smaller: its memory decides");
 }
 
 store::Measurement measure(const Plan& plan, const CheckpointResult& result) {

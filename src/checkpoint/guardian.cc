@@ -67,9 +67,9 @@ void leave_our_caller() {
 }
 
 void wait_for_runtime(const Ward& ward) try {
-  oci::RuntimeGroup(ward.runtime->pid(), ward.init, ward.hang_timeout,
-               [&](Deadline deadline) { return wait_for_exit(ward.runtime->pidfd(), deadline); })
-      .wait();
+  oci::RuntimeGroup(ward.runtime->pid(), ward.init, ward.hang_timeout, [&](Deadline deadline) {
+    return wait_for_exit(ward.runtime->pidfd(), deadline);
+  }).wait();
 } catch (const std::exception&) {  // nobody is left to be told; thawing is what counts
 }
 

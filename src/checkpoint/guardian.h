@@ -14,9 +14,9 @@ namespace still::checkpoint {
 
 // What a guardian guards.
 struct Ward {
-  std::vector<cgroup::Freezer*> freezers;  // that we freeze, and it thaws
-  const HeldChild* runtime = nullptr;      // that it waits for
-  pid_t init = 0;                          // of the container
+  std::vector<cgroup::Freezer*> freezers;   // that we freeze, and it thaws
+  const HeldChild* runtime = nullptr;       // that it waits for
+  pid_t init = 0;                           // of the container
   std::chrono::nanoseconds hang_timeout{};  // as oci::RuntimeGroup
 };
 

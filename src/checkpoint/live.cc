@@ -90,24 +90,24 @@ struct LiveCut {
   uint64_t log_bytes = 0;  // of the container's log; what comes later belongs to its life after it
 };
 
-LiveCut take_cut(FreezeWindow& window, const engine::Container& container,
-                 const Freezers& freezers, const StagingPlace& staging, TreeCaptures& captures,
-                 Cancellation& cancellation, Observer& observer) {
+LiveCut take_cut(FreezeWindow& window, const engine::Container& container, const Freezers& freezers,
+                 const StagingPlace& staging, TreeCaptures& captures, Cancellation& cancellation,
+                 Observer& observer) {
   const auto log = open_if_exists(container.paths().log(), O_RDONLY);
   LiveCut result;
-  const WindowWork work{
-      .capture_trees =
-          [&](const Instant& frozen) {
-            const auto mapped =
-                mapped_inodes(all_processes(container, freezers), container.paths().upper());
-            captures.cut(mapped, frozen);
-          },
-      .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
-      .before_thaw =
-          [&] {
-            result.log_bytes = log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
-            captures.end();
-          }};
+  const WindowWork work{.capture_trees =
+                            [&](const Instant& frozen) {
+                              const auto mapped = mapped_inodes(all_processes(container, freezers),
+                                                                container.paths().upper());
+                              captures.cut(mapped, frozen);
+                            },
+                        .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
+                        .before_thaw =
+                            [&] {
+                              result.log_bytes =
+                                  log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
+                              captures.end();
+                            }};
   try {
     result.cut = window.run(work, cancellation, observer);
     require_images(staging.images());
@@ -186,9 +186,9 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
                            const engine::Layout& layout, store::Store& store, const Plan& plan,
                            Observer& observer) {
   Cancellation cancellation(plan.options.max_pause);
-  engine::Operation operation(store, engine::kCheckpoint, container, [&](store::JournalEntry& entry) {
-    note_traces(entry, container, layout, plan);
-  });
+  engine::Operation operation(
+      store, engine::kCheckpoint, container,
+      [&](store::JournalEntry& entry) { note_traces(entry, container, layout, plan); });
   hooks::reached("in the journal");
   // Everything that can be made before the freeze is made here: the processes first, while no other
   // thread runs, the trees last, so that they have little time to change again.
@@ -227,9 +227,8 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
   judge(result, plan, trees, observer);
   result.criu = oci::read_dump_statistics(place.work() / kStatisticsMember);
   describe_result(manifest, result);
-  const auto log = plan.options.keep
-                       ? keep_criu_files(place.work(), container.paths().dump_work())
-                       : std::filesystem::path();
+  const auto log = plan.options.keep ? keep_criu_files(place.work(), container.paths().dump_work())
+                                     : std::filesystem::path();
   ArchiveSources sources =
       gather_sources(container, plan, place.images(), place.work(), by_member(plan, trees));
   sources.log_bytes = live.log_bytes;

@@ -75,12 +75,11 @@ RestoreResult restore_stopped(engine::Container& container, const engine::Layout
                               store::Store& store, const RestoreOptions& options,
                               Observer& observer) {
   const Cancellation cancellation;
-  engine::Operation operation(
-      store, engine::kRestore, container,
-      [&](store::JournalEntry& entry) { note_traces(entry, container); });
+  engine::Operation operation(store, engine::kRestore, container,
+                              [&](store::JournalEntry& entry) { note_traces(entry, container); });
   const engine::ContainerPaths& paths = container.paths();
-  RestoreResult result = run_restored(
-      container, layout, paths.checkpoint(), container.id(), options, observer, [&] {
+  RestoreResult result =
+      run_restored(container, layout, paths.checkpoint(), container.id(), options, observer, [&] {
         const auto shm = open_if_exists(paths.shm_content(), O_RDONLY);
         if (!shm) return;
         archive::extract_tree_tar(archive::file_source(*shm),
@@ -113,13 +112,12 @@ RestoreResult restore_live(engine::Container& container, const engine::Layout& l
   for (const std::string& name : names) check_volume_free(volumes, name, container.id());
 
   const Cancellation cancellation;
-  engine::Operation operation(
-      store, engine::kRestore, container, [&](store::JournalEntry& entry) {
-        note_traces(entry, container);
-        entry.set_aside = {container.paths().upper()};
-        for (const std::string& name : names) entry.set_aside.push_back(layout.volume_data(name));
-        entry.paths = {layout.staging("restore", entry.key)};
-      });
+  engine::Operation operation(store, engine::kRestore, container, [&](store::JournalEntry& entry) {
+    note_traces(entry, container);
+    entry.set_aside = {container.paths().upper()};
+    for (const std::string& name : names) entry.set_aside.push_back(layout.volume_data(name));
+    entry.paths = {layout.staging("restore", entry.key)};
+  });
   const UnpackedArchive archive(container.paths().live_checkpoint(),
                                 layout.staging("restore", operation.key()));
   Replaced upper(container.paths().upper());

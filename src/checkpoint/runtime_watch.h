@@ -1,5 +1,5 @@
-// Our OCI runtime during its checkpoint: its process, made before it is needed, its end, and what it
-// says.
+// Our OCI runtime during its checkpoint: its process, made before it is needed, its end, and what
+// it says.
 #pragma once
 
 #include <sys/types.h>
@@ -37,8 +37,8 @@ class RuntimeWatch {
   ~RuntimeWatch();
 
   // Returns when the runtime has ended well, and CRIU with it. Throws Error(kRuntime) with its last
-  // words when it failed, Error(kConflict) when somebody killed it, Error(kTimeout) when it hung, or
-  // was unwanted, and was killed by us: see RuntimeGroup.
+  // words when it failed, Error(kConflict) when somebody killed it, Error(kTimeout) when it hung,
+  // or was unwanted, and was killed by us: see RuntimeGroup.
   void wait(const std::function<bool()>& unwanted = [] { return false; });
 
  private:

@@ -15,11 +15,19 @@
 namespace still::checkpoint {
 namespace {
 
+// Until they are known to be complete.
+std::filesystem::path images_place(const engine::Container& container, const std::string& key) {
+  return container.paths().checkpoint().native() + "-" + key;
+}
+
 // What is in the journal before the dump: whoever finds complete images there keeps them, the
 // container is in them and nowhere else.
-void note_traces(store::JournalEntry& entry, const engine::Container& container) {
-  entry.images = container.paths().checkpoint().native() + "-" + entry.key;
-  entry.paths = {entry.images};
+void note_traces(store::JournalEntry& entry, const engine::Container& container, const Plan& plan) {
+  if (plan.writes_archive) {
+    entry.paths = archive::ArchiveWriter::temporary_paths(plan.target, entry.key);
+  }
+  entry.images = images_place(container, entry.key);
+  entry.paths.push_back(entry.images);
   note_lent_cgroup(entry, container);
 }
 
@@ -48,14 +56,11 @@ void run_dump(const engine::Container& container, const Plan& plan,
 }
 
 // After this the container's memory is in the store and its processes are gone.
-Cut dump_and_stop(engine::Container& container, const Plan& plan, store::Store& store,
+Cut dump_and_stop(engine::Container& container, const Plan& plan, engine::Operation& operation,
                   Observer& observer) {
   const StepScope step(observer, Step::kDump);
-  engine::Operation operation(store, engine::kCheckpoint, container, [&](store::JournalEntry& entry) {
-    note_traces(entry, container);
-  });
   const engine::ContainerPaths& paths = container.paths();
-  TempDir images(std::filesystem::path(paths.checkpoint().native() + "-" + operation.key()));
+  TempDir images(images_place(container, operation.key()));
   remove_tree(paths.dump_work());
   make_directory(paths.dump_work(), 0700);
   Cut cut;
@@ -65,8 +70,8 @@ Cut dump_and_stop(engine::Container& container, const Plan& plan, store::Store& 
     throw explain_failure(error, oci::dump_log(paths.dump_work()), paths.dump_work());
   }
   hooks::reached("unguarded");
-  container.keep_checkpoint(
-      images.keep(), plan.options.keep ? oci::dump_log(paths.dump_work()) : std::filesystem::path());
+  container.keep_checkpoint(images.keep(), plan.options.keep ? oci::dump_log(paths.dump_work())
+                                                             : std::filesystem::path());
   return cut;
 }
 
@@ -103,14 +108,18 @@ CheckpointResult take_and_stop(engine::Container& container, store::Store& store
   cancellation.check();  // the last moment: the dump goes on to its end
   CheckpointResult result;
   result.consistent = true;  // no task of it was alive after the dump
-  result.cut = dump_and_stop(container, plan, store, observer);
+  engine::Operation operation(
+      store, engine::kCheckpoint, container,
+      [&](store::JournalEntry& entry) { note_traces(entry, container, plan); });
+  result.cut = dump_and_stop(container, plan, operation, observer);
   result.criu = oci::read_dump_statistics(paths.dump_work() / kStatisticsMember);
   describe_result(manifest, result);
 
   hooks::reached("kept");
   if (plan.writes_archive) {
-    const ArchiveSources sources = gather_sources(
-        container, plan, paths.checkpoint(), paths.dump_work(), trees_in_place(container, plan));
+    ArchiveSources sources = gather_sources(container, plan, paths.checkpoint(), paths.dump_work(),
+                                            trees_in_place(container, plan));
+    sources.key = operation.key();
     export_stopped(container, plan, sources, manifest, cancellation, result, observer);
   }
   if (!plan.options.keep) remove_tree(paths.dump_work());

@@ -195,7 +195,8 @@ int run_program(int argc, const char* const* argv) try {
   // A path of the user's that the system refuses: too long, a loop of links.
   return report(Error::system(error.code().value(), printable(error.path1().native())));
 } catch (const std::exception& bug) {
-  return report(Error(ErrorKind::kInternal, bug.what(), "this is a bug in still, please report it"));
+  return report(
+      Error(ErrorKind::kInternal, bug.what(), "this is a bug in still, please report it"));
 }
 
 }  // namespace still::cli

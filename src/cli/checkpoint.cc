@@ -166,8 +166,8 @@ class Checkpoints {
   checkpoint::CheckpointResult take_planned(engine::Sharing& sharing,
                                             const checkpoint::Plan& plan) {
     ProgressLine progress;
-    return checkpoint::checkpoint(sharing.container, sharing.sharers, context_.layout(), context_.store(),
-                                  plan, progress);
+    return checkpoint::checkpoint(sharing.container, sharing.sharers, context_.layout(),
+                                  context_.store(), plan, progress);
   }
 
   Context& context_;
@@ -230,10 +230,11 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
             "Keep the memory image in memory until it is in the archive, if it takes no more than "
             "this",
             "SIZE (default 0: in the store)");
-  add_value(command, "--max-pause", flags.max_pause,
-            "Refuse a live checkpoint that is expected to keep the container frozen for longer, and "
-            "give it up when it does",
-            "DURATION (default: no limit)");
+  add_value(
+      command, "--max-pause", flags.max_pause,
+      "Refuse a live checkpoint that is expected to keep the container frozen for longer, and "
+      "give it up when it does",
+      "DURATION (default: no limit)");
   add_value(command, "--freeze-timeout", flags.freeze_timeout,
             "How long the kernel may take to freeze the container", "DURATION (default 10s)");
   add_value(command, "--runtime-timeout", flags.runtime_timeout,

@@ -22,8 +22,8 @@ std::optional<cgroup::Location> own_cgroup(const std::string& path, const cgroup
 // Makes the cgroup in every hierarchy, with what is missing above it.
 void make_cgroup(const std::string& path);
 
-// Kills everything in the cgroup and below it, in every hierarchy, thawing what is frozen, and waits
-// until nothing is left. Throws Error(kTimeout).
+// Kills everything in the cgroup and below it, in every hierarchy, thawing what is frozen, and
+// waits until nothing is left. Throws Error(kTimeout).
 void kill_cgroups(const std::string& path);
 
 // Removes the cgroups at and below `path` in every hierarchy, and their parent if that is empty

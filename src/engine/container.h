@@ -77,8 +77,8 @@ class Container {
   // A live checkpoint was taken: sets the moment, path and log.
   void record_checkpoint(const std::filesystem::path& path, const std::filesystem::path& log);
   // The default checkpoint: CRIU has ended the container. Takes the directory of its images, keeps
-  // the content of /dev/shm, waits for conmon's exit file, records exited and Checkpointed, unmounts
-  // root file system and /dev/shm.
+  // the content of /dev/shm, waits for conmon's exit file, records exited and Checkpointed,
+  // unmounts root file system and /dev/shm.
   void keep_checkpoint(const std::filesystem::path& images, const std::filesystem::path& log);
   // The same for a default checkpoint whose process died. False, and nothing done, unless the
   // images are complete and the container has ended.
@@ -121,7 +121,9 @@ class Container {
   void require_stopped() const;
   std::unique_ptr<cgroup::Freezer> require_freezer() const;
 
+  // Monitor, runtime and tasks of a restore that came to nothing.
   void kill_all() const;
+  void try_kill_all() const noexcept;
   void prepare_cgroups(const std::filesystem::path& images, const std::string& dumped_cgroup) const;
   void start_process(const std::function<void()>& prepared);
   void record_running(pid_t pid, std::optional<uint64_t> start_time);

@@ -4,6 +4,7 @@
 
 #include "archive/tree_tar.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/bundle.h"
 #include "engine/cgroups.h"
 #include "engine/container.h"
@@ -101,8 +102,8 @@ bool Container::keep_interrupted_checkpoint(const Layout& layout, store::Store& 
 }
 
 void Container::end_interrupted_restore(const Layout& layout, store::Store& store,
-                                        const std::string& id, std::optional<bool> checkpointed)
-    try {
+                                        const std::string& id,
+                                        std::optional<bool> checkpointed) try {
   ContainerLock lock = ContainerLock::acquire(layout, id);
   auto record = find_locked(store, lock, id);
   Container container(layout, store, std::move(lock), std::move(record));
@@ -123,6 +124,15 @@ void Container::kill_all() const {
     for (const pid_t pid : with_descendants(monitor)) ::kill(pid, SIGKILL);
   }
   if (config_.cgroups) kill_cgroups(cgroup_path(config_, id()));
+}
+
+// On the way out of an error, which stays the one that is thrown.
+void Container::try_kill_all() const noexcept {
+  try {
+    kill_all();
+  } catch (const std::exception& error) {
+    warn(error.what());
+  }
 }
 
 void Container::start_restored(const oci::RestoreOptions& options,
@@ -146,6 +156,7 @@ void Container::start_restored(const oci::RestoreOptions& options,
     record_.restore_log = oci::restore_log(options.work_directory);
     record_running(pid, process_start_time(pid));
   } catch (...) {
+    try_kill_all();
     remove_runtime_state();
     if (config_.cgroups) remove_cgroups(cgroup_path(config_, id()));
     throw;

@@ -105,7 +105,9 @@ void ContainerLock::release() {
   if (::flock(file_.get(), LOCK_UN) != 0) throw Error::system(errno, "cannot unlock a container");
 }
 
-void ContainerLock::reacquire() { file_ = open_and_take(path_, path_.filename(), WhenLocked::kWait); }
+void ContainerLock::reacquire() {
+  file_ = open_and_take(path_, path_.filename(), WhenLocked::kWait);
+}
 
 void ContainerLock::remove() {
   if (::unlink(path_.c_str()) != 0 && errno != ENOENT) {

@@ -1,14 +1,19 @@
 #include "engine/monitor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <format>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/liveness.h"
+#include "engine/processes.h"
 #include "engine/runtime_errors.h"
+#include "os/clock.h"
 #include "os/files.h"
 #include "os/process.h"
 
@@ -19,6 +24,10 @@ using Arguments = std::vector<std::string>;
 
 // conmon writes one line of JSON to this descriptor: {"data": PID} or {"data": -1, "message": ...}.
 constexpr int kSyncDescriptor = 3;
+
+constexpr std::chrono::milliseconds kAskInterval{200};
+// How long conmon may take to answer when the runtime that it has started is gone.
+constexpr std::chrono::seconds kAnswerTimeout{3};
 
 void append(Arguments& arguments, const Arguments& more) {
   arguments.insert(arguments.end(), more.begin(), more.end());
@@ -90,10 +99,43 @@ Child start_conmon(const Layout& layout, const MonitorRequest& request, const Fd
   return Child::start(command);
 }
 
+bool is_readable(const Fd& pipe) {
+  pollfd source{pipe.get(), POLLIN, 0};
+  const int ready = ::poll(&source, 1, static_cast<int>(kAskInterval.count()));
+  if (ready < 0 && errno != EINTR) throw Error::system(errno, "cannot wait for conmon's answer");
+  return ready > 0;
+}
+
+// Whether the runtime or CRIU is at work below a conmon of the container.
+bool runtime_is_at_work(const MonitorRequest& request) {
+  const std::string runtime = request.runtime.program().filename();
+  for (const pid_t monitor : find_monitors(request.id)) {
+    for (const pid_t pid : with_descendants(monitor)) {
+      const auto command = read_file_if_exists(std::format("/proc/{}/comm", pid));
+      if (command && (trim(*command) == runtime || command->starts_with("criu"))) return true;
+    }
+  }
+  return false;
+}
+
+// A runtime that is killed while it restores can leave tasks that hold conmon's pipes: conmon waits
+// for them and does not answer any more. Its end, and theirs, is the caller's.
+void wait_for_answer(const Fd& pipe, const MonitorRequest& request) {
+  Deadline given_up_at = deadline_in(kAnswerTimeout);
+  while (!is_readable(pipe)) {
+    if (!request.restore || runtime_is_at_work(request)) {
+      given_up_at = deadline_in(kAnswerTimeout);
+    } else if (std::chrono::steady_clock::now() >= given_up_at) {
+      throw Error(ErrorKind::kRuntime, "the runtime ended without a word while it restored");
+    }
+  }
+}
+
 // Up to the end of the line or file. conmon keeps the pipe open after its answer.
-std::string read_line(const Fd& pipe) {
+std::string read_line(const Fd& pipe, const MonitorRequest& request) {
   std::string line;
   while (!line.ends_with('\n')) {
+    wait_for_answer(pipe, request);
     char buffer[4096];
     const ssize_t got = ::read(pipe.get(), buffer, sizeof buffer);
     if (got < 0 && errno != EINTR) throw Error::system(errno, "cannot read conmon's answer");
@@ -130,7 +172,7 @@ pid_t start_monitor(const Layout& layout, const MonitorRequest& request) {
   {
     const Fd closed = std::move(errors.write_end);
   }
-  const std::string answer = read_line(sync.read_end);
+  const std::string answer = read_line(sync.read_end, request);
   // The process that we started ends when it has made the one that stays.
   conmon.wait();
   return parse_answer(answer, errors.read_end);

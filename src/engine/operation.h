@@ -57,8 +57,8 @@ void undo_interrupted_operations(const Layout& layout, store::Store& store);
 // Whether an operation on the container was interrupted and is not undone yet. Those whose process
 // or guardian is alive hold the container's lock, or have let it go.
 bool has_interrupted_operation(store::Store& store, const std::string& container_id);
-// For a container whose lock is not held: waits until the runtime of such operations has ended, then
-// does as above.
+// For a container whose lock is not held: waits until the runtime of such operations has ended,
+// then does as above.
 void undo_interrupted_operation(const Layout& layout, store::Store& store,
                                 const std::string& container_id);
 

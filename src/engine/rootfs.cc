@@ -90,11 +90,8 @@ void mount_rootfs(const ContainerPaths& paths, const std::vector<std::filesystem
   }
 }
 
-void unmount_rootfs(const ContainerPaths& paths) {
-  unmount_all(paths.network_namespace());
-  unmount_all(paths.shm());
-  unmount_all(paths.merged());
-}
+// All there is: a runtime that was killed during a restore leaves a mount of its own in the bundle.
+void unmount_rootfs(const ContainerPaths& paths) { unmount_below(paths.base); }
 
 void fill_new_volumes(const Layout& layout, const ContainerPaths& paths,
                       const ContainerConfig& config) {

@@ -166,8 +166,8 @@ void Store::update_container(const ContainerRecord& container) {
   implementation_->write([&](SQLite::Database& database) {
     check_name_is_free(database, container);
     SQLite::Statement update(
-        database,
-        std::format("UPDATE containers SET ({}) = ({}) WHERE id = ?1", kColumns, placeholders(kColumnCount)));
+        database, std::format("UPDATE containers SET ({}) = ({}) WHERE id = ?1", kColumns,
+                              placeholders(kColumnCount)));
     bind_record(update, container);
     if (update.exec() == 0) {
       throw Error(ErrorKind::kNotFound, "the container " + container.name + " is gone");

@@ -82,9 +82,9 @@ struct JournalEntry {
   std::string container_name;
   std::string boot_id;
   ProcessIdentity owner;
-  ProcessIdentity guardian;  // as long as it lives, it looks after the rest
-  ProcessIdentity runtime;   // leads the process group of the OCI runtime and CRIU
-  pid_t init = 0;            // of the container, that the runtime works on
+  ProcessIdentity guardian;           // as long as it lives, it looks after the rest
+  ProcessIdentity runtime;            // leads the process group of the OCI runtime and CRIU
+  pid_t init = 0;                     // of the container, that the runtime works on
   std::vector<FrozenCgroup> cgroups;  // while they may be frozen by it
   // Directories of cgroups; empty: none was lent.
   std::filesystem::path lent_cgroup, lent_from;

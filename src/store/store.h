@@ -48,7 +48,8 @@ class Store {
   ImageRecord find_image(const std::string& reference);
   std::vector<ImageRecord> images();
 
-  // The journal of operations that are going on. Adds an entry, or replaces the one of the same key.
+  // The journal of operations that are going on. Adds an entry, or replaces the one of the same
+  // key.
   void put_journal_entry(const JournalEntry& entry);
   void remove_journal_entry(const std::string& key);
   std::vector<JournalEntry> journal();  // oldest first

@@ -217,8 +217,7 @@ TEST_F(Window, StopsTheCaptureWhenThePauseGetsTooLong) {
     throw Error(ErrorKind::kInterrupted, "stopped");
   });
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_THROW(FreezeWindow(settings(&freezer_, "sleep 0.3"))
-                   .run(capture, cancellation, observer_),
+  EXPECT_THROW(FreezeWindow(settings(&freezer_, "sleep 0.3")).run(capture, cancellation, observer_),
                Error);
   EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
   EXPECT_FALSE(freezer_.frozen);
@@ -233,8 +232,7 @@ TEST_F(Window, WaitsForWhatTheRuntimeLeavesRunning) {
 // A freezer whose state is a file, so that another process can change it.
 class FileFreezer : public FakeFreezer {
  public:
-  explicit FileFreezer(std::filesystem::path file)
-      : FakeFreezer(false), file_(std::move(file)) {}
+  explicit FileFreezer(std::filesystem::path file) : FakeFreezer(false), file_(std::move(file)) {}
   cgroup::FreezerState state() const override {
     const bool is_frozen = path_exists(file_);
     return {.requested = is_frozen, .frozen = is_frozen};
