@@ -106,13 +106,13 @@ bool is_readable(const Fd& pipe) {
   return ready > 0;
 }
 
-// Whether the runtime or CRIU is at work below a conmon of the container.
-bool runtime_is_at_work(const MonitorRequest& request) {
-  const std::string runtime = request.runtime.program().filename();
-  for (const pid_t monitor : find_monitors(request.id)) {
+// Whether the runtime or CRIU is at work below a conmon of the container: they live in conmon's pid
+// namespace, what they restore, finished or not, in that of the container.
+bool runtime_is_at_work(const std::string& id) {
+  for (const pid_t monitor : find_monitors(id)) {
+    const ino_t home = pid_namespace_of(monitor);
     for (const pid_t pid : with_descendants(monitor)) {
-      const auto command = read_file_if_exists(std::format("/proc/{}/comm", pid));
-      if (command && (trim(*command) == runtime || command->starts_with("criu"))) return true;
+      if (pid != monitor && process_start_time(pid) && pid_namespace_of(pid) == home) return true;
     }
   }
   return false;
@@ -123,7 +123,7 @@ bool runtime_is_at_work(const MonitorRequest& request) {
 void wait_for_answer(const Fd& pipe, const MonitorRequest& request) {
   Deadline given_up_at = deadline_in(kAnswerTimeout);
   while (!is_readable(pipe)) {
-    if (!request.restore || runtime_is_at_work(request)) {
+    if (!request.restore || runtime_is_at_work(request.id)) {
       given_up_at = deadline_in(kAnswerTimeout);
     } else if (std::chrono::steady_clock::now() >= given_up_at) {
       throw Error(ErrorKind::kRuntime, "the runtime ended without a word while it restored");

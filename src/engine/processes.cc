@@ -45,13 +45,6 @@ std::map<pid_t, pid_t> all_parents() {
   return parents;
 }
 
-// 0 if it has ended; kernel threads and processes of others have one, too.
-ino_t pid_namespace_of(pid_t pid) {
-  struct stat status{};
-  const std::string path = std::format("/proc/{}/ns/pid", pid);
-  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
-}
-
 bool descends(pid_t pid, pid_t ancestor, const std::map<pid_t, pid_t>& parents) {
   // Numbers that are used again while they are read could make a circle.
   for (size_t steps = 0; steps <= parents.size(); ++steps) {
@@ -64,6 +57,12 @@ bool descends(pid_t pid, pid_t ancestor, const std::map<pid_t, pid_t>& parents) 
 }
 
 }  // namespace
+
+ino_t pid_namespace_of(pid_t pid) {
+  struct stat status{};
+  const std::string path = std::format("/proc/{}/ns/pid", pid);
+  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
 
 std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer) {
   const auto parents = all_parents();

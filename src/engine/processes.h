@@ -14,6 +14,9 @@ namespace still::engine {
 // init first, the others by number.
 std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer);
 
+// 0 if it has ended; kernel threads and processes of others have one, too.
+ino_t pid_namespace_of(pid_t pid);
+
 // The process and everything that descends from it, as far as that has not lost its parents.
 std::vector<pid_t> with_descendants(pid_t process);
 
