@@ -36,19 +36,19 @@ constexpr std::string_view kBzip2Magic = "BZh";
 // The compressed bytes, a buffer at a time.
 class Input {
  public:
-  explicit Input(const Fd& file) : file_(file), buffer_(kInputSize, '\0') {}
+  explicit Input(Source source) : source_(std::move(source)), buffer_(kInputSize, '\0') {}
 
-  // What is read but not used up; reads on if that is nothing. Empty at the end of the file.
+  // What is read but not used up; reads on if that is nothing. Empty at the end.
   std::string_view peek() {
     if (rest_.empty()) {
-      rest_ = {buffer_.data(), file_source(file_)(buffer_.data(), buffer_.size())};
+      rest_ = {buffer_.data(), source_(buffer_.data(), buffer_.size())};
     }
     return rest_;
   }
   void consume(size_t size) { rest_.remove_prefix(size); }
 
  private:
-  const Fd& file_;
+  const Source source_;
   std::string buffer_;
   std::string_view rest_;
 };
@@ -155,8 +155,8 @@ Source file_source(const Fd& file) {
   };
 }
 
-Source decompressing_source(const Fd& file) {
-  auto input = std::make_unique<Input>(file);
+Source decompressing_source(Source compressed) {
+  auto input = std::make_unique<Input>(std::move(compressed));
   const std::string_view start = input->peek();
   if (start.starts_with(kGzipMagic)) return source_of<GzipSource>(std::move(input));
   const bool skippable = start.size() >= 4 && (start[0] & 0xf0) == 0x50 &&

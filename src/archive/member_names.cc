@@ -18,6 +18,10 @@ namespace {
 constexpr std::array<std::string_view, 9> kFiles = {
     kManifestMember, "config.dump",           "spec.dump",      "rootfs-diff.tar", "deleted.files",
     "stats-dump",    "devshm-checkpoint.tar", "network.status", "ctr.log"};
+// Those that are read into memory as a whole.
+constexpr std::array<std::string_view, 5> kJsonFiles = {kManifestMember, "config.dump", "spec.dump",
+                                                        "deleted.files", "network.status"};
+constexpr uint64_t kMaxJsonSize = uint64_t{64} << 20;
 // Directories with whatever the runtime and CRIU put there.
 constexpr std::array<std::string_view, 3> kDirectories = {"checkpoint", "pre-checkpoint",
                                                           "artifacts"};
@@ -69,6 +73,9 @@ void check_member(const TarMember& member) {
   if (member.data) refuse("it is a sparse file");
   if (!(is_directory ? is_directory_name(name) : is_file_name(name))) {
     refuse("a checkpoint archive has no such member");
+  }
+  if (member.size_bytes > kMaxJsonSize && std::ranges::contains(kJsonFiles, name)) {
+    refuse("it is too large");
   }
 }
 

@@ -17,6 +17,9 @@ namespace {
 constexpr size_t kReadSize = size_t{256} << 10;
 // Two blocks of zeros end an archive.
 constexpr uint64_t kEndMarkSize = 1024;
+// Writers fill their last record with more of them. Terabytes compress to nothing, though, and
+// would keep us busy for hours.
+constexpr uint64_t kMaxZerosAtEnd = uint64_t{16} << 20;
 
 [[noreturn]] void fail(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
 
@@ -137,8 +140,9 @@ class TarReader::Implementation {
 
   void finish() {
     const auto end_mark = static_cast<uint64_t>(archive_read_header_position(archive_.get()));
-    while (fill() > 0) {
+    while (fill() > 0 && total_ - end_mark <= kMaxZerosAtEnd) {
     }
+    if (total_ - end_mark > kMaxZerosAtEnd) fail("the archive has something behind its end");
     if (total_ - end_mark < kEndMarkSize) fail("the archive is truncated");
     if (total_ - end_mark > zeros_at_end_) fail("the archive has something behind its end");
   }

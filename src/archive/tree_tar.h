@@ -61,6 +61,8 @@ struct ExtractOptions {
   // unless set: only a container that was allowed to make them has them.
   bool allow_devices = false;
   bool allow_trusted_xattrs = false;
+  // The root is empty: an entry without one for its directory before it is refused at once.
+  bool into_empty = false;
 };
 
 // Unpacks such a stream below root, which may hold a tree already (files are replaced; an existing
@@ -68,8 +70,13 @@ struct ExtractOptions {
 // (openat2 RESOLVE_BENEATH without following links in it), and absolute names, "..", links through
 // links, hard links to anything but an earlier member, device nodes, and names that occur twice are
 // refused with Error(kCorrupt) naming the member. Modes (setuid included), owners, xattrs and times
-// are restored, directories' times last. On error what was unpacked so far stays: the caller owns
-// root and removes it.
+// are restored, directories' times last. A large file is refused with Error(kSystem) before the
+// first byte if the file system has no room for its data. On error what was unpacked so far stays:
+// the caller owns root and removes it.
 void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options);
+
+// Reads such a stream to its end and refuses what extract_tree_tar would, without a tree: only what
+// depends on what is below the root already is left open.
+void check_tree_tar(const Source& source, const ExtractOptions& options);
 
 }  // namespace still::archive

@@ -4,10 +4,11 @@
 
 #include <cerrno>
 #include <ranges>
-#include <unordered_map>
 #include <utility>
 
+#include "archive/room.h"
 #include "archive/tar_stream.h"
+#include "archive/tree_checks.h"
 #include "archive/tree_tar.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -20,28 +21,22 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
 
-// "./a/b/" -> "a/b"; "./" -> "", the root of the tree.
-std::string tree_path(std::string_view name) {
-  while (name.starts_with("./")) name.remove_prefix(2);
-  while (name.size() > 1 && name.ends_with('/')) name.remove_suffix(1);
-  if (name.empty() || name == ".") return {};
-  if (!is_plain_path(name)) refuse("the name leads out of the tree or is malformed");
-  return std::string(name);
+uint64_t data_size(const TarMember& member) {
+  if (!member.data) return member.size_bytes;
+  uint64_t size = 0;
+  for (const Extent& extent : *member.data) size += extent.length;
+  return size;
 }
 
 class TreeExtractor {
  public:
-  TreeExtractor(const Fd& root, const ExtractOptions& options) : root_(root), options_(options) {}
+  TreeExtractor(const Fd& root, const ExtractOptions& options) : root_(root), checks_(options) {}
 
   void extract(TarReader& tar, const TarMember& member) {
-    const std::string path = tree_path(member.name);
-    const bool is_directory = member.hard_link.empty() && S_ISDIR(member.metadata.mode);
-    if (path.empty() && !is_directory) refuse("the root of the tree is no directory");
-    if (!seen_.emplace(path, is_directory).second) refuse("the name occurs twice");
-    check_xattrs(member.metadata.xattrs);
-    if (is_directory) return make_directory_member(path, member.metadata);
-    const auto [parent, name] = split_path(path);
-    make_entry(tar, member, open_parent(parent), name);
+    const TreeChecks::Place place = checks_.admit(member);
+    if (place.is_directory) return make_directory_member(place.path, member.metadata);
+    const auto [parent, name] = split_path(place.path);
+    make_entry(tar, member, place, open_parent(parent), name);
   }
 
   // Metadata of directories come last: entries made in them change their times, and a default ACL
@@ -54,14 +49,6 @@ class TreeExtractor {
 
  private:
   using Directory = std::pair<std::string, Metadata>;
-
-  void check_xattrs(const Xattrs& xattrs) const {
-    for (const auto& [name, value] : xattrs) {
-      if (name.starts_with("trusted.") && !options_.allow_trusted_xattrs) {
-        refuse("it has the extended attribute " + printable(name));
-      }
-    }
-  }
 
   // The one of the member before is kept open: members are sorted.
   const Fd& open_parent(const std::string& path) {
@@ -99,12 +86,12 @@ class TreeExtractor {
     if (is_directory) parent_.reset();
   }
 
-  void make_entry(TarReader& tar, const TarMember& member, const Fd& directory,
-                  const std::string& name) {
+  void make_entry(TarReader& tar, const TarMember& member, const TreeChecks::Place& place,
+                  const Fd& directory, const std::string& name) {
     // clear_way may drop the parent that is kept open; this keeps it for the rest of the entry.
     const Fd parent = directory.duplicate();
     clear_way(parent, name);
-    if (!member.hard_link.empty()) return make_hard_link(member, parent, name);
+    if (!member.hard_link.empty()) return make_hard_link(place.hard_link, parent, name);
     switch (member.metadata.mode & S_IFMT) {
       case S_IFREG:
         return make_file(tar, member, parent, name);
@@ -116,7 +103,6 @@ class TreeExtractor {
         break;
       case S_IFCHR:
       case S_IFBLK:
-        if (!options_.allow_devices) refuse("it is a device node");
         check(::mknodat(parent.get(), name.c_str(), (member.metadata.mode & S_IFMT) | 0600,
                         member.device));
         break;
@@ -130,16 +116,8 @@ class TreeExtractor {
     if (result != 0) throw Error::system(errno, "cannot make it");
   }
 
-  // Links name an earlier member, never what was in the tree before; a link to a symbolic link is
-  // a second name of that link, which is not followed.
-  void make_hard_link(const TarMember& member, const Fd& directory, const std::string& name) {
-    if (member.size_bytes > 0) refuse("it is a hard link with content");
-    const std::string path = tree_path(member.hard_link);
-    const auto target = seen_.find(path);
-    const auto [target_parent, target_name] = split_path(path);
-    if (target == seen_.end() || target->second || path == tree_path(member.name)) {
-      refuse("it is a hard link to what is no earlier member of the archive");
-    }
+  void make_hard_link(const std::string& target, const Fd& directory, const std::string& name) {
+    const auto [target_parent, target_name] = split_path(target);
     const auto target_directory = open_directory_beneath(root_, target_parent);
     if (!target_directory) refuse("the target of the hard link does not exist");
     check(::linkat(target_directory->get(), target_name.c_str(), directory.get(), name.c_str(), 0));
@@ -148,19 +126,16 @@ class TreeExtractor {
   static void make_file(TarReader& tar, const TarMember& member, const Fd& directory,
                         const std::string& name) {
     const Fd file = open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    require_room(file, data_size(member));
     uint64_t position = 0;
-    while (const auto block = tar.read()) {
-      if (block->offset < position || block->data.size() > member.size_bytes ||
-          block->offset > member.size_bytes - block->data.size()) {
-        refuse("the content does not fit the size");
-      }
-      if (block->offset != position &&
-          ::lseek(file.get(), static_cast<off_t>(block->offset), SEEK_SET) < 0) {
+    read_content(tar, member, [&](const TarReader::Block& block) {
+      if (block.offset != position &&
+          ::lseek(file.get(), static_cast<off_t>(block.offset), SEEK_SET) < 0) {
         throw Error::system(errno, "cannot seek");
       }
-      write_all(file, block->data);
-      position = block->offset + block->data.size();
-    }
+      write_all(file, block.data);
+      position = block.offset + block.data.size();
+    });
     if (position != member.size_bytes &&
         ::ftruncate(file.get(), static_cast<off_t>(member.size_bytes)) != 0) {
       throw Error::system(errno, "cannot set the size");
@@ -179,8 +154,7 @@ class TreeExtractor {
   }
 
   const Fd& root_;
-  const ExtractOptions& options_;
-  std::unordered_map<std::string, bool> seen_;  // path -> whether it is a directory
+  TreeChecks checks_;
   std::vector<Directory> directories_;
   std::optional<Fd> parent_;
   std::string parent_path_;

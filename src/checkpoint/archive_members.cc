@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "oci/runtime.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -90,9 +91,15 @@ std::string decode_bytes(std::string_view text) {
   return bytes;
 }
 
+Error damaged(const char* member, const json::exception& error) {
+  return {ErrorKind::kCorrupt, std::string(member) + " is damaged: " + printable(error.what())};
+}
+
 }  // namespace
 
-std::string volume_member(const std::string& volume) { return "volumes/" + volume + ".tar"; }
+std::string volume_member(const std::string& volume) {
+  return kVolumesPrefix + volume + ".tar";
+}
 
 std::string write_config_dump(const engine::Container& container) {
   const engine::ContainerConfig& config = container.config();
@@ -114,6 +121,13 @@ std::string write_config_dump(const engine::Container& container) {
   return dump.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
+ConfigIdentity parse_config_identity(std::string_view text) try {
+  const json dump = json::parse(text);
+  return {dump.at("id"), dump.at("name"), dump.contains("still")};
+} catch (const json::exception& error) {
+  throw damaged(kConfigMember, error);
+}
+
 ArchivedContainer parse_config_dump(std::string_view text) try {
   const json dump = json::parse(text);
   if (!dump.contains("still")) {
@@ -122,7 +136,7 @@ ArchivedContainer parse_config_dump(std::string_view text) try {
   }
   return {dump.at("id"), dump.at("name"), engine::parse_container_config(dump.at("still").dump())};
 } catch (const json::exception& error) {
-  throw Error(ErrorKind::kCorrupt, std::string(kConfigMember) + " is damaged: " + error.what());
+  throw damaged(kConfigMember, error);
 }
 
 std::string write_spec_dump(const engine::Container& container) {
@@ -130,6 +144,13 @@ std::string write_spec_dump(const engine::Container& container) {
   spec["annotations"].erase(oci::kCriuConfigurationAnnotation);  // a path of this machine
   spec["annotations"]["io.container.manager"] = "libpod";
   return spec.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+void check_spec_dump(std::string_view text) try {
+  if (json::parse(text).is_object()) return;
+  throw Error(ErrorKind::kCorrupt, std::string(kSpecMember) + " is no JSON object");
+} catch (const json::exception& error) {
+  throw damaged(kSpecMember, error);
 }
 
 std::string write_deleted_files(const std::vector<std::string>& paths) {
@@ -145,7 +166,7 @@ std::vector<std::string> parse_deleted_files(std::string_view text) try {
   }
   return paths;
 } catch (const json::exception& error) {
-  throw Error(ErrorKind::kCorrupt, std::string(kDeletedMember) + " is damaged: " + error.what());
+  throw damaged(kDeletedMember, error);
 }
 
 }  // namespace still::checkpoint

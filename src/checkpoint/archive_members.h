@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "archive/tree_tar.h"
 #include "engine/container.h"
 #include "engine/container_config.h"
 
@@ -22,7 +23,14 @@ inline constexpr const char* kDeletedMember = "deleted.files";
 inline constexpr const char* kShmMember = "devshm-checkpoint.tar";
 inline constexpr const char* kStatisticsMember = "stats-dump";
 inline constexpr const char* kLogMember = "ctr.log";
+inline constexpr const char* kInventoryMember = "checkpoint/inventory.img";
+inline constexpr const char* kVolumesPrefix = "volumes/";
 std::string volume_member(const std::string& volume);
+
+// How the trees are unpacked: the difference over lower layers that have its directories, the
+// others into empty directories.
+inline constexpr archive::ExtractOptions kRootfsExtraction{};
+inline constexpr archive::ExtractOptions kVolumeExtraction{.into_empty = true};
 
 struct ArchivedContainer {
   std::string id;
@@ -31,11 +39,21 @@ struct ArchivedContainer {
 };
 
 std::string write_config_dump(const engine::Container& container);
+
+// What every engine's config.dump says. Throws Error(kCorrupt) for one that is none.
+struct ConfigIdentity {
+  std::string id;
+  std::string name;
+  bool is_ours = false;  // Still wrote it
+};
+ConfigIdentity parse_config_identity(std::string_view json);
 // Throws Error(kCorrupt); Error(kUnsupported) for an archive that another engine wrote.
 ArchivedContainer parse_config_dump(std::string_view json);
 
 // The bundle's runtime spec with the annotation by which checkpointctl tells the engine.
 std::string write_spec_dump(const engine::Container& container);
+// Throws Error(kCorrupt) for what is no JSON object.
+void check_spec_dump(std::string_view json);
 
 // JSON array of paths. Paths of bytes that are no UTF-8 cannot be written as JSON strings: those
 // bytes become the private-use characters U+F780 to U+F7FF (0xF700 + byte)

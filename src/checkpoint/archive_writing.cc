@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 
+#include "archive/encryption.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "checkpoint/archive_members.h"
 #include "checkpoint/hooks.h"
+#include "os/atomic_file.h"
 #include "os/files.h"
+#include "os/temp_dir.h"
 #include "tree/overlay.h"
 
 namespace still::checkpoint {
@@ -53,34 +56,21 @@ void add_file_if_exists(archive::ArchiveWriter& writer, const std::string& membe
   if (const auto file = open_if_exists(path, O_RDONLY)) writer.add_file(member, *file, max_bytes);
 }
 
+std::filesystem::path plain_place(const engine::Layout& layout, const std::string& key) {
+  return layout.staging("archive", key);
+}
+
 uint64_t expected_bytes(const Plan& plan) {
   uint64_t total = plan.memory_bytes;
   for (const TreePlan& tree : plan.trees) total += tree.found.bytes;
   return total;
 }
 
-}  // namespace
-
-ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
-                              std::filesystem::path images, std::filesystem::path work,
-                              std::map<std::string, CapturedTree> trees) {
-  ArchiveSources sources{.images = std::move(images),
-                         .work = std::move(work),
-                         .trees = std::move(trees),
-                         .config_dump = write_config_dump(container),
-                         .spec_dump = write_spec_dump(container),
-                         .deleted_files = {},
-                         .log = container.paths().log()};
-  if (!plan.options.ignore_rootfs) {
-    sources.deleted_files = deleted_files(container, sources.trees.at(kRootfsMember).path);
-  }
-  return sources;
-}
-
-uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
-                       Cancellation& cancellation, Observer& observer) try {
+uint64_t write_plain(const std::filesystem::path& target, const Plan& plan,
+                     const ArchiveSources& sources, archive::Manifest manifest,
+                     Cancellation& cancellation, Observer& observer) {
   const StepScope step(observer, Step::kArchive);
-  archive::ArchiveWriter writer(plan.target, plan.options.compression, sources.key);
+  archive::ArchiveWriter writer(target, plan.options.compression, sources.key);
   hooks::reached("writing");
   const uint64_t total = expected_bytes(plan);
   writer.set_progress([&](uint64_t done) {
@@ -104,6 +94,62 @@ uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive:
   cancellation.check();
   writer.commit(std::move(manifest));
   return writer.size_bytes();
+}
+
+// Returns the size in bytes.
+uint64_t encrypt(const std::filesystem::path& plain, const Plan& plan, const std::string& key,
+                 Cancellation& cancellation, Observer& observer) {
+  const StepScope step(observer, Step::kEncrypt);
+  const Fd file = open_file(plain, O_RDONLY);
+  const auto total = static_cast<uint64_t>(stat_fd(file).st_size);
+  AtomicFile target(plan.target, 0600, key);
+  archive::encrypt_file(file, target.fd(), plan.options.recipients, [&](uint64_t done) {
+    cancellation.check();
+    observer.progress(Step::kEncrypt, done, total);
+  });
+  hooks::reached("encrypted");
+  const auto size_bytes = static_cast<uint64_t>(stat_fd(target.fd()).st_size);
+  target.commit();
+  return size_bytes;
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> archive_traces(const Plan& plan, const engine::Layout& layout,
+                                                  const std::string& key) {
+  auto traces = archive::ArchiveWriter::temporary_paths(plan.target, key);
+  if (!plan.options.recipients.empty()) traces.push_back(plain_place(layout, key));
+  return traces;
+}
+
+ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
+                              const engine::Layout& layout, const std::string& key,
+                              std::filesystem::path images, std::filesystem::path work,
+                              std::map<std::string, CapturedTree> trees) {
+  ArchiveSources sources{.images = std::move(images),
+                         .work = std::move(work),
+                         .trees = std::move(trees),
+                         .config_dump = write_config_dump(container),
+                         .spec_dump = write_spec_dump(container),
+                         .deleted_files = {},
+                         .log = container.paths().log(),
+                         .key = key,
+                         .plain = plain_place(layout, key)};
+  if (!plan.options.ignore_rootfs) {
+    sources.deleted_files = deleted_files(container, sources.trees.at(kRootfsMember).path);
+  }
+  return sources;
+}
+
+uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
+                       Cancellation& cancellation, Observer& observer) try {
+  if (plan.options.recipients.empty()) {
+    return write_plain(plan.target, plan, sources, std::move(manifest), cancellation, observer);
+  }
+  const TempDir directory(sources.plain);
+  const auto plain = directory.path() / "archive";
+  write_plain(plain, plan, sources, std::move(manifest), cancellation, observer);
+  return encrypt(plain, plan, sources.key, cancellation, observer);
 } catch (const Error& error) {
   if (error.kind() == ErrorKind::kInterrupted) throw;
   throw error.in("cannot write " + printable(plan.target.native()));

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "archive/manifest.h"
 #include "checkpoint/cancellation.h"
@@ -29,15 +30,23 @@ struct ArchiveSources {
   // The images are only for this archive: their space is given back while they are read.
   bool use_up_images = false;
   std::string key{};  // of the temporary file: AtomicFile
+  // Private directory to be made for an archive that is to be encrypted, until it is.
+  std::filesystem::path plain{};
 };
+
+// Where files of write_archive() can be when the process dies; for the journal.
+std::vector<std::filesystem::path> archive_traces(const Plan& plan, const engine::Layout& layout,
+                                                  const std::string& key);
 
 // trees: where each planned tree is read from, by member.
 ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
+                              const engine::Layout& layout, const std::string& key,
                               std::filesystem::path images, std::filesystem::path work,
                               std::map<std::string, CapturedTree> trees);
 
 // Writes the archive to plan.target, whole and durable when it returns; the manifest gets its trees
-// and members. Returns the archive's size in bytes. On error nothing is left and Error names the
+// and members. With recipients it is written to sources.plain first and from there, encrypted, to
+// the target. Returns the archive's size in bytes. On error nothing is left and Error names the
 // target. Asks cancellation now and then, and gives up when it says so.
 uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
                        Cancellation& cancellation, Observer& observer);

@@ -10,7 +10,7 @@ CheckpointResult checkpoint(engine::Container& container, std::vector<engine::Co
   const auto start = std::chrono::steady_clock::now();
   CheckpointResult result = plan.options.leave_running
                                 ? take_live(container, sharers, layout, store, plan, observer)
-                                : take_and_stop(container, store, plan, observer);
+                                : take_and_stop(container, layout, store, plan, observer);
   result.total = std::chrono::steady_clock::now() - start;
   return result;
 }

@@ -64,7 +64,7 @@ std::vector<pid_t> all_processes(const engine::Container& container, const Freez
 // What is in the journal before anything is made.
 void note_traces(store::JournalEntry& entry, const engine::Container& container,
                  const engine::Layout& layout, const Plan& plan) {
-  entry.paths = archive::ArchiveWriter::temporary_paths(plan.target, entry.key);
+  entry.paths = archive_traces(plan, layout, entry.key);
   entry.paths.push_back(layout.staging(container.id(), entry.key));
   note_lent_cgroup(entry, container);
 }
@@ -229,11 +229,10 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
   describe_result(manifest, result);
   const auto log = plan.options.keep ? keep_criu_files(place.work(), container.paths().dump_work())
                                      : std::filesystem::path();
-  ArchiveSources sources =
-      gather_sources(container, plan, place.images(), place.work(), by_member(plan, trees));
+  ArchiveSources sources = gather_sources(container, plan, layout, operation.key(), place.images(),
+                                          place.work(), by_member(plan, trees));
   sources.log_bytes = live.log_bytes;
   sources.use_up_images = true;
-  sources.key = operation.key();
   hooks::reached("released");
   result.archive_bytes =
       write_archive_unlocked(container, plan, sources, manifest, cancellation, observer);

@@ -16,6 +16,8 @@ enum class Step {
   kCapture,  // what changed in the trees since, beside the dump
   kThaw,
   kArchive,  // writing, syncing and renaming the archive
+  kEncrypt,  // encrypting the archive
+  kVerify,   // reading and verifying an archive, nothing else
   kUnpack,   // restore: reading and verifying the archive
   kPrepare,  // restore: root file system, volumes
   kRestore,  // restore: the OCI runtime

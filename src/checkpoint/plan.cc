@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <format>
 
+#include "archive/encryption.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "checkpoint/hooks.h"
@@ -147,6 +148,7 @@ bool stages_in_memory(const Plan& plan) {
 Plan make_plan(const engine::Container& container, const std::vector<engine::Container>& sharers,
                const engine::Layout& layout, const CheckpointOptions& options) {
   check_flags(container, options);
+  archive::check_recipients(options.recipients);
   if (!container.running()) {
     throw Error(ErrorKind::kConflict, "container " + container.name() + " is not running",
                 "start it first: still start " + container.name());

@@ -20,6 +20,8 @@ struct CheckpointOptions {
   bool leave_running = false;
   std::optional<std::filesystem::path> export_file;
   archive::Compression compression = archive::Compression::kZstd;
+  // Whom the exported archive is encrypted to: archive/encryption.h. Empty: it is not.
+  std::vector<std::string> recipients;
   bool ignore_rootfs = false;
   bool ignore_volumes = false;
   bool keep = false;  // CRIU's log and statistics stay in the store after success

@@ -20,6 +20,7 @@ struct RestoreOptions {
   bool tcp_close = false;
   bool file_locks = false;
   // From an archive only:
+  std::string identity;  // file of the age identity that opens it; empty: it is not encrypted
   std::string name;  // empty: the archive's name and id
   bool ignore_rootfs = false;
   bool ignore_volumes = false;

@@ -169,7 +169,8 @@ RestoreResult restore_archive(const std::filesystem::path& file, const engine::L
   });
   const UnpackedArchive archive = [&] {
     const StepScope step(observer, Step::kUnpack);
-    return UnpackedArchive(file, layout.staging("restore", operation.key()));
+    return UnpackedArchive(file, layout.staging("restore", operation.key()),
+                           read_options(options.identity, Step::kUnpack, observer));
   }();
   hooks::reached("unpacked");
   cancellation.check(kNothingRestored);

@@ -119,7 +119,8 @@ RestoreResult restore_live(engine::Container& container, const engine::Layout& l
     entry.paths = {layout.staging("restore", entry.key)};
   });
   const UnpackedArchive archive(container.paths().live_checkpoint(),
-                                layout.staging("restore", operation.key()));
+                                layout.staging("restore", operation.key()),
+                                read_options({}, Step::kUnpack, observer));
   Replaced upper(container.paths().upper());
   std::deque<Replaced> replaced;
   for (const std::string& name : names) {

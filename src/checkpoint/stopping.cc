@@ -22,10 +22,9 @@ std::filesystem::path images_place(const engine::Container& container, const std
 
 // What is in the journal before the dump: whoever finds complete images there keeps them, the
 // container is in them and nowhere else.
-void note_traces(store::JournalEntry& entry, const engine::Container& container, const Plan& plan) {
-  if (plan.writes_archive) {
-    entry.paths = archive::ArchiveWriter::temporary_paths(plan.target, entry.key);
-  }
+void note_traces(store::JournalEntry& entry, const engine::Container& container,
+                 const engine::Layout& layout, const Plan& plan) {
+  if (plan.writes_archive) entry.paths = archive_traces(plan, layout, entry.key);
   entry.images = images_place(container, entry.key);
   entry.paths.push_back(entry.images);
   note_lent_cgroup(entry, container);
@@ -100,8 +99,8 @@ void export_stopped(const engine::Container& container, const Plan& plan,
 
 }  // namespace
 
-CheckpointResult take_and_stop(engine::Container& container, store::Store& store, const Plan& plan,
-                               Observer& observer) {
+CheckpointResult take_and_stop(engine::Container& container, const engine::Layout& layout,
+                               store::Store& store, const Plan& plan, Observer& observer) {
   const engine::ContainerPaths& paths = container.paths();
   archive::Manifest manifest = describe(container, plan);
   Cancellation cancellation;
@@ -110,16 +109,16 @@ CheckpointResult take_and_stop(engine::Container& container, store::Store& store
   result.consistent = true;  // no task of it was alive after the dump
   engine::Operation operation(
       store, engine::kCheckpoint, container,
-      [&](store::JournalEntry& entry) { note_traces(entry, container, plan); });
+      [&](store::JournalEntry& entry) { note_traces(entry, container, layout, plan); });
   result.cut = dump_and_stop(container, plan, operation, observer);
   result.criu = oci::read_dump_statistics(paths.dump_work() / kStatisticsMember);
   describe_result(manifest, result);
 
   hooks::reached("kept");
   if (plan.writes_archive) {
-    ArchiveSources sources = gather_sources(container, plan, paths.checkpoint(), paths.dump_work(),
-                                            trees_in_place(container, plan));
-    sources.key = operation.key();
+    const ArchiveSources sources =
+        gather_sources(container, plan, layout, operation.key(), paths.checkpoint(),
+                       paths.dump_work(), trees_in_place(container, plan));
     export_stopped(container, plan, sources, manifest, cancellation, result, observer);
   }
   if (!plan.options.keep) remove_tree(paths.dump_work());

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "archive/manifest.h"
+#include "checkpoint/archive_checks.h"
 #include "checkpoint/archive_members.h"
 #include "os/temp_dir.h"
 
@@ -14,10 +15,12 @@ class UnpackedArchive {
  public:
   // directory: made for it, and removed with it. Throws Error as archive::unpack_archive does, the
   // archive's path as context.
-  UnpackedArchive(const std::filesystem::path& archive, std::filesystem::path directory);
+  UnpackedArchive(const std::filesystem::path& archive, std::filesystem::path directory,
+                  const archive::ReadOptions& options);
 
   const std::optional<archive::Manifest>& manifest() const { return manifest_; }
   const ArchivedContainer& container() const { return container_; }
+  const std::string& spec_dump() const { return checks_.spec_dump(); }
   std::filesystem::path images() const { return directory_.path() / kImagesMember; }
 
   // Each does nothing for a member that the archive lacks.
@@ -30,9 +33,13 @@ class UnpackedArchive {
   void copy_log(const std::filesystem::path& log) const;
 
  private:
-  void extract(const std::string& member, const std::filesystem::path& target) const;
+  void extract(const std::string& member, const std::filesystem::path& target,
+               const archive::ExtractOptions& options) const;
+  archive::ArchiveContents unpack(const std::filesystem::path& archive,
+                                  const archive::ReadOptions& options);
 
   TempDir directory_;
+  ArchiveChecks checks_;
   std::optional<archive::Manifest> manifest_;
   ArchivedContainer container_;
 };

@@ -9,7 +9,7 @@ namespace still::checkpoint {
 CheckpointResult take_live(engine::Container& container, std::vector<engine::Container>& sharers,
                            const engine::Layout& layout, store::Store& store, const Plan& plan,
                            Observer& observer);
-CheckpointResult take_and_stop(engine::Container& container, store::Store& store, const Plan& plan,
-                               Observer& observer);
+CheckpointResult take_and_stop(engine::Container& container, const engine::Layout& layout,
+                               store::Store& store, const Plan& plan, Observer& observer);
 
 }  // namespace still::checkpoint

@@ -91,6 +91,7 @@ CLI::App* register_ps(CLI::App& parent, Context& context, const std::string& nam
 void register_inspect(CLI::App& parent, Context& context, const std::string& type);
 void register_checkpoint(CLI::App& parent, Context& context);
 void register_restore(CLI::App& parent, Context& context);
+void register_archive_verify(CLI::App& parent, Context& context);
 void register_container_exists(CLI::App& parent, Context& context);
 void register_cleanup(CLI::App& parent, Context& context);
 void register_volume(CLI::App& parent, Context& context);

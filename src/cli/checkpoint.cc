@@ -23,6 +23,7 @@ struct CheckpointFlags {
   ContainerArguments containers;
   std::optional<std::string> export_file;
   std::optional<std::string> compress;
+  std::vector<std::string> encrypt_to;
   std::optional<std::string> memory_staging;
   std::optional<std::string> freeze_timeout;
   std::optional<std::string> runtime_timeout;
@@ -42,10 +43,14 @@ checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
   if (flags.compress && !flags.export_file) {
     throw Error(ErrorKind::kUsage, "--compress needs --export", "add --export FILE");
   }
+  if (!flags.encrypt_to.empty() && !flags.export_file) {
+    throw Error(ErrorKind::kUsage, "--encrypt-to needs --export", "add --export FILE");
+  }
   if (flags.export_file && flags.export_file->empty()) {
     throw Error(ErrorKind::kUsage, "--export names no file", "write --export FILE");
   }
   if (flags.export_file) options.export_file = *flags.export_file;
+  options.recipients = flags.encrypt_to;
   if (flags.compress) options.compression = archive::parse_compression(*flags.compress);
   if (flags.memory_staging) options.memory_staging_bytes = parse_size(*flags.memory_staging);
   if (flags.freeze_timeout) options.freeze_timeout = parse_duration(*flags.freeze_timeout);
@@ -213,6 +218,9 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
             "FILE");
   add_value(command, "-c,--compress", flags.compress, "Compression of the archive",
             "zstd|gzip|none (default zstd)");
+  add_list(command, "--encrypt-to", flags.encrypt_to,
+           "Encrypt the archive to this age recipient: a public key, or a file of such",
+           "RECIPIENT");
   command.add_flag("--file-locks", options.file_locks, "Allow processes that hold file locks");
   command.add_flag("--ignore-rootfs", options.ignore_rootfs,
                    "Leave changes of the root file system out of the archive");

@@ -40,6 +40,11 @@ void register_image_group(CLI::App& app, Context& context) {
   register_image_exists(group, context);
 }
 
+void register_archive_group(CLI::App& app, Context& context) {
+  CLI::App& group = add_group(app, "archive", "Look at checkpoint archives");
+  register_archive_verify(group, context);
+}
+
 }  // namespace
 
 void register_commands(CLI::App& app, Context& context) {
@@ -55,6 +60,7 @@ void register_commands(CLI::App& app, Context& context) {
   register_container_group(app, context);
   register_volume(app, context);
   register_image_group(app, context);
+  register_archive_group(app, context);
 }
 
 }  // namespace still::cli

@@ -21,6 +21,7 @@ struct RestoreFlags {
   std::optional<std::string> import_file;
   std::optional<std::string> name;
   std::optional<std::string> rootfs;
+  std::optional<std::string> identity;
   std::vector<std::string> rename_volumes;  // OLD=NEW
   checkpoint::RestoreOptions options;
   bool print_stats = false;
@@ -37,6 +38,7 @@ void refuse_without_import(const RestoreFlags& flags) {
   };
   refuse(flags.name.has_value(), "--name");
   refuse(flags.rootfs.has_value(), "--rootfs");
+  refuse(flags.identity.has_value(), "--identity");
   refuse(!flags.rename_volumes.empty(), "--rename-volume");
   refuse(flags.options.ignore_rootfs, "--ignore-rootfs");
   refuse(flags.options.ignore_volumes, "--ignore-volumes");
@@ -53,6 +55,7 @@ checkpoint::RestoreOptions read_options(const RestoreFlags& flags) {
   checkpoint::RestoreOptions options = flags.options;
   options.name = flags.name.value_or("");
   options.rootfs = flags.rootfs.value_or("");
+  options.identity = flags.identity.value_or("");
   for (const std::string& rename : flags.rename_volumes) {
     const size_t equals = rename.find('=');
     if (equals == 0 || equals == std::string::npos || equals + 1 == rename.size()) {
@@ -160,6 +163,8 @@ void add_flags(CLI::App& command, RestoreFlags& flags) {
   add_value(command, "-n,--name", flags.name, "Name of the new container, with --import", "NAME");
   add_value(command, "--rootfs", flags.rootfs,
             "Directory to use as base root file system, with --import", "DIR");
+  add_value(command, "--identity", flags.identity,
+            "Age identity that opens an encrypted archive, with --import", "FILE");
   add_list(command, "--rename-volume", flags.rename_volumes,
            "Restore the archive's volume OLD as NEW, with --import", "OLD=NEW");
   command.add_flag("-k,--keep", options.keep,

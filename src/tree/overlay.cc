@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -104,10 +105,25 @@ class RemovedPaths {
   std::vector<std::string> paths_;
 };
 
-void remove_path(const Fd& root, const std::string& path) {
-  if (!is_plain_path(path)) {
-    throw Error(ErrorKind::kCorrupt, "it is not a relative path without \".\" and \"..\"");
+void check_plain(const std::string& path) {
+  if (is_plain_path(path)) return;
+  throw Error(ErrorKind::kCorrupt, "it is not a relative path without \".\" and \"..\"");
+}
+
+// Names the path in errors.
+void for_each_path(const std::vector<std::string>& paths,
+                   const std::function<void(const std::string&)>& action) {
+  for (const std::string& path : paths) {
+    try {
+      action(path);
+    } catch (const Error& error) {
+      throw error.in("cannot remove \"" + printable(path) + "\"");
+    }
   }
+}
+
+void remove_path(const Fd& root, const std::string& path) {
+  check_plain(path);
   const auto [parent, name] = split_path(path);
   if (const auto directory = open_directory_beneath(root, parent)) {
     remove_tree_at(*directory, name);
@@ -124,13 +140,9 @@ std::vector<std::string> removed_paths(const Fd& upper, const std::vector<Fd>& l
 }
 
 void remove_paths(const Fd& root, const std::vector<std::string>& paths) {
-  for (const std::string& path : paths) {
-    try {
-      remove_path(root, path);
-    } catch (const Error& error) {
-      throw error.in("cannot remove \"" + printable(path) + "\"");
-    }
-  }
+  for_each_path(paths, [&](const std::string& path) { remove_path(root, path); });
 }
+
+void check_removable(const std::vector<std::string>& paths) { for_each_path(paths, check_plain); }
 
 }  // namespace still::tree

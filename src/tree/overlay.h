@@ -26,5 +26,7 @@ std::vector<std::string> removed_paths(const Fd& upper, const std::vector<Fd>& l
 // Error(kCorrupt) naming a path that is absolute, empty, has "." or ".." parts or leads through a
 // link; what was before it in the list is removed then.
 void remove_paths(const Fd& root, const std::vector<std::string>& paths);
+// What of this can be told without a tree: throws for the same paths, but for links.
+void check_removable(const std::vector<std::string>& paths);
 
 }  // namespace still::tree

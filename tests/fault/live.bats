@@ -39,6 +39,16 @@ killed() {
   [[ $said == *"a checkpoint of busy was interrupted"* ]]
 }
 
+# An archive that is encrypted is plain before, in the store.
+killed_encrypting() {
+  local key
+  key=$(age-keygen 2>/dev/null)
+  ends_with 137 at "$1" "$KILL_STILL" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
+    --encrypt-to "$(age-keygen -y <<<"$key")" busy
+  after_fault
+  [[ $said == *"a checkpoint of busy was interrupted"* && ! -e $WORK/archive ]]
+}
+
 terminated() {
   run checkpoint_with_fault "$1" "$TERMINATE_STILL"
   echo "$output"
@@ -92,6 +102,9 @@ init_killed() {
 for step in "${all_steps[@]}"; do
   bats_test_function --description "still is killed: $step" -- killed "$step"
   bats_test_function --description "still is terminated: $step" -- terminated "$step"
+done
+for step in complete encrypted; do
+  bats_test_function --description "still is killed while it encrypts: $step" -- killed_encrypting "$step"
 done
 for step in "${guarded_steps[@]}"; do
   bats_test_function --description "the guardian is killed: $step" -- without_guardian "$step" "$KILL_GUARDIAN"

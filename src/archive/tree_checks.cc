@@ -1,0 +1,135 @@
+#include "archive/tree_checks.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "os/beneath.h"
+
+namespace still::archive {
+namespace {
+
+[[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
+
+// "./a/b/" -> "a/b"; "./" -> "", the root of the tree.
+std::string tree_path(std::string_view name) {
+  while (name.starts_with("./")) name.remove_prefix(2);
+  while (name.size() > 1 && name.ends_with('/')) name.remove_suffix(1);
+  if (name.empty() || name == ".") return {};
+  if (name.size() > kMaxTreePathSize) refuse("the name is too long");
+  if (std::ranges::count(name, '/') >= static_cast<std::ptrdiff_t>(kMaxTreeDepth)) {
+    refuse("it is nested too deeply");
+  }
+  if (!is_plain_path(name)) refuse("the name leads out of the tree or is malformed");
+  return std::string(name);
+}
+
+void check_xattrs(const Xattrs& xattrs, const ExtractOptions& options) {
+  for (const auto& [name, value] : xattrs) {
+    if (name.starts_with("trusted.") && !options.allow_trusted_xattrs) {
+      refuse("it has the extended attribute " + printable(name));
+    }
+  }
+}
+
+}  // namespace
+
+TreeChecks::Place TreeChecks::admit(const TarMember& member) {
+  Place place{.path = tree_path(member.name),
+              .is_directory = member.hard_link.empty() && S_ISDIR(member.metadata.mode),
+              .hard_link = {}};
+  if (place.path.empty() && !place.is_directory) refuse("the root of the tree is no directory");
+  check_parents(place.path);
+  const auto before = seen_.find(place.path);
+  if (before != seen_.end() && before->second != Kind::kImplied) refuse("the name occurs twice");
+  if (before != seen_.end() && !place.is_directory) {
+    refuse("a directory that is not empty is in its place");
+  }
+  check_xattrs(member.metadata.xattrs, options_);
+  check_kind(member);
+  if (!member.hard_link.empty()) place.hard_link = hard_link_target(member, place.path);
+  seen_[place.path] = place.is_directory ? Kind::kDirectory : Kind::kOther;
+  if (seen_.size() > kMaxTreeEntries) refuse("the tree has too many entries");
+  return place;
+}
+
+// Every directory on the way is one, as far as the stream says.
+void TreeChecks::check_parents(std::string path) {
+  while (!path.empty()) {
+    path = split_path(path).parent;
+    if (path.empty()) return;
+    const auto [parent, is_new] = seen_.emplace(path, Kind::kImplied);
+    if (is_new && options_.into_empty) refuse("its directory does not exist");
+    if (is_new) continue;
+    if (parent->second == Kind::kOther) {
+      refuse("the path " + printable(path) + " leads through what is no directory, like a link");
+    }
+    return;
+  }
+}
+
+void TreeChecks::check_kind(const TarMember& member) const {
+  if (!member.hard_link.empty()) {
+    if (member.size_bytes > 0) refuse("it is a hard link with content");
+    return;
+  }
+  switch (member.metadata.mode & S_IFMT) {
+    case S_IFDIR:
+    case S_IFREG:
+    case S_IFIFO:
+      return;
+    case S_IFLNK:
+      if (member.link_target.empty() || member.link_target.size() > kMaxLinkTargetSize) {
+        refuse("it is a link with a malformed target");
+      }
+      return;
+    case S_IFCHR:
+    case S_IFBLK:
+      if (!options_.allow_devices) refuse("it is a device node");
+      return;
+    default:
+      refuse("it is of an unknown kind");
+  }
+}
+
+// Links name an earlier member, never what was in the tree before; a link to a symbolic link is a
+// second name of that link, which is not followed.
+std::string TreeChecks::hard_link_target(const TarMember& member, const std::string& path) const {
+  std::string target_path = tree_path(member.hard_link);
+  const auto target = seen_.find(target_path);
+  if (target == seen_.end() || target->second != Kind::kOther || target_path == path) {
+    refuse("it is a hard link to what is no earlier member of the archive");
+  }
+  return target_path;
+}
+
+void read_content(TarReader& tar, const TarMember& member,
+                  const std::function<void(const TarReader::Block&)>& take) {
+  uint64_t position = 0;
+  while (const auto block = tar.read()) {
+    if (block->offset < position || block->data.size() > member.size_bytes ||
+        block->offset > member.size_bytes - block->data.size()) {
+      refuse("the content does not fit the size");
+    }
+    take(*block);
+    position = block->offset + block->data.size();
+  }
+}
+
+void check_tree_tar(const Source& source, const ExtractOptions& options) {
+  TarReader tar(source);
+  TreeChecks checks(options);
+  while (const auto member = tar.next()) {
+    try {
+      checks.admit(*member);
+      read_content(tar, *member, [](const TarReader::Block&) {});
+    } catch (const Error& error) {
+      throw error.in("archive member \"" + printable(member->name) + "\"");
+    }
+  }
+  tar.finish();
+}
+
+}  // namespace still::archive

@@ -1,0 +1,51 @@
+// Whether a tree's stream may be unpacked, told member by member from the stream alone. Extraction
+// and verification both ask here, so that neither accepts what the other refuses.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+#include "archive/tar_stream.h"
+#include "archive/tree_tar.h"
+
+namespace still::archive {
+
+// No file system that we know of takes more, and our own memory must not be the limit.
+inline constexpr size_t kMaxTreeEntries = 20'000'000;
+inline constexpr size_t kMaxTreePathSize = size_t{64} << 10;
+inline constexpr size_t kMaxTreeDepth = 4096;
+inline constexpr size_t kMaxLinkTargetSize = 4095;  // of the kernel
+
+class TreeChecks {
+ public:
+  // options must outlive the checks.
+  explicit TreeChecks(const ExtractOptions& options) : options_(options) {}
+
+  struct Place {
+    std::string path;  // relative; "" is the root of the tree
+    bool is_directory = false;
+    std::string hard_link;  // the path that it is another name of
+  };
+  // The next member of the stream. Throws Error(kCorrupt) as extract_tree_tar says, for all that
+  // does not depend on what is below the root already.
+  Place admit(const TarMember& member);
+
+ private:
+  enum class Kind : uint8_t { kImplied, kDirectory, kOther };
+
+  void check_parents(std::string path);
+  void check_kind(const TarMember& member) const;
+  std::string hard_link_target(const TarMember& member, const std::string& path) const;
+
+  const ExtractOptions& options_;
+  std::unordered_map<std::string, Kind> seen_;
+};
+
+// Hands over the content of the current member, block by block. Throws Error(kCorrupt) if blocks
+// overlap or lie beyond the member's size.
+void read_content(TarReader& tar, const TarMember& member,
+                  const std::function<void(const TarReader::Block&)>& take);
+
+}  // namespace still::archive

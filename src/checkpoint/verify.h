@@ -1,0 +1,25 @@
+// Whether an archive is whole and can be believed to be what it says, without unpacking it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "archive/reader.h"
+#include "checkpoint/archive_members.h"
+#include "checkpoint/observer.h"
+
+namespace still::checkpoint {
+
+struct VerifiedArchive {
+  ConfigIdentity container;
+  archive::ArchiveContents contents;
+};
+
+// Reads the whole archive, its trees included, and checks what a restore checks before it makes
+// anything: every structure, and with a manifest every size and SHA-256. identity: of an encrypted
+// archive. Nothing is written anywhere. Throws Error: kCorrupt naming the member, kUnsupported,
+// kUsage (the identity).
+VerifiedArchive verify_archive(const std::filesystem::path& archive, const std::string& identity,
+                               Observer& observer);
+
+}  // namespace still::checkpoint

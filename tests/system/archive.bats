@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# still archive verify, and encrypted archives.
+# cgroups: v2
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load workload
+load checkpoint_support
+
+setup_file() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  make_rootfs busybox "$ROOTFS"
+}
+
+setup() { begin_store; }
+teardown() { finish_store; }
+
+verify() { still archive verify "$@"; }
+
+@test "archives of both ways and every compression are whole" {
+  start_ticker web -v data:/data
+  still exec web sh -c 'echo content >/data/file'
+  for compression in zstd gzip none; do
+    still checkpoint -R -c "$compression" -e "$WORK/live.$compression" web
+    run -0 verify "$WORK/live.$compression"
+    [[ $output == "$WORK/live.$compression: whole, "*" members, "*", container web, certified consistent" ]]
+  done
+  id=$(still inspect --format '{{.Id}}' web)
+  still checkpoint -e "$WORK/stopped" web
+  is "$id true true" verify --format '{{.ContainerID}} {{.Consistent}} {{.Digests}}' "$WORK/stopped"
+}
+
+@test "a checkpoint that is not certified consistent says so" {
+  start_ticker web --cgroups disabled
+  still checkpoint -R -e "$WORK/web.tar" web
+  run -0 verify "$WORK/web.tar"
+  [[ $output == *"NOT certified consistent: "* ]]
+  is false verify --format '{{.Consistent}}' "$WORK/web.tar"
+}
+
+@test "verify touches nothing and needs no store" {
+  start_ticker web
+  still checkpoint -R -c none -e "$WORK/web.tar" web
+  before=$(find "$STILL_ROOT" "$WORK" | sort)
+  STILL_ROOT=$WORK/none verify "$WORK/web.tar"
+  "$BATS_TEST_DIRNAME/forge" "$WORK/web.tar" "$WORK/forged" entry rootfs-diff.tar file ../evil
+  fails_with "../evil" verify "$WORK/forged"
+  rm "$WORK/forged"
+  [[ $(find "$STILL_ROOT" "$WORK" ! -name 'err.*' ! -name 'out.*' | sort) == "$before" ]]
+}
+
+@test "what is damaged, cut off or missing is named" {
+  start_ticker web
+  still checkpoint -R -e "$WORK/web.tar.zst" web
+  size=$(stat -c %s "$WORK/web.tar.zst")
+  for cut in 0 100 $((64 << 10)) $((size / 2)) $((size - 1)); do
+    head -c "$cut" "$WORK/web.tar.zst" >"$WORK/cut"
+    fails_with "$WORK/cut" verify "$WORK/cut"
+  done
+  # In the manifest's frame and in the other, which begins at 64 KiB.
+  for at in 300 $(((size + (64 << 10)) / 2)) $((size - 5)); do
+    cp "$WORK/web.tar.zst" "$WORK/damaged"
+    printf '\xff\x00\xff\x00' | dd of="$WORK/damaged" bs=1 seek="$at" conv=notrunc status=none
+    fails_with "$WORK/damaged" verify "$WORK/damaged"
+  done
+  fails_with "No such file" verify "$WORK/nothing"
+  fails_with "/dev/fd/" verify <(:)
+  verify <(cat "$WORK/web.tar.zst") # a pipe is as good as a file
+  run -125 verify "$WORK/cut" "$WORK/web.tar.zst"
+  [[ $output == *": whole, "* ]]
+}
+
+# --- encryption -------------------------------------------------------------------------------------
+
+make_keys() {
+  age-keygen -o "$WORK/key" 2>/dev/null
+  age-keygen -o "$WORK/other-key" 2>/dev/null
+  recipient=$(age-keygen -y "$WORK/key")
+}
+
+@test "an encrypted archive shows nothing, and opens with the identity alone" {
+  make_keys
+  start_ticker web -v data:/data -e SECRET=as-everybody-knows
+  still exec web sh -c 'echo as-everybody-knows >/data/file'
+  for way in -R ""; do
+    # shellcheck disable=SC2086
+    still checkpoint $way -c none --encrypt-to "$recipient" -e "$WORK/web.age" web
+    [[ $(head -n 1 "$WORK/web.age") == age-encryption.org/v1 && $(stat -c %a "$WORK/web.age") == 600 ]]
+    ! grep -q as-everybody-knows "$WORK/web.age"
+    no_staging_left
+    run -0 verify --identity "$WORK/key" "$WORK/web.age"
+    [[ $output == *"certified consistent"* ]]
+    fails_with "the archive is encrypted" verify "$WORK/web.age"
+    fails_with "no identity matched" verify --identity "$WORK/other-key" "$WORK/web.age"
+    fails_with "does not exist" verify --identity "$WORK/nothing" "$WORK/web.age"
+    fails_with "add --identity" still restore -i "$WORK/web.age" -n copy --rename-volume data=copy
+    fails_with "no identity matched" still restore -i "$WORK/web.age" --identity "$WORK/other-key" -n copy
+    still restore -i "$WORK/web.age" --identity "$WORK/key" -n copy --rename-volume data=copy
+    alive copy
+    [[ $(still exec copy cat /data/file) == as-everybody-knows ]]
+    still rm -f copy
+    still volume rm copy
+  done
+}
+
+@test "an encrypted archive that was changed or cut off is refused" {
+  make_keys
+  start_ticker web
+  still checkpoint -R --encrypt-to "$recipient" -e "$WORK/web.age" web
+  size=$(stat -c %s "$WORK/web.age")
+  for cut in $((size / 2)) $((size - 1)); do
+    head -c "$cut" "$WORK/web.age" >"$WORK/cut"
+    fails_with "$WORK/cut" verify --identity "$WORK/key" "$WORK/cut"
+  done
+  cp "$WORK/web.age" "$WORK/damaged"
+  fails_with "not a pipe" verify --identity "$WORK/key" <(cat "$WORK/web.age")
+  printf '\xff' | dd of="$WORK/damaged" bs=1 seek=$((size / 2)) conv=notrunc status=none
+  fails_with "$WORK/damaged" verify --identity "$WORK/key" "$WORK/damaged"
+}
+
+@test "recipients: several, from a file, of SSH; a wrong one is refused before anything happens" {
+  make_keys
+  local ssh="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN somebody"
+  age-keygen -y "$WORK/other-key" >"$WORK/recipients"
+  start_ticker web
+  still checkpoint -R --encrypt-to "$WORK/recipients" --encrypt-to "$ssh" -e "$WORK/web.age" web
+  verify --identity "$WORK/other-key" "$WORK/web.age"
+  grep -q --text -- "^-> ssh-ed25519 " "$WORK/web.age"
+  for wrong in age1wrong "$WORK/nothing" "$WORK/key" ""; do
+    fails_with "age cannot encrypt to this recipient" still checkpoint --encrypt-to "$wrong" -e "$WORK/no.age" web
+  done
+  fails_with "--export" still checkpoint -R --encrypt-to "$recipient" web
+  fails_with "--import" still restore --identity "$WORK/key" web
+  [[ ! -e $WORK/no.age ]]
+  alive web
+}
