@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 9> kFiles = {
 // Those that are read into memory as a whole.
 constexpr std::array<std::string_view, 5> kJsonFiles = {kManifestMember, "config.dump", "spec.dump",
                                                         "deleted.files", "network.status"};
+constexpr const char* kCapabilityXattr = "security.capability";
 constexpr uint64_t kMaxJsonSize = uint64_t{64} << 20;
 // Directories with whatever the runtime and CRIU put there.
 constexpr std::array<std::string_view, 3> kDirectories = {"checkpoint", "pre-checkpoint",
@@ -71,6 +72,10 @@ void check_member(const TarMember& member) {
   }
   if (!is_directory && !S_ISREG(member.metadata.mode)) refuse("it is no regular file");
   if (member.data) refuse("it is a sparse file");
+  if (!is_directory && (member.metadata.mode & (S_ISUID | S_ISGID)) != 0) {
+    refuse("it is a set-user-ID or set-group-ID file");
+  }
+  if (member.metadata.xattrs.contains(kCapabilityXattr)) refuse("it has capabilities");
   if (!(is_directory ? is_directory_name(name) : is_file_name(name))) {
     refuse("a checkpoint archive has no such member");
   }

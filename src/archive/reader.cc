@@ -44,7 +44,7 @@ Manifest read_manifest_member(TarReader& tar, const TarMember& member) {
 }
 
 Error with_member(const Error& error, const std::string& name) {
-  return error.in("archive member \"" + printable(name) + "\"");
+  return error.in("archive member \"" + printable_name(name) + "\"");
 }
 
 // The current member's content as a source that knows its digest, and is told what it has read.
@@ -193,8 +193,8 @@ class Unpacker : public MemberSink {
 
   void file(const std::string& path, uint64_t size_bytes, const Source& content) override {
     const auto [parent, name] = split_path(path);
-    const Fd file = open_at(make_directories(parent), name,
-                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    const Fd file =
+        open_at(make_directories(parent), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     require_room(file, size_bytes);
     const Source stored = [&](char* buffer, size_t size) {
       const size_t got = content(buffer, size);

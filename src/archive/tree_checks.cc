@@ -26,8 +26,11 @@ std::string tree_path(std::string_view name) {
   return std::string(name);
 }
 
-void check_xattrs(const Xattrs& xattrs, const ExtractOptions& options) {
-  for (const auto& [name, value] : xattrs) {
+void check_xattrs(const TarMember& member, const ExtractOptions& options) {
+  for (const auto& [name, value] : member.metadata.xattrs) {
+    if (name == "security.capability" && !S_ISREG(member.metadata.mode)) {
+      refuse("it is no regular file and has capabilities");
+    }
     if (name.starts_with("trusted.") && !options.allow_trusted_xattrs) {
       refuse("it has the extended attribute " + printable(name));
     }
@@ -47,7 +50,7 @@ TreeChecks::Place TreeChecks::admit(const TarMember& member) {
   if (before != seen_.end() && !place.is_directory) {
     refuse("a directory that is not empty is in its place");
   }
-  check_xattrs(member.metadata.xattrs, options_);
+  check_xattrs(member, options_);
   check_kind(member);
   if (!member.hard_link.empty()) place.hard_link = hard_link_target(member, place.path);
   seen_[place.path] = place.is_directory ? Kind::kDirectory : Kind::kOther;
@@ -86,6 +89,8 @@ void TreeChecks::check_kind(const TarMember& member) const {
       }
       return;
     case S_IFCHR:
+      if (std::ranges::contains(options_.devices, member.device)) return;
+      [[fallthrough]];
     case S_IFBLK:
       if (!options_.allow_devices) refuse("it is a device node");
       return;
@@ -126,7 +131,7 @@ void check_tree_tar(const Source& source, const ExtractOptions& options) {
       checks.admit(*member);
       read_content(tar, *member, [](const TarReader::Block&) {});
     } catch (const Error& error) {
-      throw error.in("archive member \"" + printable(member->name) + "\"");
+      throw error.in("archive member \"" + printable_name(member->name) + "\"");
     }
   }
   tar.finish();

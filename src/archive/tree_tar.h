@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <map>
 #include <string>
 #include <string_view>
@@ -61,6 +62,8 @@ struct ExtractOptions {
   // unless set: only a container that was allowed to make them has them.
   bool allow_devices = false;
   bool allow_trusted_xattrs = false;
+  // Character devices that are not refused in any case.
+  std::span<const dev_t> devices{};
   // The root is empty: an entry without one for its directory before it is refused at once.
   bool into_empty = false;
 };

@@ -149,7 +149,7 @@ class TreeExtractor {
       if (!directory) refuse("the directory is not there any more");
       apply_metadata(*directory, metadata);
     } catch (const Error& error) {
-      throw error.in("archive member \"" + printable(path) + "\"");
+      throw error.in("archive member \"" + printable_name(path) + "\"");
     }
   }
 
@@ -169,7 +169,7 @@ void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions
     try {
       extractor.extract(tar, *member);
     } catch (const Error& error) {
-      throw error.in("archive member \"" + printable(member->name) + "\"");
+      throw error.in("archive member \"" + printable_name(member->name) + "\"");
     }
   }
   tar.finish();

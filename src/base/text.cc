@@ -73,6 +73,13 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
+std::string printable_name(std::string_view name) {
+  constexpr size_t kLongest = 160;
+  constexpr size_t kPart = 70;
+  if (name.size() <= kLongest) return printable(name);
+  return printable(name.substr(0, kPart)) + "..." + printable(name.substr(name.size() - kPart));
+}
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   std::string result;
   for (const std::string& part : parts) {

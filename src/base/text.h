@@ -13,6 +13,9 @@ namespace still {
 // The parts of text between separators; empty parts are kept ("a,,b" has three).
 std::vector<std::string> split(std::string_view text, char separator);
 
+// printable(), shortened in the middle where it is long: for names in messages.
+std::string printable_name(std::string_view name);
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 // Without white space at both ends.

@@ -1,14 +1,32 @@
 #include "checkpoint/archive_checks.h"
 
+#include <array>
+
+#include "archive/decompressor.h"
 #include "archive/tree_tar.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "checkpoint/spec_check.h"
 #include "tree/overlay.h"
 
 namespace still::checkpoint {
 namespace {
 
 constexpr size_t kReadSize = size_t{64} << 10;
+
+constexpr std::string_view kImagesPrefix = "checkpoint/";
+constexpr std::string_view kInventoryFile = "inventory.img";
+// Of those that are read as a whole: a hundred thousand open files take ten.
+constexpr uint64_t kMaxImageSize = uint64_t{256} << 20;
+
+// The content of a tmpfs mount, which CRIU has tar unpack: the devices of the runtime's /dev may be
+// in it.
+bool is_tmpfs_content(std::string_view file) { return file.starts_with("tmpfs-"); }
+// Major number << 8 | minor number: null, zero, full, random, urandom, tty, console, ptmx.
+constexpr std::array<dev_t, 8> kContainerDevices = {0x103, 0x105, 0x107, 0x108,
+                                                    0x109, 0x500, 0x501, 0x502};
+constexpr archive::ExtractOptions kTmpfsExtraction{.devices = kContainerDevices,
+                                                   .into_empty = true};
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
 
@@ -34,7 +52,8 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
                          const archive::Source& content) {
   if (name == kConfigMember) {
     config_dump_ = read_all(content);
-    parse_config_identity(*config_dump_);
+    identity_ = parse_config_identity(*config_dump_);
+    if (identity_->is_ours) parse_config_dump(*config_dump_);
   } else if (name == kSpecMember) {
     spec_dump_ = read_all(content);
     check_spec_dump(*spec_dump_);
@@ -44,16 +63,32 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
     archive::check_tree_tar(content, kRootfsExtraction);
   } else if (name == kShmMember || name.starts_with(kVolumesPrefix)) {
     archive::check_tree_tar(content, kVolumeExtraction);
-  } else if (name == kInventoryMember) {
-    if (size_bytes == 0) refuse("it is empty");
-    has_inventory_ = true;
+  } else if (name.starts_with(kImagesPrefix)) {
+    image(name.substr(kImagesPrefix.size()), size_bytes, content);
   }
 }
 
+void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
+                          const archive::Source& content) {
+  if (is_tmpfs_content(file)) {
+    return archive::check_tree_tar(archive::decompressing_source(content), kTmpfsExtraction);
+  }
+  if (!oci::ImagePrivileges::reads(file)) return;
+  if (size_bytes > kMaxImageSize) refuse("it is too large");
+  privileges_.add(file, read_all(content));
+  if (file == kInventoryFile) has_inventory_ = true;
+}
+
 void ArchiveChecks::finish() const {
-  require(config_dump_.has_value(), kConfigMember);
+  require(identity_.has_value(), kConfigMember);
   require(spec_dump_.has_value(), kSpecMember);
   require(has_inventory_, kInventoryMember);
+  if (!identity_->is_ours) return;
+  try {
+    check_spec(*spec_dump_, container().config);
+  } catch (const Error& error) {
+    throw error.in(std::string("archive member \"") + kSpecMember + "\"");
+  }
 }
 
 archive::ReadOptions read_options(const std::string& identity, Step step, Observer& observer) {

@@ -8,28 +8,36 @@
 #include "archive/reader.h"
 #include "checkpoint/archive_members.h"
 #include "checkpoint/observer.h"
+#include "oci/image_privileges.h"
 
 namespace still::checkpoint {
 
 // Looks at the members as they pass. Throws Error(kCorrupt) for a tree that cannot be unpacked, a
-// deleted path that leads out of the root, and JSON that is none.
+// deleted path that leads out of the root, JSON that is none, and CRIU images that are none or open
+// what no container has.
 class ArchiveChecks : public archive::MemberSink {
  public:
   void directory(const std::string& name) override;
   void link(const std::string& name, const std::string& target) override;
-  void file(const std::string& name, uint64_t size_bytes,
-            const archive::Source& content) override;
+  void file(const std::string& name, uint64_t size_bytes, const archive::Source& content) override;
 
-  // After the last member. Throws Error(kCorrupt) naming a member that is missing.
+  // After the last member. Throws Error(kCorrupt) naming a member that is missing, or spec.dump if
+  // it does not go with config.dump.
   void finish() const;
 
   // After finish().
-  const std::string& config_dump() const { return *config_dump_; }
-  const std::string& spec_dump() const { return *spec_dump_; }
+  const ConfigIdentity& identity() const { return *identity_; }
+  // Throws Error(kUnsupported) for an archive that another engine wrote.
+  ArchivedContainer container() const { return parse_config_dump(*config_dump_); }
+  const oci::ImagePrivileges& privileges() const { return privileges_; }
 
  private:
+  void image(const std::string& file, uint64_t size_bytes, const archive::Source& content);
+
+  std::optional<ConfigIdentity> identity_;
   std::optional<std::string> config_dump_;
   std::optional<std::string> spec_dump_;
+  oci::ImagePrivileges privileges_;
   bool has_inventory_ = false;
 };
 

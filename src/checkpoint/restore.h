@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "checkpoint/demands.h"
 #include "checkpoint/observer.h"
 #include "engine/container.h"
 #include "oci/criu.h"
@@ -25,6 +26,7 @@ struct RestoreOptions {
   bool ignore_rootfs = false;
   bool ignore_volumes = false;
   std::string rootfs;                                 // base directory instead of the archive's
+  Grants grants;
   std::map<std::string, std::string> rename_volumes;  // the archive's name -> new name
 };
 
@@ -49,7 +51,7 @@ RestoreResult restore_in_place(engine::Container& container, const engine::Layou
 
 // Makes a container from an archive and lets it run on from the instant of the cut. The archive is
 // verified as a whole before anything is made. Throws Error: kCorrupt (the archive, naming the
-// member), kNotFound (no such base image, root file system or bind mount source), kConflict (name,
+// member), kUsage (it asks for more than was granted), kNotFound (no such base image, root file system or bind mount source), kConflict (name,
 // id or volume exists), kRuntime (runtime or CRIU). Whatever fails, no container, volume, mount or
 // cgroup is left.
 RestoreResult restore_archive(const std::filesystem::path& archive, const engine::Layout& layout,

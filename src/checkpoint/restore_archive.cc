@@ -33,13 +33,14 @@ void rename_volumes(engine::ContainerConfig& config, const RestoreOptions& optio
   }
 }
 
-void check_base(engine::ContainerConfig& config, store::Store& store,
-                const RestoreOptions& options) {
-  if (!options.rootfs.empty()) {
-    config.rootfs = std::filesystem::absolute(options.rootfs).lexically_normal();
-    config.image.clear();
-    config.image_id.clear();
-  }
+void take_rootfs(engine::ContainerConfig& config, const RestoreOptions& options) {
+  if (options.rootfs.empty()) return;
+  config.rootfs = std::filesystem::absolute(options.rootfs).lexically_normal();
+  config.image.clear();
+  config.image_id.clear();
+}
+
+void check_base(const engine::ContainerConfig& config, store::Store& store) {
   if (!config.rootfs.empty()) {
     if (std::filesystem::is_directory(config.rootfs)) return;
     throw Error(
@@ -137,9 +138,13 @@ class NewContainer {
 engine::ContainerConfig decide_config(const UnpackedArchive& archive, store::Store& store,
                                       const RestoreOptions& options) {
   check_name_free(store, options.name.empty() ? archive.container().name : options.name);
+  Grants grants = options.grants;
   engine::ContainerConfig config = archive.container().config;
+  take_rootfs(config, options);
+  grants.granted.rootfs = options.rootfs.empty() ? "" : config.rootfs;
+  config = grant(std::move(config), archive.privileges(), archive.container().id, grants, store);
   rename_volumes(config, options);
-  check_base(config, store, options);
+  check_base(config, store);
   check_binds(config);
   return config;
 }

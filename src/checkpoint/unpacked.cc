@@ -22,13 +22,13 @@ UnpackedArchive::UnpackedArchive(const std::filesystem::path& archive,
                                  const archive::ReadOptions& options) try
     : directory_(std::move(directory)),
       manifest_(unpack(archive, options).manifest),
-      container_(parse_config_dump(checks_.config_dump())) {
+      container_(checks_.container()) {
 } catch (const Error& error) {
   throw error.in("cannot restore from " + printable(archive.native()));
 }
 
 archive::ArchiveContents UnpackedArchive::unpack(const std::filesystem::path& archive,
-                                                const archive::ReadOptions& options) {
+                                                 const archive::ReadOptions& options) {
   auto contents =
       archive::unpack_archive(archive, open_directory(directory_.path()), &checks_, options);
   checks_.finish();

@@ -20,7 +20,8 @@ class UnpackedArchive {
 
   const std::optional<archive::Manifest>& manifest() const { return manifest_; }
   const ArchivedContainer& container() const { return container_; }
-  const std::string& spec_dump() const { return checks_.spec_dump(); }
+  // Of the processes in the CRIU images.
+  const oci::ImagePrivileges& privileges() const { return checks_.privileges(); }
   std::filesystem::path images() const { return directory_.path() / kImagesMember; }
 
   // Each does nothing for a member that the archive lacks.

@@ -1,10 +1,25 @@
 #include "checkpoint/verify.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "checkpoint/archive_checks.h"
+#include "checkpoint/demands.h"
 
 namespace still::checkpoint {
+namespace {
+
+std::vector<std::string> demands(const ArchiveChecks& checks) {
+  if (!checks.identity().is_ours) return {};
+  const engine::ContainerConfig config = checks.container().config;
+  auto result = demands_of(config);
+  std::ranges::move(demands_of(checks.privileges(), config), std::back_inserter(result));
+  return result;
+}
+
+}  // namespace
 
 VerifiedArchive verify_archive(const std::filesystem::path& archive, const std::string& identity,
                                Observer& observer) {
@@ -14,10 +29,10 @@ VerifiedArchive verify_archive(const std::filesystem::path& archive, const std::
       archive::read_archive(archive, checks, read_options(identity, Step::kVerify, observer));
   try {
     checks.finish();
+    return {checks.identity(), demands(checks), std::move(contents)};
   } catch (const Error& error) {
     throw error.in(printable(archive.native()));
   }
-  return {parse_config_identity(checks.config_dump()), std::move(contents)};
 }
 
 }  // namespace still::checkpoint

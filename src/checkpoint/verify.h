@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "archive/reader.h"
 #include "checkpoint/archive_members.h"
@@ -12,6 +13,7 @@ namespace still::checkpoint {
 
 struct VerifiedArchive {
   ConfigIdentity container;
+  std::vector<std::string> demands;  // demands.h; none where another engine wrote it
   archive::ArchiveContents contents;
 };
 

@@ -29,6 +29,7 @@ Json description(const std::string& file, const checkpoint::VerifiedArchive& arc
   json["ContainerName"] = archive.container.name;
   json["Members"] = archive.contents.members;
   json["Size"] = archive.contents.size_bytes;
+  json["Demands"] = archive.demands;
   json["Digests"] = archive.contents.manifest.has_value();
   json["Consistent"] = nullptr;
   json["Reason"] = "the archive has no manifest that says so";
@@ -48,7 +49,11 @@ std::string certificate(const checkpoint::VerifiedArchive& archive) {
 void print_verified(const std::string& file, const checkpoint::VerifiedArchive& archive) {
   std::cout << printable(file) << ": whole, " << archive.contents.members << " members, "
             << human_size(archive.contents.size_bytes) << ", container "
-            << printable(archive.container.name) << ", " << certificate(archive) << "\n";
+            << printable(archive.container.name) << ", " << certificate(archive);
+  if (!archive.demands.empty()) {
+    std::cout << "; asks for " << printable(join(archive.demands, ", "));
+  }
+  std::cout << "\n";
 }
 
 int run_verify(const VerifyFlags& flags) {
@@ -69,13 +74,13 @@ int run_verify(const VerifyFlags& flags) {
 
 void register_archive_verify(CLI::App& parent, Context& context) {
   auto flags = std::make_shared<VerifyFlags>();
-  CLI::App& command = add_command(
-      parent, {"verify",
-               "Check archives without unpacking them",
-               "[flags] FILE...",
-               {"still archive verify web.tar.zst",
-                "still archive verify --identity key.txt web.tar.zst.age",
-                "still archive verify --format '{{.Consistent}}' web.tar.zst"}});
+  CLI::App& command =
+      add_command(parent, {"verify",
+                           "Check archives without unpacking them",
+                           "[flags] FILE...",
+                           {"still archive verify web.tar.zst",
+                            "still archive verify --identity key.txt web.tar.zst.age",
+                            "still archive verify --format '{{.Consistent}}' web.tar.zst"}});
   command.add_option("FILE", flags->files, "Archives")->required();
   command.add_option("--identity", flags->identity, "Age identity that opens encrypted archives")
       ->type_name("FILE");

@@ -39,17 +39,11 @@ void add_file_flags(CLI::App& command, ContainerFlags& flags) {
   command.add_flag("--rootfs", flags.rootfs,
                    "The first argument is a directory, not an image; it is never written to");
   command.add_flag("--read-only", flags.read_only, "Make the root file system read-only");
-  add_list(command, "-v,--volume", flags.volumes, "Mount a volume or a directory of the host",
-           "[NAME|HOST-DIR:]DIR[:ro]");
-  add_list(command, "--tmpfs", flags.tmpfs, "Mount a tmpfs", "DIR[:size=64m,...]");
   add_value(command, "--shm-size", flags.shm_size, "Size of /dev/shm (default 64m)", "SIZE");
 }
 
 void add_limit_flags(CLI::App& command, ContainerFlags& flags) {
-  add_list(command, "--cap-add", flags.add_capabilities, "Add a capability", "CAPABILITY");
   add_list(command, "--cap-drop", flags.drop_capabilities, "Drop a capability", "CAPABILITY");
-  add_list(command, "--security-opt", flags.security_options, "Security option",
-           "no-new-privileges|seccomp=unconfined");
   add_list(command, "--ulimit", flags.ulimits, "Set a resource limit of the processes",
            "NAME=SOFT[:HARD]");
   add_value(command, "-m,--memory", flags.memory, "Memory limit", "SIZE");
@@ -62,14 +56,6 @@ void add_engine_flags(CLI::App& command, ContainerFlags& flags) {
   command.add_flag("--rm", flags.remove, "Remove the container when it has ended");
   add_list(command, "-l,--label", flags.labels, "Attach a label", "KEY=VALUE");
   add_value(command, "-h,--hostname", flags.hostname, "Host name in the container", "NAME");
-  add_list(command, "--network,--net", flags.networks, "Network of the container (default none)",
-           "none|host");
-  add_value(command, "--runtime", flags.runtime, "OCI runtime: crun, runc or a path (default crun)",
-            "RUNTIME");
-  add_value(command, "--cgroups", flags.cgroups, "Whether the container gets a cgroup of its own",
-            "enabled|disabled");
-  add_value(command, "--cgroup-parent", flags.cgroup_parent,
-            "Cgroup to make the container's in (default /still)", "PATH");
   add_value(command, "--log-driver", flags.log_driver,
             "Where output goes besides the terminal (default k8s-file)", "k8s-file|none");
 }
@@ -194,7 +180,37 @@ engine::ImageConfig set_base(Context& context, ContainerConfig& config, const st
 
 }  // namespace
 
+void add_granting_flags(CLI::App& command, ContainerFlags& flags) {
+  add_list(command, "-v,--volume", flags.volumes, "Mount a volume or a directory of the host",
+           "[NAME|HOST-DIR:]DIR[:ro]");
+  add_list(command, "--tmpfs", flags.tmpfs, "Mount a tmpfs", "DIR[:size=64m,...]");
+  add_list(command, "--cap-add", flags.add_capabilities, "Add a capability", "CAPABILITY");
+  add_list(command, "--security-opt", flags.security_options, "Security option",
+           "no-new-privileges|seccomp=unconfined");
+  add_list(command, "--network,--net", flags.networks, "Network of the container (default none)",
+           "none|host");
+  add_value(command, "--runtime", flags.runtime, "OCI runtime: crun, runc or a path (default crun)",
+            "RUNTIME");
+  add_value(command, "--cgroups", flags.cgroups, "Whether the container gets a cgroup of its own",
+            "enabled|disabled");
+  add_value(command, "--cgroup-parent", flags.cgroup_parent,
+            "Cgroup to make the container's in (default /still)", "PATH");
+}
+
+ContainerConfig make_grants(const ContainerFlags& flags) {
+  ContainerConfig config;
+  set_engine(config, flags);
+  set_mounts(config, flags);
+  if (!config.volumes.empty()) {
+    throw Error(ErrorKind::kUsage, "the archive's volumes are restored with it",
+                "give --rename-volume or --ignore-volumes, and -v only for directories of the host");
+  }
+  set_security(config, flags);
+  return config;
+}
+
 void add_container_flags(CLI::App& command, ContainerFlags& flags) {
+  add_granting_flags(command, flags);
   add_engine_flags(command, flags);
   add_process_flags(command, flags);
   add_file_flags(command, flags);

@@ -47,6 +47,11 @@ struct ContainerFlags {
 
 void add_container_flags(CLI::App& command, ContainerFlags& flags);
 
+// Those of them that give a container more than it has by default: a restore takes them, too.
+void add_granting_flags(CLI::App& command, ContainerFlags& flags);
+// What they amount to, the rest as by default. Throws Error(kUsage), Error(kUnsupported).
+engine::ContainerConfig make_grants(const ContainerFlags& flags);
+
 // words: image (with --rootfs: directory), then the command. Throws Error(kUsage),
 // Error(kUnsupported), Error(kNotFound); nothing has been made then.
 engine::ContainerConfig make_config(Context& context, const ContainerFlags& flags,

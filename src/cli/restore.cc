@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cli/app.h"
+#include "cli/container_flags.h"
 #include "cli/json.h"
 #include "cli/not_yet.h"
 #include "cli/output.h"
@@ -22,6 +23,7 @@ struct RestoreFlags {
   std::optional<std::string> name;
   std::optional<std::string> rootfs;
   std::optional<std::string> identity;
+  ContainerFlags grants;
   std::vector<std::string> rename_volumes;  // OLD=NEW
   checkpoint::RestoreOptions options;
   bool print_stats = false;
@@ -40,6 +42,8 @@ void refuse_without_import(const RestoreFlags& flags) {
   refuse(flags.rootfs.has_value(), "--rootfs");
   refuse(flags.identity.has_value(), "--identity");
   refuse(!flags.rename_volumes.empty(), "--rename-volume");
+  refuse(flags.options.grants.everything, "--allow-spec");
+  refuse(!checkpoint::demands_of(make_grants(flags.grants)).empty(), "what grants more to an archive");
   refuse(flags.options.ignore_rootfs, "--ignore-rootfs");
   refuse(flags.options.ignore_volumes, "--ignore-volumes");
 }
@@ -56,6 +60,7 @@ checkpoint::RestoreOptions read_options(const RestoreFlags& flags) {
   options.name = flags.name.value_or("");
   options.rootfs = flags.rootfs.value_or("");
   options.identity = flags.identity.value_or("");
+  options.grants.granted = make_grants(flags.grants);
   for (const std::string& rename : flags.rename_volumes) {
     const size_t equals = rename.find('=');
     if (equals == 0 || equals == std::string::npos || equals + 1 == rename.size()) {
@@ -179,6 +184,9 @@ void add_flags(CLI::App& command, RestoreFlags& flags) {
   command.add_flag("--ignore-volumes", options.ignore_volumes,
                    "Do not restore volumes; use those of that name here");
   command.add_flag("--print-stats", flags.print_stats, "Print times as JSON");
+  command.add_flag("--allow-spec", options.grants.everything,
+                   "Grant all that the archive asks for beyond the default: it is trusted");
+  add_granting_flags(command, flags.grants);
   not_yet_value(command, "--import-previous");
   not_yet_flag(command, "--ignore-static-ip");
   not_yet_flag(command, "--ignore-static-mac");
@@ -195,7 +203,8 @@ void register_restore(CLI::App& parent, Context& context) {
        "Restore containers from a checkpoint",
        "[flags] CONTAINER...",
        {"still container restore web", "still container restore --import web.tar.zst",
-        "still container restore --import web.tar.zst --name web2 --rename-volume data=data2"}});
+        "still container restore --import web.tar.zst --name web2 --rename-volume data=data2",
+        "still container restore --import web.tar.zst -v /srv/web:/srv --cap-add NET_RAW"}});
   auto flags = std::make_shared<RestoreFlags>();
   add_flags(command, *flags);
   on_run(command, context, [&context, flags] { return run_restore(context, *flags); });

@@ -72,6 +72,12 @@ std::vector<std::string> all_capabilities() {
   return held;
 }
 
+std::string capability_name(int number) {
+  const auto place = static_cast<size_t>(number);
+  return place < kCapabilities.size() ? kCapabilities.at(place)
+                                      : "capability " + std::to_string(number);
+}
+
 std::string normalize_capability(const std::string& name) {
   std::string normal = name;
   std::ranges::transform(normal, normal.begin(), [](unsigned char c) { return std::toupper(c); });

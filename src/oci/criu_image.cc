@@ -33,6 +33,28 @@ std::string_view image_payload(std::string_view image, ImageMagic magic,
   return image.substr(kHeadSize);
 }
 
+std::vector<std::string_view> image_entries(std::string_view image, const ImageKind& kind) {
+  const auto fail = [] [[noreturn]] {
+    throw Error(ErrorKind::kCorrupt, "it is no CRIU image of its kind");
+  };
+  const auto take_number = [&] {
+    if (image.size() < sizeof(uint32_t)) fail();
+    const uint32_t number = number_at(image, 0);
+    image.remove_prefix(sizeof number);
+    return number;
+  };
+  if (kind.kind != 0 && take_number() != kind.kind) fail();
+  if (take_number() != kind.type) fail();
+  std::vector<std::string_view> entries;
+  while (!image.empty()) {
+    const uint32_t size = take_number();
+    if (size > image.size()) fail();
+    entries.push_back(image.substr(0, size));
+    image.remove_prefix(size);
+  }
+  return entries;
+}
+
 void fail_corrupt_image(const std::filesystem::path& file) {
   throw Error(ErrorKind::kCorrupt, printable(file.native()) + " is damaged or no CRIU image");
 }

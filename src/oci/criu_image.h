@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace still::oci {
 
@@ -17,6 +18,22 @@ struct ImageMagic {
 };
 inline constexpr ImageMagic kStatisticsMagic{0x55105940, 0x57093306};
 inline constexpr ImageMagic kCgroupMagic{0x54564319, 0x59383330};
+
+// Images with any number of messages, each behind its length; the magic numbers are those of
+// CRIU's criu/include/magic.h. inventory.img alone has no kind in front.
+struct ImageKind {
+  uint32_t kind;  // 0: none
+  uint32_t type;
+};
+inline constexpr ImageKind kInventoryImage{0, 0x58313116};
+inline constexpr ImageKind kTreeImage{0x54564319, 0x50273030};
+inline constexpr ImageKind kCoreImage{0x54564319, 0x55053847};
+inline constexpr ImageKind kIdsImage{0x54564319, 0x54432030};
+inline constexpr ImageKind kMountsImage{0x54564319, 0x55563928};
+inline constexpr ImageKind kFilesImage{0x54564319, 0x56303138};
+inline constexpr ImageKind kSeccompImage{0x54564319, 0x64413049};
+// Throws Error(kCorrupt).
+std::vector<std::string_view> image_entries(std::string_view image, const ImageKind& kind);
 
 // The message of an image that has one. file is for errors. Throws Error(kCorrupt).
 std::string_view image_payload(std::string_view image, ImageMagic magic,

@@ -159,6 +159,16 @@ json build_process(const ProcessSettings& settings) {
   return process;
 }
 
+const std::vector<ProtectedPath>& protected_paths() {
+  static const std::vector<ProtectedPath> kPaths = [] {
+    std::vector<ProtectedPath> paths;
+    for (const char* path : kMaskedPaths) paths.push_back({path, true});
+    for (const char* path : kReadOnlyPaths) paths.push_back({path, false});
+    return paths;
+  }();
+  return kPaths;
+}
+
 json build_spec(const SpecSettings& settings) {
   json spec = {{"ociVersion", "1.0.2"},
                {"process", build_process(settings.process)},

@@ -68,6 +68,16 @@ std::vector<std::string> all_capabilities();
 // "NET_ADMIN" and "cap_net_admin" as "CAP_NET_ADMIN"; Error(kUsage) if the kernel knows none such.
 std::string normalize_capability(const std::string& name);
 
+// "CAP_CHOWN" for 0; "capability 63" for one without a name.
+std::string capability_name(int number);
+
+// Of /proc and /sys, what containers must not see or not write to; read-only or masked by the spec.
+struct ProtectedPath {
+  std::string path;
+  bool is_masked = false;  // else read-only
+};
+const std::vector<ProtectedPath>& protected_paths();
+
 // The whole config.json. Masked and read-only paths, default mounts, devices and seccomp filter are
 // decided here.
 nlohmann::json build_spec(const SpecSettings& settings);

@@ -27,14 +27,14 @@ teardown_file() {
 
 teardown() { echo "$BATS_TEST_DESCRIPTION" >>"$BATS_FILE_TMPDIR/cases"; }
 
-import_with_fault() { at "$1" "$2" "$STILL_TEST_PROGRAM" restore --import "$WORK/kept"; }
+import_with_fault() { at "$1" "$2" "$STILL_TEST_PROGRAM" restore --import "$WORK/kept" --rootfs "$ROOTFS"; }
 
 # The second try: it runs, consistent, and goes.
 succeeds() {
   eventually clean
   nothing_made
   [[ -z $(conmons) ]]
-  still restore --import "$WORK/kept" >/dev/null
+  still restore --import "$WORK/kept" --rootfs "$ROOTFS" >/dev/null
   answers busy
   still stop --time 10 busy >/dev/null
   container_ends_with 0 busy

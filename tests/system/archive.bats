@@ -24,7 +24,7 @@ verify() { still archive verify "$@"; }
   for compression in zstd gzip none; do
     still checkpoint -R -c "$compression" -e "$WORK/live.$compression" web
     run -0 verify "$WORK/live.$compression"
-    [[ $output == "$WORK/live.$compression: whole, "*" members, "*", container web, certified consistent" ]]
+    [[ $output == "$WORK/live.$compression: whole, "*" members, "*", container web, certified consistent; asks for --rootfs $ROOTFS" ]]
   done
   id=$(still inspect --format '{{.Id}}' web)
   still checkpoint -e "$WORK/stopped" web

@@ -201,7 +201,7 @@ nosy_runtime() {
   still checkpoint -e "$WORK/web.tar" web
   run still container exists web
   [[ $status -eq 1 ]]
-  still restore -i "$WORK/web.tar"
+  still restore -i "$WORK/web.tar" --rootfs "$ROOTFS"
   alive web
 }
 

@@ -28,7 +28,7 @@ volume() { echo "$STILL_ROOT/volumes/$1/_data"; }
     fails_with "web" still restore -i "$WORK/web.tar"
     still rm -f web
     still volume rm data
-    still restore -i "$WORK/web.tar"
+    still restore -i "$WORK/web.tar" --rootfs "$ROOTFS"
     [[ $(still inspect --format '{{.Id}}' web) == "$id" ]]
     [[ $(still exec web cat /data/file) == content ]]
     alive web
@@ -211,7 +211,7 @@ make_awkward_tree() {
   still checkpoint -R -e "$WORK/web.tar" web
   still rm -f web
   mv "$BATS_TEST_TMPDIR/moving" "$BATS_TEST_TMPDIR/moved"
-  fails_with "$BATS_TEST_TMPDIR/moving" still restore -i "$WORK/web.tar"
+  fails_with "$BATS_TEST_TMPDIR/moving" still restore -i "$WORK/web.tar" --allow-spec
   fails_with "/no/such/place" still restore -i "$WORK/web.tar" --rootfs /no/such/place
   fails_with "$WORK/web.tar" still restore -i "$WORK/web.tar" --rootfs "$WORK/web.tar"
   still restore -i "$WORK/web.tar" --rootfs "$BATS_TEST_TMPDIR/moved"
@@ -286,7 +286,7 @@ make_awkward_tree() {
     fails_with "cannot restore" still restore -i "$WORK/short.tar"
     nothing_made
   done
-  still restore -i "$WORK/web.tar"
+  still restore -i "$WORK/web.tar" --rootfs "$ROOTFS"
   alive web
 }
 
@@ -309,13 +309,13 @@ make_awkward_tree() {
   still volume rm data
   before=$(find /sys/fs/cgroup -type d | sort)
   # The file that the process holds open is part of the difference that is left out.
-  run still restore --ignore-rootfs -i "$WORK/web.tar"
+  run still restore --ignore-rootfs -i "$WORK/web.tar" --rootfs "$ROOTFS"
   echo "$output"
   [[ $status -eq 125 && $output == *"log is "* ]]
   [[ -s $(sed 's/.*log is //' <<<"$output") ]]
   nothing_made
   [[ $(find /sys/fs/cgroup -type d | sort) == "$before" ]]
-  still restore -i "$WORK/web.tar"
+  still restore -i "$WORK/web.tar" --rootfs "$ROOTFS"
 }
 
 @test "a failed restore in place leaves the container exited and its checkpoint there" {
