@@ -20,7 +20,6 @@ namespace still::archive {
 namespace {
 
 constexpr std::chrono::milliseconds kProgressInterval{200};
-constexpr size_t kReadSize = size_t{64} << 10;
 
 // The first bytes of the binary and of the armored form, https://age-encryption.org/v1.
 constexpr std::string_view kMagic = "age-encryption.org/v1\n";
@@ -56,7 +55,8 @@ void require_age() {
 // An age that runs, its errors kept.
 class Age {
  public:
-  Age(Arguments arguments, int input, int output) : Age(std::move(arguments), input, output, make_pipe()) {}
+  Age(Arguments arguments, int input, int output)
+      : Age(std::move(arguments), input, output, make_pipe()) {}
 
   Child& process() { return child_; }
 
@@ -65,7 +65,8 @@ class Age {
     std::string errors;
     std::array<char, 4096> buffer{};
     const Source source = file_source(errors_);
-    while (const size_t got = source(buffer.data(), buffer.size())) errors.append(buffer.data(), got);
+    while (const size_t got = source(buffer.data(), buffer.size()))
+      errors.append(buffer.data(), got);
     return child_.wait().ok() ? std::string() : complaint(errors);
   }
 
@@ -118,7 +119,8 @@ class Decryption {
 std::string read_start(const Fd& file) {
   std::string start(kArmorMagic.size(), '\0');
   size_t size = 0;
-  while (const size_t got = file_source(file)(start.data() + size, start.size() - size)) size += got;
+  while (const size_t got = file_source(file)(start.data() + size, start.size() - size))
+    size += got;
   start.resize(size);
   return start;
 }
@@ -134,7 +136,9 @@ Source behind(std::string start, const Fd& file) {
   };
 }
 
-uint64_t position(const Fd& file) { return static_cast<uint64_t>(::lseek(file.get(), 0, SEEK_CUR)); }
+uint64_t position(const Fd& file) {
+  return static_cast<uint64_t>(::lseek(file.get(), 0, SEEK_CUR));
+}
 
 }  // namespace
 

@@ -16,6 +16,7 @@
 #include "engine/runtime_errors.h"
 #include "engine/volumes.h"
 #include "os/files.h"
+#include "os/mount.h"
 #include "os/process.h"
 
 namespace still::engine {
@@ -186,8 +187,12 @@ void Container::release_resources() {
 
 void Container::remove_runtime_state() {
   // Without its state the runtime need not be asked, nor even be there.
-  if (!path_exists(runtime_state_root() / id())) return;
+  const auto state = runtime_state_root() / id();
+  if (!path_exists(state)) return;
   runtime()->remove(id());
+  // A runc that is killed while it restores leaves what it does not take for a container.
+  unmount_below(state);
+  remove_tree(state);
   // If that ended the container, conmon is about to say so; not to the next run.
   wait_for_exit_record(layout_, record_);
 }

@@ -118,11 +118,8 @@ void Container::end_interrupted_restore(const Layout& layout, store::Store& stor
   if (error.kind() != ErrorKind::kNotFound) throw;
 }
 
-// From the top down: what is killed later cannot start anything any more.
 void Container::kill_all() const {
-  for (const pid_t monitor : find_monitors(id())) {
-    for (const pid_t pid : with_descendants(monitor)) ::kill(pid, SIGKILL);
-  }
+  for (const pid_t monitor : find_monitors(id())) kill_with_descendants(monitor);
   if (config_.cgroups) kill_cgroups(cgroup_path(config_, id()));
 }
 

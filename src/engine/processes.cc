@@ -3,13 +3,17 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <format>
 #include <optional>
 #include <ranges>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "base/text.h"
+#include "os/clock.h"
 #include "os/files.h"
 
 namespace still::engine {
@@ -25,16 +29,38 @@ std::vector<pid_t> all_processes() {
   return pids;
 }
 
+// How long to wait for a process to stop: one that waits in the kernel does so later.
+constexpr std::chrono::milliseconds kStopTimeout{500};
+constexpr std::chrono::milliseconds kPollInterval{1};
+
+// Of /proc/PID/stat what comes after the command, which may hold anything but ends with the last
+// ")": state, parent, ... Empty if the process has ended.
+std::vector<std::string> stat_fields(pid_t pid) {
+  const auto stat = read_file_if_exists(std::format("/proc/{}/stat", pid));
+  const size_t end = stat ? stat->rfind(')') : std::string::npos;
+  if (end == std::string::npos) return {};
+  return split(trim(std::string_view(*stat).substr(end + 1)), ' ');
+}
+
 // nullopt if it has ended.
 std::optional<pid_t> parent_of(pid_t pid) {
-  const auto stat = read_file_if_exists(std::format("/proc/{}/stat", pid));
-  if (!stat) return std::nullopt;
-  // After the command, which may hold anything but ends with the last ")": state, parent.
-  const size_t end = stat->rfind(')');
-  if (end == std::string::npos) return std::nullopt;
-  const auto fields = split(trim(std::string_view(*stat).substr(end + 1)), ' ');
+  const auto fields = stat_fields(pid);
   const auto parent = fields.size() > 1 ? parse_integer(fields[1]) : std::nullopt;
   return parent ? std::optional(static_cast<pid_t>(*parent)) : std::nullopt;
+}
+
+// Stopped, traced, or as good as gone: it makes no more children.
+bool stands_still(pid_t pid) {
+  const auto fields = stat_fields(pid);
+  return fields.empty() || fields[0].empty() || std::string_view("TtZXx").contains(fields[0][0]);
+}
+
+void stop(pid_t pid) {
+  const Deadline deadline = deadline_in(kStopTimeout);
+  if (::kill(pid, SIGSTOP) != 0) return;
+  while (!stands_still(pid) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kPollInterval);
+  }
 }
 
 std::map<pid_t, pid_t> all_parents() {
@@ -89,6 +115,17 @@ std::vector<pid_t> with_descendants(pid_t process) {
     if (descends(pid, process, parents)) found.push_back(pid);
   }
   return found;
+}
+
+void kill_with_descendants(pid_t process) {
+  std::vector<pid_t> all = {process};
+  for (size_t i = 0; i < all.size(); ++i) {
+    stop(all[i]);
+    for (const auto& [pid, parent] : all_parents()) {
+      if (parent == all[i] && !std::ranges::contains(all, pid)) all.push_back(pid);
+    }
+  }
+  for (const pid_t pid : all) ::kill(pid, SIGKILL);
 }
 
 std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init,

@@ -20,6 +20,10 @@ ino_t pid_namespace_of(pid_t pid);
 // The process and everything that descends from it, as far as that has not lost its parents.
 std::vector<pid_t> with_descendants(pid_t process);
 
+// Kills them all. Each is stopped before its children are looked for: what is being born while the
+// others are killed would live on.
+void kill_with_descendants(pid_t process);
+
 // Those that do not descend from init.
 std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init);
 

@@ -27,7 +27,10 @@ std::string quoted(const std::filesystem::path& path) { return printable(path.na
   throw Error::system(error_number, std::string(what) + " " + quoted(path));
 }
 
-bool means_absent(int error_number) { return error_number == ENOENT || error_number == ENOTDIR; }
+// ESRCH: in /proc of a process that has ended.
+bool means_absent(int error_number) {
+  return error_number == ENOENT || error_number == ENOTDIR || error_number == ESRCH;
+}
 
 void remove_entry(const Fd& directory, const std::string& name) {
   if (::unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) {

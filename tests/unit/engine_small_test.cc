@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include "engine/cgroups.h"
 #include "engine/container.h"
@@ -16,7 +17,9 @@
 #include "engine/runtime_errors.h"
 #include "engine/signals.h"
 #include "engine/volumes.h"
+#include "os/clock.h"
 #include "os/files.h"
+#include "os/process.h"
 #include "support.h"
 
 namespace still::engine {
@@ -369,6 +372,24 @@ TEST(CurrentState, OfARecordThatIsOutOfDate) {
   EXPECT_GT(current(layout, stale).finished_at.count(), 0);
   stale.status = store::ContainerStatus::kCreated;
   EXPECT_EQ(current(layout, stale).status, store::ContainerStatus::kCreated);
+}
+
+TEST(KillWithDescendants, CatchesWhatIsBeingBorn) {
+  for (int round = 0; round < 10; ++round) {
+    Child parent = Child::start({.arguments = {"sh", "-c",
+                                               "i=0; while [ $i -lt 500 ]; do sleep 60 & "
+                                               "i=$((i + 1)); done; wait"},
+                                 .own_process_group = true});
+    std::this_thread::sleep_for(std::chrono::milliseconds(10 + round));
+    kill_with_descendants(parent.pid());
+    EXPECT_EQ(parent.wait().signal, SIGKILL);
+    // What init has to reap ends at once.
+    const Deadline deadline = deadline_in(std::chrono::seconds(2));
+    while (group_is_alive(parent.pid()) && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_FALSE(group_is_alive(parent.pid()));
+  }
 }
 
 }  // namespace

@@ -1,0 +1,13 @@
+// config.dump, up to what is decided by it before anything is made.
+#include "checkpoint/archive_members.h"
+#include "checkpoint/demands.h"
+#include "fuzz.h"
+
+void still::fuzz::run(std::string_view input) {
+  checkpoint::parse_config_identity(input);
+  const auto container = checkpoint::parse_config_dump(input);
+  const std::string once = engine::to_json(container.config);
+  require(engine::to_json(engine::parse_container_config(once)) == once,
+          "it is read as it was written");
+  checkpoint::demands_of(container.config);
+}
