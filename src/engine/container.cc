@@ -189,9 +189,11 @@ void Container::remove_runtime_state() {
   // Without its state the runtime need not be asked, nor even be there.
   const auto state = runtime_state_root() / id();
   if (!path_exists(state)) return;
-  runtime()->remove(id());
-  // A runc that is killed while it restores leaves what it does not take for a container.
+  // A runc that is killed while it restores leaves the root file system mounted in there, and no
+  // state that it would take for a container: its "delete" then removes everything below, through
+  // the mount.
   unmount_below(state);
+  runtime()->remove(id());
   remove_tree(state);
   // If that ended the container, conmon is about to say so; not to the next run.
   wait_for_exit_record(layout_, record_);

@@ -90,8 +90,12 @@ void mount_rootfs(const ContainerPaths& paths, const std::vector<std::filesystem
   }
 }
 
-// All there is: a runtime that was killed during a restore leaves a mount of its own in the bundle.
-void unmount_rootfs(const ContainerPaths& paths) { unmount_below(paths.base); }
+// All there is: a crun that was killed during a restore leaves a mount of its own in the bundle, and
+// the directory for it, which it would not take for the next one.
+void unmount_rootfs(const ContainerPaths& paths) {
+  unmount_below(paths.base);
+  remove_tree(paths.bundle() / "criu-root");
+}
 
 void fill_new_volumes(const Layout& layout, const ContainerPaths& paths,
                       const ContainerConfig& config) {

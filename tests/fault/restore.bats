@@ -102,6 +102,25 @@ in_place_killed() {
   still volume rm data >/dev/null
 }
 
+# A runc that is killed then leaves the container's root file system mounted in its own state.
+killed_in_place_after() {
+  still run -d --name busy --runtime runc -v data:/data --rootfs "$ROOTFS" /bin/counter --report 50 >/dev/null
+  wait_until 20 steps_beyond busy 0
+  still exec busy sh -c 'echo content >/etc/kept'
+  still checkpoint busy >/dev/null
+  run at filled "(sleep $1; kill -KILL \$PPID) >/dev/null 2>&1 & exec sleep 0.01" "$STILL_TEST_PROGRAM" restore busy
+  echo "$output"
+  still ps >/dev/null
+  eventually clean
+  [[ $status -ne 137 || $(state busy Status) == running ]] || still restore busy >/dev/null
+  answers busy
+  [[ $(still exec busy cat /etc/kept) == content && $(still exec busy ls /bin | wc -l) -gt 10 ]]
+  still stop --time 10 busy >/dev/null
+  container_ends_with 0 busy
+  still rm busy >/dev/null
+  still volume rm data >/dev/null
+}
+
 for step in unpacked "volumes filled" "container made" filled restored; do
   bats_test_function --description "still is killed: $step" -- killed "$step" "$KILL_STILL"
   bats_test_function --description "still is terminated: $step" -- terminated "$step"
@@ -114,4 +133,7 @@ done
 for step in filled restored succeeded; do
   bats_test_function --description "still is killed in place: $step" -- in_place_killed "" "$step" "$KILL_STILL"
   bats_test_function --description "still is killed in place, live: $step" -- in_place_killed -R "$step" "$KILL_STILL"
+done
+for after in 0 0.03 0.06 0.09 0.12; do
+  bats_test_function --description "still is killed in place with runc: restoring for $after s" -- killed_in_place_after "$after"
 done
