@@ -211,12 +211,14 @@ void ImagePrivileges::find_capabilities(const ImageLimits& limits,
 }
 
 // Filters add up: a call is allowed if every one of the chain allows it.
-bool ImagePrivileges::chain_allows(uint32_t filter, const seccomp_data& call) const {
+bool ImagePrivileges::chain_allows(uint32_t filter, const SystemCall& call) const {
+  const seccomp_data data{
+      .nr = call.number, .arch = call.architecture, .instruction_pointer = 0, .args = {}};
   std::optional<uint32_t> next = filter;
   for (size_t length = 0; next && length <= filters_.size(); ++length) {
     if (*next >= filters_.size()) refuse("a seccomp filter is missing in the CRIU images");
     const uint32_t action =
-        run_seccomp_filter(filters_[*next].program, call) & SECCOMP_RET_ACTION_FULL;
+        run_seccomp_filter(filters_[*next].program, data) & SECCOMP_RET_ACTION_FULL;
     if (action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG) return false;
     next = filters_[*next].previous;
   }
@@ -244,11 +246,7 @@ void ImagePrivileges::find_filters(const ImageLimits& limits,
   std::set<uint32_t> filters_used;
   for (const auto& [thread, filter] : filter_of_) filters_used.insert(filter);
   for (const SystemCall& call : refused_system_calls(default_seccomp(limits.capabilities))) {
-    const seccomp_data data{.nr = call.number,
-                            .arch = call.architecture,
-                            .instruction_pointer = 0,
-                            .args = {}};
-    const auto allows = [&](uint32_t filter) { return chain_allows(filter, data); };
+    const auto allows = [&](uint32_t filter) { return chain_allows(filter, call); };
     if (!std::ranges::any_of(filters_used, allows)) continue;
     found.push_back("a seccomp filter that allows " + call.name);
     return;  // one says enough

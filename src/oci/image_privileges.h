@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-struct seccomp_data;
-
 namespace still::oci {
+
+struct SystemCall;
 
 // What the spec gives.
 struct ImageLimits {
@@ -61,7 +61,7 @@ class ImagePrivileges {
   void add_filters(std::string_view content);
 
   bool has_filter(const std::string& thread) const;
-  bool chain_allows(uint32_t filter, const seccomp_data& call) const;
+  bool chain_allows(uint32_t filter, const SystemCall& call) const;
   void find_capabilities(const ImageLimits& limits, std::vector<std::string>& found) const;
   void find_filters(const ImageLimits& limits, std::vector<std::string>& found) const;
   void find_namespaces(const ImageLimits& limits, std::vector<std::string>& found) const;
