@@ -66,7 +66,13 @@ Cut dump_and_stop(engine::Container& container, const Plan& plan, engine::Operat
   try {
     run_dump(container, plan, images.path(), operation, cut);
   } catch (const Error& error) {
-    throw explain_failure(error, oci::dump_log(paths.dump_work()), paths.dump_work());
+    // What happened to the runtime after that does not matter: the images are all there is of it.
+    if (!container.has_ended_in(images.path())) {
+      throw explain_failure(error, oci::dump_log(paths.dump_work()), paths.dump_work());
+    }
+    cut.dump_end = Instant::now();
+    observer.warning(error.message() +
+                     ", but CRIU has ended the container: its checkpoint is kept");
   }
   hooks::reached("unguarded");
   container.keep_checkpoint(images.keep(), plan.options.keep ? oci::dump_log(paths.dump_work())

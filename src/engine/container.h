@@ -76,9 +76,12 @@ class Container {
   std::vector<pid_t> foreign_processes() const;
   // A live checkpoint was taken: sets the moment, path and log.
   void record_checkpoint(const std::filesystem::path& path, const std::filesystem::path& log);
+  // Whether CRIU has written complete images of the container there and ended it, whatever became
+  // of the runtime. Waits a moment for kills that are under way.
+  bool has_ended_in(const std::filesystem::path& images) const;
   // The default checkpoint: CRIU has ended the container. Takes the directory of its images, keeps
-  // the content of /dev/shm, waits for conmon's exit file, records exited and Checkpointed,
-  // unmounts root file system and /dev/shm.
+  // the content of /dev/shm, makes both and the container's files durable, waits for conmon's exit
+  // file, records exited and Checkpointed, unmounts root file system and /dev/shm.
   void keep_checkpoint(const std::filesystem::path& images, const std::filesystem::path& log);
   // The same for a default checkpoint whose process died. False, and nothing done, unless the
   // images are complete and the container has ended.

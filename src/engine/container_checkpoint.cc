@@ -24,6 +24,8 @@ using store::ContainerStatus;
 
 // CRIU has said that it is done; the last of its kills may still be under way.
 constexpr auto kEndTimeout = std::chrono::seconds(30);
+// Without its word: a container that is not killed by then runs on.
+constexpr auto kKillTimeout = std::chrono::seconds(3);
 
 // /dev/shm goes with its mount when the container has ended: its content is kept as a tar file,
 // from which both the archive and a restore in place take it.
@@ -89,14 +91,19 @@ void Container::keep_checkpoint(const std::filesystem::path& images,
   release_resources();
 }
 
+bool Container::has_ended_in(const std::filesystem::path& images) const {
+  if (!path_exists(images / "inventory.img")) return false;
+  const auto init = open_pidfd(record_.pid);
+  return !init || !init_is_alive(record_) || wait_for_exit(*init, deadline_in(kKillTimeout));
+}
+
 bool Container::keep_interrupted_checkpoint(const Layout& layout, store::Store& store,
                                             const std::string& id,
                                             const std::filesystem::path& images) {
   ContainerLock lock = ContainerLock::acquire(layout, id);
   auto record = find_locked(store, lock, id);
   Container container(layout, store, std::move(lock), std::move(record));
-  const bool is_complete = path_exists(images / "inventory.img");
-  if (!is_complete || !container.running() || init_is_alive(container.record_)) return false;
+  if (!container.running() || !container.has_ended_in(images)) return false;
   container.keep_checkpoint(images, {});
   return true;
 }

@@ -64,10 +64,21 @@ terminated() {
   runs_or_comes_back
 }
 
+# CRIU goes on without the runtime. Where it still ends the container, its images are kept.
+runtime_killed() {
+  run at dumping "sleep $1; $KILL_RUNTIME" "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/archive" busy
+  echo "$output"
+  [[ $output == *"killed by signal"* && ($status -eq 0 || $status -eq 125) ]]
+  runs_or_comes_back
+}
+
 for step in guarded dumping dumped unguarded kept writing complete; do
   bats_test_function --description "still is killed: $step" -- killed "$step"
   bats_test_function --description "still is terminated: $step" -- terminated "$step"
 done
 for step in guarded dumping dumped; do
   bats_test_function --description "still and the guardian are killed: $step" -- both_killed "$step"
+done
+for after in 0 0.03 0.06; do
+  bats_test_function --description "the runtime is killed: dumping for $after s" -- runtime_killed "$after"
 done
