@@ -132,6 +132,8 @@ RestoreResult restore_live(engine::Container& container, const engine::Layout& l
         archive.fill_shm(container.paths().shm());
       });
   hooks::reached("restored");
+  // Before what they replace goes, and the checkpoint with it.
+  sync_file_system(container.paths().upper());
   operation.has_succeeded();
   hooks::reached("succeeded");
   upper.keep();

@@ -77,8 +77,12 @@ void Container::record_checkpoint(const std::filesystem::path& path,
 void Container::keep_checkpoint(const std::filesystem::path& images,
                                 const std::filesystem::path& log) {
   save_shm(paths_);
+  // CRIU syncs nothing. The images are worth nothing without the files as they are now, and those
+  // are, as a rule, on the same file system.
+  sync_file_system(images);
   remove_tree(paths_.checkpoint());
   std::filesystem::rename(images, paths_.checkpoint());
+  sync_directory(paths_.base);
   if (const auto init = open_pidfd(record_.pid); init && init_is_alive(record_)) {
     if (!wait_for_exit(*init, deadline_in(kEndTimeout))) {
       throw Error(ErrorKind::kTimeout, "container " + name() + " did not end with its checkpoint");

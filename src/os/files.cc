@@ -220,6 +220,11 @@ void sync_directory(const std::filesystem::path& path) {
   if (::fsync(fd.get()) != 0) fail(errno, "cannot sync the directory", path);
 }
 
+void sync_file_system(const std::filesystem::path& path) {
+  const Fd fd = open_file(path, O_RDONLY);
+  if (::syncfs(fd.get()) != 0) fail(errno, "cannot sync the file system of", path);
+}
+
 uint64_t free_space(const std::filesystem::path& path) {
   struct statvfs status{};
   if (::statvfs(path.c_str(), &status) != 0) fail(errno, "cannot stat the file system of", path);

@@ -62,6 +62,8 @@ void remove_tree_at(const Fd& directory, const std::string& name);
 
 // fsync(2) of a directory: makes renames and new names in it durable.
 void sync_directory(const std::filesystem::path& path);
+// syncfs(2): everything that is on the file system of this path becomes durable.
+void sync_file_system(const std::filesystem::path& path);
 
 // Bytes an unprivileged writer may still store on the file system of path.
 uint64_t free_space(const std::filesystem::path& path);
