@@ -35,6 +35,13 @@ void run_created(const oci::OciRuntime& runtime, const std::string& id) try {
   throw error.kind() == ErrorKind::kRuntime ? runtime_error(error.message()) : error;
 }
 
+// A process that is frozen on cgroup v1 dies only once it is thawed.
+void let_die(const Container& container) try {
+  if (const auto own = container.freezer(); own && own->state().requested) own->request(false);
+} catch (const Error& error) {
+  if (error.kind() != ErrorKind::kNotFound) throw;  // it has died, and its cgroup is gone
+}
+
 }  // namespace
 
 // Who waited for the lock of a container that was removed meanwhile holds a lock file of nothing.
@@ -209,8 +216,7 @@ void Container::end_now() {
   const auto init = open_pidfd(record_.pid);
   if (init && init_is_alive(record_)) {
     send_signal(*init, SIGKILL);
-    // A process that is frozen on cgroup v1 dies only once it is thawed.
-    if (const auto own = freezer(); own && own->state().requested) own->request(false);
+    let_die(*this);
     if (!wait_for_exit(*init, deadline_in(kKillTimeout))) {
       throw Error(ErrorKind::kTimeout,
                   std::format("process {} of container {} does not end", record_.pid, name()),
@@ -245,7 +251,7 @@ void Container::kill(int signal) {
   if (!init || !init_is_alive(record_)) return;
   send_signal(*init, signal);
   if (signal != SIGKILL || record_.status != ContainerStatus::kPaused) return;
-  if (const auto own = freezer()) own->request(false);
+  let_die(*this);
 }
 
 void Container::pause() {
