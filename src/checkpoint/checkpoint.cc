@@ -8,6 +8,8 @@ CheckpointResult checkpoint(engine::Container& container, std::vector<engine::Co
                             const engine::Layout& layout, store::Store& store, const Plan& plan,
                             Observer& observer) {
   const auto start = std::chrono::steady_clock::now();
+  // The default way freezes nobody, it only has to know of them.
+  if (!plan.options.leave_running) sharers.clear();
   CheckpointResult result = plan.options.leave_running
                                 ? take_live(container, sharers, layout, store, plan, observer)
                                 : take_and_stop(container, layout, store, plan, observer);

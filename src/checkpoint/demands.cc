@@ -29,7 +29,7 @@ std::string describe(const engine::TmpfsMount& tmpfs) {
 
 void add_capabilities(const ContainerConfig& config, std::vector<std::string>& demands) {
   for (const std::string& name : config.add_capabilities) {
-    if (name == "ALL" || name == "all") return demands.push_back("--cap-add ALL");
+    if (name == "ALL" || name == "all") return void(demands.emplace_back("--cap-add ALL"));
   }
   const auto& usual = oci::default_capabilities();
   for (const std::string& name : engine::effective_capabilities(config)) {

@@ -1,5 +1,6 @@
 // The default checkpoint: CRIU ends the container.
 #include "base/error.h"
+#include "base/text.h"
 #include "checkpoint/archive_members.h"
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/cancellation.h"
@@ -92,11 +93,23 @@ std::map<std::string, CapturedTree> trees_in_place(const engine::Container& cont
   return trees;
 }
 
+// No task of it is alive after the dump: only others can change what is read in place then.
+std::string why_not_consistent(const Plan& plan) {
+  if (!plan.options.export_file || plan.sharers.empty()) return {};
+  return "running containers write to the same volumes: " + join(plan.sharers, ", ");
+}
+
 void export_stopped(const engine::Container& container, const Plan& plan,
                     const ArchiveSources& sources, const archive::Manifest& manifest,
                     Cancellation& cancellation, CheckpointResult& result, Observer& observer) try {
   result.archive_bytes = write_archive(plan, sources, manifest, cancellation, observer);
 } catch (const Error& error) {
+  if (error.signal() != 0) {
+    throw Error::interrupted(error.signal(),
+                             "there is no archive, but the container has ended and its checkpoint is "
+                             "safe in the store: still restore " +
+                                 container.name() + " brings it back");
+  }
   throw error.with_hint(
       "the container has ended and its checkpoint is safe in the store: still "
       "restore " +
@@ -112,7 +125,11 @@ CheckpointResult take_and_stop(engine::Container& container, const engine::Layou
   Cancellation cancellation;
   cancellation.check();  // the last moment: the dump goes on to its end
   CheckpointResult result;
-  result.consistent = true;  // no task of it was alive after the dump
+  result.inconsistent_because = why_not_consistent(plan);
+  result.consistent = result.inconsistent_because.empty();
+  if (!result.consistent) {
+    observer.warning("the checkpoint is not certified consistent: " + result.inconsistent_because);
+  }
   engine::Operation operation(
       store, engine::kCheckpoint, container,
       [&](store::JournalEntry& entry) { note_traces(entry, container, layout, plan); });

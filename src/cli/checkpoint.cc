@@ -130,7 +130,9 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
               << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";
   }
   for (const std::string& sharer : plan.sharers) {
-    std::cout << "sharer     " << sharer << " writes to the same volume and is frozen too\n";
+    std::cout << "sharer     " << sharer << " writes to the same volume"
+              << (plan.options.leave_running ? " and is frozen too\n"
+                                             : ": the archive will not be certified\n");
   }
   if (plan.writes_archive) std::cout << "archive    " << plan.target.native() << "\n";
   if (plan.options.leave_running) std::cout << "pause      " << describe(estimate) << "\n";
@@ -143,7 +145,8 @@ class Checkpoints {
 
   void take(const std::string& id) {
     const bool with_sharers =
-        options_.leave_running && options_.freeze_sharers && !options_.ignore_volumes;
+        options_.leave_running ? options_.freeze_sharers && !options_.ignore_volumes
+                               : options_.export_file && !options_.ignore_volumes;
     auto sharing = engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
     const auto plan =
         checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(), options_);

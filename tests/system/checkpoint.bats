@@ -489,3 +489,20 @@ SCRIPT
   still restore web
   alive web
 }
+
+@test "a default checkpoint of a volume that another container writes to is not certified" {
+  start_ticker web -v data:/data
+  still run -d --name other -v data:/data --rootfs "$ROOTFS" sh -c 'while :; do sleep 1; done'
+  still checkpoint --dry-run -e "$WORK/web.tar" web | grep -q "other writes to the same volume: the archive will not be certified"
+  still checkpoint -e "$WORK/web.tar" web 2>"$WORK/said"
+  [[ $(cat "$WORK/said") == *"not certified consistent: running containers write to the same volumes: other"* ]]
+  [[ $(manifest "$WORK/web.tar" .consistent) == false ]]
+  still restore web
+  # Nobody writes to what is left out, and what is not running.
+  still checkpoint --ignore-volumes -e "$WORK/web.tar" web
+  [[ $(manifest "$WORK/web.tar" .consistent) == true ]]
+  still restore web
+  still rm -f other
+  still checkpoint -e "$WORK/web.tar" web
+  [[ $(manifest "$WORK/web.tar" .consistent) == true ]]
+}
