@@ -26,8 +26,9 @@ void encrypt_file(const Fd& plain, const Fd& encrypted, const std::vector<std::s
 void check_identity(const std::filesystem::path& identity);
 
 // The content of a file or pipe from its start on, decrypted if it is encrypted (then it must be a
-// file, else Error(kUnsupported)). The source throws Error(kUsage) if no identity is given or none fits, Error(kCorrupt) if the file was changed or
-// cut off: what it gave before that is as it was encrypted, but not all of it.
+// file, else Error(kUnsupported)). The source throws Error(kUsage) if no identity is given or none
+// fits, Error(kCorrupt) if the file was changed or cut off: what it gave before that is as it was
+// encrypted, but not all of it.
 Source decrypting_source(const Fd& file, const std::filesystem::path& identity);
 
 }  // namespace still::archive

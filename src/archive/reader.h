@@ -36,13 +36,13 @@ struct ReadOptions {
   std::function<void(uint64_t, uint64_t)> progress;
 };
 
-// Reads the outer archive to its end, decrypting it if it is encrypted (encryption.h). Refused with Error(kCorrupt) naming the member: names that
-// are not of the format (absolute, "..", unknown top-level names, long or deep ones), anything but
-// regular files and directories (and the link checkpoint/parent), members that occur twice, more
-// than 200,000 members, JSON members of more than 64 MiB, a damaged or truncated stream or one with
-// something behind its end, and with a manifest: members that are missing, not listed, or whose
-// size or SHA-256 differ. The sink has got a member before its digest is known: nothing of the
-// archive may be used before this has returned.
+// Reads the outer archive to its end, decrypting it if it is encrypted (encryption.h). Refused with
+// Error(kCorrupt) naming the member: names that are not of the format (absolute, "..", unknown
+// top-level names, long or deep ones), anything but regular files and directories (and the link
+// checkpoint/parent), members that occur twice, more than 200,000 members, JSON members of more
+// than 64 MiB, a damaged or truncated stream or one with something behind its end, and with a
+// manifest: members that are missing, not listed, or whose size or SHA-256 differ. The sink has got
+// a member before its digest is known: nothing of the archive may be used before this has returned.
 ArchiveContents read_archive(const std::filesystem::path& archive, MemberSink& sink,
                              const ReadOptions& options = {});
 

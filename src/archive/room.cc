@@ -18,7 +18,8 @@ constexpr uint64_t kSmall = uint64_t{4} << 20;
 void require_room(const Fd& file, uint64_t size_bytes) {
   if (size_bytes < kSmall) return;
   struct statvfs status{};
-  if (::fstatvfs(file.get(), &status) != 0) throw Error::system(errno, "cannot tell the free space");
+  if (::fstatvfs(file.get(), &status) != 0)
+    throw Error::system(errno, "cannot tell the free space");
   const uint64_t free = uint64_t{status.f_bavail} * status.f_frsize;
   if (size_bytes <= free) return;
   throw Error::system(ENOSPC, "it needs " + human_size(size_bytes) + ", and the file system has " +

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>

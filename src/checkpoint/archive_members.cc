@@ -97,9 +97,7 @@ Error damaged(const char* member, const json::exception& error) {
 
 }  // namespace
 
-std::string volume_member(const std::string& volume) {
-  return kVolumesPrefix + volume + ".tar";
-}
+std::string volume_member(const std::string& volume) { return kVolumesPrefix + volume + ".tar"; }
 
 std::string write_config_dump(const engine::Container& container) {
   const engine::ContainerConfig& config = container.config();

@@ -67,10 +67,10 @@ struct Plan {
   Freezing freezing = Freezing::kFreeze;
   std::string cgroup_version;  // "v1", "v2", "none"
   std::vector<TreePlan> trees;
-  // Names of running containers that write to the same volumes. A live checkpoint freezes them, too;
-  // one with the default way cannot be certified then.
+  // Names of running containers that write to the same volumes. A live checkpoint freezes them,
+  // too; one with the default way cannot be certified then.
   std::vector<std::string> sharers;
-  uint64_t memory_bytes = 0;         // resident, of all processes
+  uint64_t memory_bytes = 0;  // resident, of all processes
 };
 
 // Throws Error: kConflict (not running, processes brought in by exec), kUnsupported (resources that

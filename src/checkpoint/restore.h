@@ -22,10 +22,10 @@ struct RestoreOptions {
   bool file_locks = false;
   // From an archive only:
   std::string identity;  // file of the age identity that opens it; empty: it is not encrypted
-  std::string name;  // empty: the archive's name and id
+  std::string name;      // empty: the archive's name and id
   bool ignore_rootfs = false;
   bool ignore_volumes = false;
-  std::string rootfs;                                 // base directory instead of the archive's
+  std::string rootfs;  // base directory instead of the archive's
   Grants grants;
   std::map<std::string, std::string> rename_volumes;  // the archive's name -> new name
 };
@@ -51,9 +51,9 @@ RestoreResult restore_in_place(engine::Container& container, const engine::Layou
 
 // Makes a container from an archive and lets it run on from the instant of the cut. The archive is
 // verified as a whole before anything is made. Throws Error: kCorrupt (the archive, naming the
-// member), kUsage (it asks for more than was granted), kNotFound (no such base image, root file system or bind mount source), kConflict (name,
-// id or volume exists), kRuntime (runtime or CRIU). Whatever fails, no container, volume, mount or
-// cgroup is left.
+// member), kUsage (it asks for more than was granted), kNotFound (no such base image, root file
+// system or bind mount source), kConflict (name, id or volume exists), kRuntime (runtime or CRIU).
+// Whatever fails, no container, volume, mount or cgroup is left.
 RestoreResult restore_archive(const std::filesystem::path& archive, const engine::Layout& layout,
                               store::Store& store, const RestoreOptions& options,
                               Observer& observer);

@@ -105,10 +105,11 @@ void export_stopped(const engine::Container& container, const Plan& plan,
   result.archive_bytes = write_archive(plan, sources, manifest, cancellation, observer);
 } catch (const Error& error) {
   if (error.signal() != 0) {
-    throw Error::interrupted(error.signal(),
-                             "there is no archive, but the container has ended and its checkpoint is "
-                             "safe in the store: still restore " +
-                                 container.name() + " brings it back");
+    throw Error::interrupted(
+        error.signal(),
+        "there is no archive, but the container has ended and its checkpoint is "
+        "safe in the store: still restore " +
+            container.name() + " brings it back");
   }
   throw error.with_hint(
       "the container has ended and its checkpoint is safe in the store: still "

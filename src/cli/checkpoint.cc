@@ -144,9 +144,9 @@ class Checkpoints {
       : context_(context), flags_(flags), options_(read_options(flags)) {}
 
   void take(const std::string& id) {
-    const bool with_sharers =
-        options_.leave_running ? options_.freeze_sharers && !options_.ignore_volumes
-                               : options_.export_file && !options_.ignore_volumes;
+    const bool with_sharers = options_.leave_running
+                                  ? options_.freeze_sharers && !options_.ignore_volumes
+                                  : options_.export_file && !options_.ignore_volumes;
     auto sharing = engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
     const auto plan =
         checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(), options_);

@@ -202,8 +202,9 @@ ContainerConfig make_grants(const ContainerFlags& flags) {
   set_engine(config, flags);
   set_mounts(config, flags);
   if (!config.volumes.empty()) {
-    throw Error(ErrorKind::kUsage, "the archive's volumes are restored with it",
-                "give --rename-volume or --ignore-volumes, and -v only for directories of the host");
+    throw Error(
+        ErrorKind::kUsage, "the archive's volumes are restored with it",
+        "give --rename-volume or --ignore-volumes, and -v only for directories of the host");
   }
   set_security(config, flags);
   return config;

@@ -43,7 +43,8 @@ void refuse_without_import(const RestoreFlags& flags) {
   refuse(flags.identity.has_value(), "--identity");
   refuse(!flags.rename_volumes.empty(), "--rename-volume");
   refuse(flags.options.grants.everything, "--allow-spec");
-  refuse(!checkpoint::demands_of(make_grants(flags.grants)).empty(), "what grants more to an archive");
+  refuse(!checkpoint::demands_of(make_grants(flags.grants)).empty(),
+         "what grants more to an archive");
   refuse(flags.options.ignore_rootfs, "--ignore-rootfs");
   refuse(flags.options.ignore_volumes, "--ignore-volumes");
 }

@@ -90,8 +90,8 @@ void mount_rootfs(const ContainerPaths& paths, const std::vector<std::filesystem
   }
 }
 
-// All there is: a crun that was killed during a restore leaves a mount of its own in the bundle, and
-// the directory for it, which it would not take for the next one.
+// All there is: a crun that was killed during a restore leaves a mount of its own in the bundle,
+// and the directory for it, which it would not take for the next one.
 void unmount_rootfs(const ContainerPaths& paths) {
   unmount_below(paths.base);
   remove_tree(paths.bundle() / "criu-root");

@@ -90,8 +90,8 @@ bool is_pseudo(uint32_t type) {
 
 bool ImagePrivileges::reads(std::string_view file) {
   return file == "inventory.img" || file == "pstree.img" || file == "files.img" ||
-         file == "seccomp.img" ||
-         number_in(file, "core-") || number_in(file, "ids-") || number_in(file, "mountpoints-");
+         file == "seccomp.img" || number_in(file, "core-") || number_in(file, "ids-") ||
+         number_in(file, "mountpoints-");
 }
 
 void ImagePrivileges::add(const std::string& file, std::string_view content) {
@@ -142,8 +142,8 @@ void ImagePrivileges::add_core(const std::string& number, std::string_view conte
   const uint32_t mode =
       thread.has_seccomp_mode() ? thread.seccomp_mode() : core.process().seccomp_mode();
   if (mode == SECCOMP_MODE_FILTER) {
-    filter_of_[number] = thread.has_seccomp_mode() ? thread.seccomp_filter()
-                                                   : core.process().seccomp_filter();
+    filter_of_[number] =
+        thread.has_seccomp_mode() ? thread.seccomp_filter() : core.process().seccomp_filter();
   } else if (mode != SECCOMP_MODE_STRICT) {
     without_filter_.insert(number);
   }
@@ -206,7 +206,8 @@ void ImagePrivileges::find_capabilities(const ImageLimits& limits,
   for (int number = 0; number < 64; ++number) {
     if ((capabilities_ >> number & 1) == 0) continue;
     const std::string name = capability_name(number);
-    if (!std::ranges::contains(limits.capabilities, name)) found.push_back("the capability " + name);
+    if (!std::ranges::contains(limits.capabilities, name))
+      found.push_back("the capability " + name);
   }
 }
 
@@ -307,7 +308,8 @@ void ImagePrivileges::find_mounts(std::vector<std::string>& found) const {
     return mount != at.end() && is_pseudo(mount->second->type);
   };
   for (const ProtectedPath& path : protected_paths()) {
-    if (!shows(path.path.starts_with("/sys") ? "/sys" : "/proc") || !path_exists(path.path)) continue;
+    if (!shows(path.path.starts_with("/sys") ? "/sys" : "/proc") || !path_exists(path.path))
+      continue;
     const auto mount = at.find(path.path);
     const bool is_safe = mount != at.end() && (path.is_masked ? !is_pseudo(mount->second->type)
                                                               : mount->second->read_only);

@@ -68,14 +68,14 @@ class ImagePrivileges {
   void find_mounts(std::vector<std::string>& found) const;
   bool belongs(const Mount& mount) const;
 
-  uint64_t capabilities_ = 0;                 // of all threads together
+  uint64_t capabilities_ = 0;                  // of all threads together
   std::map<std::string, uint32_t> filter_of_;  // thread -> its last filter
   std::set<std::string> without_filter_;       // threads
   std::map<std::string, std::string> leader_;  // thread -> first thread of its process
-  std::vector<Filter> filters_;               // as in seccomp.img
-  std::optional<Namespaces> host_;            // those that CRIU ran in
-  std::map<std::string, Namespaces> inside_;  // by process
-  std::set<std::string> processes_;           // those that live
+  std::vector<Filter> filters_;                // as in seccomp.img
+  std::optional<Namespaces> host_;             // those that CRIU ran in
+  std::map<std::string, Namespaces> inside_;   // by process
+  std::set<std::string> processes_;            // those that live
   std::vector<Mount> mounts_;
 };
 

@@ -95,6 +95,16 @@ TEST(Manifest, RefusesEveryMissingOrMistypedKey) {
   }
 }
 
+TEST(Manifest, RefusesNumbersThatAreNotWhole) {
+  for (const char* number : {"1.5", "1e3", "179561361245346666666666666666666666666666"}) {
+    std::string text = to_json(example());
+    const std::string key = "\"pause_ns\": ";
+    const size_t start = text.find(key) + key.size();
+    text.replace(start, text.find_first_not_of("0123456789", start) - start, number);
+    EXPECT_EQ(test::kind_thrown_by([&] { parse_manifest(text); }), ErrorKind::kCorrupt) << number;
+  }
+}
+
 TEST(Manifest, RefusesWhatIsNoJson) {
   for (const std::string& text :
        {std::string(), std::string("{"), std::string("[]"), std::string("null"),
