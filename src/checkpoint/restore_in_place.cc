@@ -65,25 +65,20 @@ void check_restorable(const engine::Container& container) {
               "checkpoint it first, or restore from an archive with --import FILE");
 }
 
-// What is in the journal before anything is changed.
-void note_traces(store::JournalEntry& entry, const engine::Container& container) {
-  entry.brings_back = true;
-  entry.was_checkpointed = container.record().checkpointed;
-}
-
 RestoreResult restore_stopped(engine::Container& container, const engine::Layout& layout,
                               store::Store& store, const RestoreOptions& options,
                               Observer& observer) {
   const Cancellation cancellation;
   engine::Operation operation(store, engine::kRestore, container,
-                              [&](store::JournalEntry& entry) { note_traces(entry, container); });
+                              [](store::JournalEntry& entry) { entry.in_own_files = true; });
   const engine::ContainerPaths& paths = container.paths();
   RestoreResult result =
       run_restored(container, layout, paths.checkpoint(), container.id(), options, observer, [&] {
-        const auto shm = open_if_exists(paths.shm_content(), O_RDONLY);
-        if (!shm) return;
-        archive::extract_tree_tar(archive::file_source(*shm),
-                                  open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {});
+        if (const auto shm = open_if_exists(paths.shm_content(), O_RDONLY)) {
+          archive::extract_tree_tar(archive::file_source(*shm),
+                                    open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {});
+        }
+        operation.update([](store::JournalEntry& entry) { entry.may_have_run = true; });
       });
   hooks::reached("restored");
   operation.has_succeeded();
@@ -113,7 +108,7 @@ RestoreResult restore_live(engine::Container& container, const engine::Layout& l
 
   const Cancellation cancellation;
   engine::Operation operation(store, engine::kRestore, container, [&](store::JournalEntry& entry) {
-    note_traces(entry, container);
+    entry.brings_back = true;
     entry.set_aside = {container.paths().upper()};
     for (const std::string& name : names) entry.set_aside.push_back(layout.volume_data(name));
     entry.paths = {layout.staging("restore", entry.key)};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <format>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -159,9 +160,12 @@ void Container::start_process(const std::function<void()>& prepared) {
   const auto start_time = process_start_time(pid);
   if (prepared) prepared();
   record_.started_at = Instant::now().wall;  // it may have ended before we are back
-  run_created(*oci_runtime, id());
-  record_.checkpointed = false;
   record_.restored = false;
+  if (std::exchange(record_.checkpointed, false)) {
+    // Before it changes a file, for we may be killed.
+    store_.update_container(record_);
+  }
+  run_created(*oci_runtime, id());
   record_running(pid, start_time);
 }
 

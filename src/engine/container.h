@@ -85,11 +85,6 @@ class Container {
   void keep_checkpoint(const std::filesystem::path& images, const std::filesystem::path& log);
   // The same for a default checkpoint whose process died. False, and nothing done, unless the
   // images are complete and the container has ended.
-  // Ends what an interrupted restore may have left of its container: monitor, runtime, CRIU, tasks,
-  // mounts, cgroups. Afterwards the container has exited, checkpointed or not; with nullopt, it has
-  // gone. One that has gone already is no error.
-  static void end_interrupted_restore(const Layout& layout, store::Store& store,
-                                      const std::string& id, std::optional<bool> checkpointed);
   static bool keep_interrupted_checkpoint(const Layout& layout, store::Store& store,
                                           const std::string& id,
                                           const std::filesystem::path& images);
@@ -105,7 +100,25 @@ class Container {
   // mounts stay.
   // dumped_cgroup: where the container lived when it was dumped, empty without a cgroup of its own;
   // the images are rewritten so that CRIU puts the tasks into this container's cgroup.
+  // A container that has run from its default checkpoint before the failure is not at it any more:
+  // its files have moved on. The record says so, and a warning.
   void start_restored(const oci::RestoreOptions& options, const std::string& dumped_cgroup);
+
+  // --- after a restore whose process died; a container that has gone already is no error ----------
+  // Ends what it may have left of the container: monitor, runtime, CRIU, tasks, mounts, cgroups. The
+  // container has exited then, or gone, too.
+  enum class Afterwards { kExited, kGone };
+  static void end_interrupted_restore(const Layout& layout, store::Store& store,
+                                      const std::string& id, Afterwards afterwards);
+  // The same for a restore from a default checkpoint, with the container's own files: once its tasks
+  // have run these have moved on, and nothing brings them back. Waits for the runtime. kRuns: the
+  // restore is complete, and recorded as such. kAtCheckpoint: ended, and restorable as before.
+  // kUsedUp: ended, and exited without a checkpoint, because its tasks have run.
+  // has_run: whether they have; nullopt: CRIU's log knows.
+  enum class InOwnFiles { kRuns, kAtCheckpoint, kUsedUp };
+  static InOwnFiles settle_interrupted_restore(const Layout& layout, store::Store& store,
+                                               const std::string& id,
+                                               std::optional<bool> has_run);
 
  private:
   Container(const Layout& layout, store::Store& store, ContainerLock lock,
@@ -129,6 +142,10 @@ class Container {
   void try_kill_all() const noexcept;
   void prepare_cgroups(const std::filesystem::path& images, const std::string& dumped_cgroup) const;
   void start_process(const std::function<void()>& prepared);
+  void end_restored();
+  void record_restored(pid_t pid);
+  // Of its last restore.
+  bool has_run_restored() const;
   void record_running(pid_t pid, std::optional<uint64_t> start_time);
   void record_exit();
   // What a run leaves: the runtime's state (and its processes, if any), mounts, cgroups, pid files.

@@ -12,6 +12,7 @@
 #include "engine/monitor.h"
 #include "engine/processes.h"
 #include "engine/rootfs.h"
+#include "oci/criu.h"
 #include "oci/criu_cgroups.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -112,21 +113,48 @@ bool Container::keep_interrupted_checkpoint(const Layout& layout, store::Store& 
   return true;
 }
 
+void Container::end_restored() {
+  kill_all();
+  record_.status = ContainerStatus::kExited;
+  record_.pid = 0;
+  record_.checkpointed = false;
+  release_resources();
+}
+
 void Container::end_interrupted_restore(const Layout& layout, store::Store& store,
-                                        const std::string& id,
-                                        std::optional<bool> checkpointed) try {
+                                        const std::string& id, Afterwards afterwards) try {
   ContainerLock lock = ContainerLock::acquire(layout, id);
   auto record = find_locked(store, lock, id);
   Container container(layout, store, std::move(lock), std::move(record));
-  container.kill_all();
-  container.record_.status = ContainerStatus::kExited;
-  container.record_.pid = 0;
-  if (!checkpointed) return container.remove(false);
-  container.release_resources();
-  container.record_.checkpointed = *checkpointed;
+  container.end_restored();
+  if (afterwards == Afterwards::kGone) return container.remove(false);
   store.update_container(container.record_);
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kNotFound) throw;
+}
+
+Container::InOwnFiles Container::settle_interrupted_restore(const Layout& layout,
+                                                            store::Store& store,
+                                                            const std::string& id,
+                                                            std::optional<bool> has_run) try {
+  ContainerLock lock = ContainerLock::acquire(layout, id);
+  auto record = find_locked(store, lock, id);
+  Container container(layout, store, std::move(lock), std::move(record));
+  if (const auto init = wait_for_orphan(layout, id)) {
+    container.record_restored(*init);
+    return InOwnFiles::kRuns;
+  }
+  container.end_restored();
+  container.record_.checkpointed = !has_run.value_or(container.has_run_restored());
+  store.update_container(container.record_);
+  return container.record_.checkpointed ? InOwnFiles::kAtCheckpoint : InOwnFiles::kUsedUp;
+} catch (const Error& error) {
+  if (error.kind() != ErrorKind::kNotFound) throw;
+  return InOwnFiles::kUsedUp;
+}
+
+bool Container::has_run_restored() const {
+  return oci::has_let_run(oci::restore_log(paths_.restore_work()));
 }
 
 void Container::kill_all() const {
@@ -155,20 +183,28 @@ void Container::start_restored(const oci::RestoreOptions& options,
                                               .config = config_,
                                               .runtime = *oci_runtime,
                                               .restore = options});
-    // CRIU restores all mounts but the root, which is the runtime's, and that one leaves it
-    // writable.
-    if (config_.read_only) make_root_read_only(pid);
-    record_.checkpointed = false;
-    record_.restored = true;
-    record_.started_at = record_.restored_at = Instant::now().wall;
-    record_.restore_log = oci::restore_log(options.work_directory);
-    record_running(pid, process_start_time(pid));
+    record_restored(pid);
   } catch (...) {
     try_kill_all();
     remove_runtime_state();
+    if (record_.checkpointed && has_run_restored()) {
+      warn("container " + name() + " has run from its checkpoint, which is used up now");
+      record_.checkpointed = false;
+      store_.update_container(record_);
+    }
     if (config_.cgroups) remove_cgroups(cgroup_path(config_, id()));
     throw;
   }
+}
+
+void Container::record_restored(pid_t pid) {
+  // CRIU restores all mounts but the root, which is the runtime's, and that one leaves it writable.
+  if (config_.read_only) make_root_read_only(pid);
+  record_.checkpointed = false;
+  record_.restored = true;
+  record_.started_at = record_.restored_at = Instant::now().wall;
+  record_.restore_log = oci::restore_log(paths_.restore_work());
+  record_running(pid, process_start_time(pid));
 }
 
 void Container::prepare_cgroups(const std::filesystem::path& images,

@@ -2,11 +2,15 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <format>
+#include <string>
 #include <thread>
 
 #include "base/text.h"
 #include "engine/container.h"
 #include "engine/monitor.h"
+#include "engine/processes.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -20,13 +24,23 @@ using store::ContainerStatus;
 constexpr auto kExitFileTimeout = std::chrono::seconds(5);
 constexpr auto kPollInterval = std::chrono::milliseconds(2);
 
-std::optional<ExitRecord> read_exit(const Layout& layout, const std::string& id) {
-  const auto code = read_exit_code(layout, id);
+std::optional<ExitRecord> read_exit(const Layout& layout, const ContainerRecord& record) {
+  const auto code = read_exit_code(layout, record.id);
   struct stat status{};
-  if (!code || ::stat((layout.exits() / id).c_str(), &status) != 0) return std::nullopt;
-  return ExitRecord{.code = *code,
-                    .at = std::chrono::seconds(status.st_mtim.tv_sec) +
-                          std::chrono::nanoseconds(status.st_mtim.tv_nsec)};
+  if (!code || ::stat((layout.exits() / record.id).c_str(), &status) != 0) return std::nullopt;
+  const std::chrono::nanoseconds at = std::chrono::seconds(status.st_mtim.tv_sec) +
+                                      std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+  // A file's time is that of the last clock tick.
+  return ExitRecord{.code = *code, .at = std::max(at, record.started_at)};
+}
+
+bool waits_for_clean_up(pid_t monitor, const std::string& id) {
+  using namespace std::string_literals;
+  const std::string end = "container\0cleanup\0"s + id + "\0"s;  // the end of its exit command
+  return std::ranges::any_of(with_descendants(monitor), [&](pid_t pid) {
+    const auto arguments = read_file_if_exists(std::format("/proc/{}/cmdline", pid));
+    return pid != monitor && arguments && arguments->ends_with(end);
+  });
 }
 
 }  // namespace
@@ -59,6 +73,7 @@ std::vector<pid_t> find_monitors(const std::string& id) {
       found.push_back(static_cast<pid_t>(*pid));
     }
   }
+  std::erase_if(found, [&](pid_t monitor) { return waits_for_clean_up(monitor, id); });
   return found;
 }
 
@@ -67,7 +82,7 @@ ExitRecord wait_for_exit_record(const Layout& layout, const ContainerRecord& rec
   for (;;) {
     // Asked first: what conmon wrote before it ended is then there.
     const bool can_come = monitor_is_alive(layout, record.id);
-    if (const auto ended = read_exit(layout, record.id)) return *ended;
+    if (const auto ended = read_exit(layout, record)) return *ended;
     if (!can_come || std::chrono::steady_clock::now() >= deadline) {
       return {.code = kUnknownExitCode, .at = Instant::now().wall};
     }
@@ -78,7 +93,7 @@ ExitRecord wait_for_exit_record(const Layout& layout, const ContainerRecord& rec
 ContainerRecord current(const Layout& layout, ContainerRecord record) {
   if (!is_running(record)) return record;
   if (!init_is_alive(record)) {
-    const auto ended = read_exit(layout, record.id);
+    const auto ended = read_exit(layout, record);
     record.status = ContainerStatus::kExited;
     record.pid = 0;
     record.exit_code = ended ? ended->code : kUnknownExitCode;

@@ -29,7 +29,8 @@ inline constexpr int kUnknownExitCode = 255;
 // Whether the conmon of the container's last run has not ended yet.
 bool monitor_is_alive(const Layout& layout, const std::string& id);
 
-// The conmons of the container, also those that have not written their number yet.
+// The conmons of the container, also those that have not written their number yet; not those whose
+// run has ended and that only wait for "still container cleanup", which may be this very process.
 std::vector<pid_t> find_monitors(const std::string& id);
 
 // How the recorded run ended. conmon writes that a moment after the end; if there is no conmon any

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <format>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -24,10 +25,15 @@ using Arguments = std::vector<std::string>;
 
 // conmon writes one line of JSON to this descriptor: {"data": PID} or {"data": -1, "message": ...}.
 constexpr int kSyncDescriptor = 3;
+// The other end, for nothing but that there is one: conmon ends, and leaves the container alone,
+// when it cannot write because we were killed.
+constexpr int kSyncOtherEnd = 4;
 
 constexpr std::chrono::milliseconds kAskInterval{200};
 // How long conmon may take to answer when the runtime that it has started is gone.
 constexpr std::chrono::seconds kAnswerTimeout{3};
+// A runtime of a dead process that works for longer has hung.
+constexpr std::chrono::seconds kOrphanTimeout{30};
 
 void append(Arguments& arguments, const Arguments& more) {
   arguments.insert(arguments.end(), more.begin(), more.end());
@@ -52,6 +58,10 @@ Arguments exit_command(const Layout& layout, const std::string& id) {
           id};
 }
 
+std::filesystem::path pid_file(const Layout& layout, const std::string& id) {
+  return layout.run(id) / "pid";
+}
+
 std::string log_option(const MonitorRequest& request, const ContainerPaths& paths) {
   if (request.config.log_driver == "none") return "none";
   return "k8s-file:" + paths.log().native();
@@ -64,7 +74,7 @@ Arguments conmon_arguments(const Layout& layout, const MonitorRequest& request) 
   append(arguments, {"--name", request.name, "--log-level", "error"});
   append(arguments, {"--runtime", request.runtime.program()});
   append(arguments, {"--bundle", paths.bundle(), "--full-attach"});
-  append(arguments, {"--container-pidfile", layout.run(request.id) / "pid"});
+  append(arguments, {"--container-pidfile", pid_file(layout, request.id)});
   append(arguments, {"--conmon-pidfile", layout.run(request.id) / "conmon.pid"});
   append(arguments, {"--exit-dir", layout.exits()});
   append(arguments, {"--log-path", log_option(request, paths)});
@@ -84,7 +94,7 @@ Arguments conmon_arguments(const Layout& layout, const MonitorRequest& request) 
   return arguments;
 }
 
-Child start_conmon(const Layout& layout, const MonitorRequest& request, const Fd& sync,
+Child start_conmon(const Layout& layout, const MonitorRequest& request, const Pipe& sync,
                    const Fd& errors) {
   const Fd nowhere = open_file("/dev/null", O_WRONLY);
   Command command{.arguments = conmon_arguments(layout, request)};
@@ -92,8 +102,10 @@ Child start_conmon(const Layout& layout, const MonitorRequest& request, const Fd
   if (request.restore && request.restore->criu_configuration) {
     command.environment["CRIU_CONFIG_FILE"] = request.restore->criu_configuration->native();
   }
-  command.descriptors = {
-      {sync.get(), kSyncDescriptor}, {nowhere.get(), STDOUT_FILENO}, {errors.get(), STDERR_FILENO}};
+  command.descriptors = {{sync.write_end.get(), kSyncDescriptor},
+                         {sync.read_end.get(), kSyncOtherEnd},
+                         {nowhere.get(), STDOUT_FILENO},
+                         {errors.get(), STDERR_FILENO}};
   // conmon outlives us: whatever our caller left open in us must not stay open in it.
   ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   return Child::start(command);
@@ -161,11 +173,13 @@ pid_t parse_answer(const std::string& answer, const Fd& conmon_errors) {
 
 pid_t start_monitor(const Layout& layout, const MonitorRequest& request) {
   make_directory(layout.run(request.id), 0700);
-  std::filesystem::remove(layout.exits() / request.id);  // of an earlier run
+  // Of an earlier run.
+  std::filesystem::remove(layout.exits() / request.id);
+  std::filesystem::remove(pid_file(layout, request.id));
 
   Pipe sync = make_pipe();
   Pipe errors = make_pipe();
-  Child conmon = start_conmon(layout, request, sync.write_end, errors.write_end);
+  Child conmon = start_conmon(layout, request, sync, errors.write_end);
   {
     const Fd closed = std::move(sync.write_end);
   }
@@ -176,6 +190,21 @@ pid_t start_monitor(const Layout& layout, const MonitorRequest& request) {
   // The process that we started ends when it has made the one that stays.
   conmon.wait();
   return parse_answer(answer, errors.read_end);
+}
+
+std::optional<pid_t> wait_for_orphan(const Layout& layout, const std::string& id) {
+  const Deadline hung = deadline_in(kOrphanTimeout);
+  while (runtime_is_at_work(id)) {
+    if (std::chrono::steady_clock::now() >= hung) return std::nullopt;
+    std::this_thread::sleep_for(kAskInterval);
+  }
+  // A conmon whose runtime has failed ends within that time.
+  std::this_thread::sleep_for(kAskInterval);
+  if (find_monitors(id).empty()) return std::nullopt;
+  const auto text = read_file_if_exists(pid_file(layout, id));
+  const auto pid = text ? parse_integer(trim(*text)) : std::nullopt;
+  if (!pid || *pid <= 0 || !process_start_time(static_cast<pid_t>(*pid))) return std::nullopt;
+  return static_cast<pid_t>(*pid);
 }
 
 std::optional<int> read_exit_code(const Layout& layout, const std::string& id) {

@@ -107,21 +107,37 @@ class Undoing {
   }
 
   void undo_restore() {
+    if (entry_.in_own_files) return settle_in_own_files();
     if (entry_.brings_back) {
       Container::end_interrupted_restore(layout_, store_, entry_.container_id,
-                                         entry_.was_checkpointed);
+                                         Container::Afterwards::kExited);
       for (const auto& directory : entry_.set_aside) put_back(directory);
       return;
     }
     for (const store::ContainerRecord& container : store_.containers()) {
       if (container.made_by != entry_.key) continue;
-      Container::end_interrupted_restore(layout_, store_, container.id, std::nullopt);
+      Container::end_interrupted_restore(layout_, store_, container.id,
+                                         Container::Afterwards::kGone);
       done_.push_back("removed the container " + container.name);
     }
     for (const store::VolumeRecord& volume : store_.volumes()) {
       if (volume.made_by != entry_.key) continue;
       Volumes(layout_, store_).remove(volume.name, true);
       done_.push_back("removed the volume " + volume.name);
+    }
+  }
+
+  void settle_in_own_files() {
+    // A log of CRIU's from before a reboot may be lost.
+    const bool log_knows = entry_.may_have_run && is_of_this_boot(entry_);
+    switch (Container::settle_interrupted_restore(
+        layout_, store_, entry_.container_id,
+        log_knows ? std::nullopt : std::optional(entry_.may_have_run))) {
+      case Container::InOwnFiles::kRuns: done_.emplace_back("it is complete, and runs"); break;
+      case Container::InOwnFiles::kUsedUp:
+        done_.emplace_back("it had begun to run, and changed files: its checkpoint is used up");
+        break;
+      case Container::InOwnFiles::kAtCheckpoint: break;
     }
   }
 

@@ -90,6 +90,10 @@ std::string explain_criu_log(const std::filesystem::path& log) {
   return join(errors, "; ");
 }
 
+bool has_let_run(const std::filesystem::path& restore_log) {
+  return read_file_if_exists(restore_log).value_or("").contains("Running pre-resume scripts");
+}
+
 std::string criu_version() {
   if (!find_program("criu")) {
     throw Error(ErrorKind::kNotFound, "there is no criu in PATH",

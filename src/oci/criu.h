@@ -33,6 +33,10 @@ std::optional<RestoreStatistics> read_restore_statistics(const std::filesystem::
 // not exist or has no error.
 std::string explain_criu_log(const std::filesystem::path& log);
 
+// Whether the restore with this log came to where CRIU lets the tasks run, as it says right before
+// (cr-restore.c, ACT_PRE_RESUME; the runtimes have it log at level 4). False without a log.
+bool has_let_run(const std::filesystem::path& restore_log);
+
 // "4.1.1" of the criu in PATH. Throws Error(kNotFound) with a hint if there is none.
 std::string criu_version();
 

@@ -92,7 +92,10 @@ struct JournalEntry {
   // Of a restore: what it makes is removed (made_by), unless it brings back a container that was
   // there before.
   bool brings_back = false;
-  bool was_checkpointed = false;  // its record
+  // Of a restore of a container that goes on with its own files, not copies; and whether it came to
+  // where CRIU may let the tasks run, and write to them.
+  bool in_own_files = false;
+  bool may_have_run = false;
   // Directories that are emptied for the time of a restore; what they held is beside them.
   std::vector<std::filesystem::path> set_aside;
   std::vector<std::filesystem::path> paths;  // private files and directories, with mounts in them

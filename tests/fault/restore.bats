@@ -25,7 +25,12 @@ teardown_file() {
   finish_store
 }
 
-teardown() { echo "$BATS_TEST_DESCRIPTION" >>"$BATS_FILE_TMPDIR/cases"; }
+teardown() {
+  echo "$BATS_TEST_DESCRIPTION" >>"$BATS_FILE_TMPDIR/cases"
+  # Of a test that failed.
+  still rm --force busy >/dev/null 2>&1 || true
+  still volume rm --force data >/dev/null 2>&1 || true
+}
 
 import_with_fault() { at "$1" "$2" "$STILL_TEST_PROGRAM" restore --import "$WORK/kept" --rootfs "$ROOTFS"; }
 
@@ -33,7 +38,7 @@ import_with_fault() { at "$1" "$2" "$STILL_TEST_PROGRAM" restore --import "$WORK
 succeeds() {
   eventually clean
   nothing_made
-  [[ -z $(conmons) ]]
+  no_conmon
   still restore --import "$WORK/kept" --rootfs "$ROOTFS" >/dev/null
   answers busy
   still stop --time 10 busy >/dev/null
@@ -43,6 +48,7 @@ succeeds() {
 }
 
 conmons() { pgrep -x conmon || true; }
+no_conmon() { [[ -z $(conmons) ]]; }
 
 killed() {
   ends_with 137 import_with_fault "$1" "$2"
@@ -57,6 +63,7 @@ killed_after() {
   echo "$output"
   # Where it came too late the container runs.
   [[ $status -eq 137 ]] || { [[ $status -eq 0 ]] && answers busy && still rm -f busy && still volume rm data; }
+  still ps
   succeeds
 }
 
@@ -76,25 +83,8 @@ criu_killed() {
   succeeds
 }
 
-# What was there before is there again: exited, with its checkpoint.
-in_place_killed() {
-  local how=$1 step=$2 command=$3
-  start_busy "$(any_runtime)"
-  still checkpoint $how busy >/dev/null
-  [[ -z $how ]] || still kill busy >/dev/null
-  wait_until 5 has_state busy exited
-  run at "$step" "$command" "$STILL_TEST_PROGRAM" restore busy
-  echo "$output"
-  [[ $status -eq 137 ]]
-  said=$(still ps 2>&1 >/dev/null)
-  echo "the next command says: $said"
-  eventually clean
-  if [[ $step == succeeded ]]; then
-    [[ $(state busy Status) == running ]]
-  else
-    [[ $said == *"a restore of busy was interrupted"* && $(state busy Status) == exited && -z $(conmons) ]]
-    still restore busy >/dev/null
-  fi
+# Its last words must be that memory and files were of one instant all the time.
+ends_consistent() {
   answers busy
   still stop --time 10 busy >/dev/null
   container_ends_with 0 busy
@@ -102,21 +92,122 @@ in_place_killed() {
   still volume rm data >/dev/null
 }
 
-# A runc that is killed then leaves the container's root file system mounted in its own state.
-killed_in_place_after() {
-  still run -d --name busy --runtime runc -v data:/data --rootfs "$ROOTFS" /bin/counter --report 50 >/dev/null
-  wait_until 20 steps_beyond busy 0
+# busy as its default checkpoint left it.
+start_checkpointed() {
+  local runtime=$1
+  start_busy "$runtime"
   still exec busy sh -c 'echo content >/etc/kept'
   still checkpoint busy >/dev/null
-  run at filled "(sleep $1; kill -KILL \$PPID) >/dev/null 2>&1 & exec sleep 0.01" "$STILL_TEST_PROGRAM" restore busy
-  echo "$output"
-  still ps >/dev/null
+  eventually no_conmon # which would find what we leave
+}
+
+# From a live checkpoint what was there before is there again: exited, with its checkpoint.
+live_in_place_killed() {
+  local step=$1
+  start_busy "$(any_runtime)"
+  still checkpoint -R busy >/dev/null
+  still kill busy >/dev/null
+  eventually no_conmon # which would find what we leave
+  run at "$step" "$KILL_STILL" "$STILL_TEST_PROGRAM" restore busy
+  [[ $status -eq 137 ]]
+  said=$(still ps 2>&1 >/dev/null)
+  echo "the next command says: $said"
+  eventually clean
+  if [[ $step == succeeded ]]; then
+    [[ $(state busy Status) == running ]]
+  else
+    [[ $said == *"a restore of busy was interrupted"* && $(state busy Status) == exited ]]
+    no_conmon
+    still restore busy >/dev/null
+  fi
+  ends_consistent
+}
+
+# conmon of the run before is late, and the command that it calls is the one that finds the restore.
+late_clean_up() {
+  local monitor
+  start_busy "$(any_runtime)"
+  still checkpoint -R busy >/dev/null
+  monitor=$(conmons)
+  kill -STOP "$monitor"
+  still kill busy >/dev/null
+  wait_until 10 has_state busy exited
+  run at filled "$KILL_STILL" "$STILL_TEST_PROGRAM" restore busy
+  [[ $status -eq 137 ]]
+  kill -CONT "$monitor"
+  eventually clean
+  eventually no_conmon
+  still restore busy >/dev/null
+  ends_consistent
+}
+
+# From a default checkpoint it goes on with its own files: once it has run there is no way back, and
+# the restore is completed.
+in_place_killed() {
+  local step=$1
+  start_checkpointed "$(any_runtime)"
+  run at "$step" "$KILL_STILL" "$STILL_TEST_PROGRAM" restore busy
+  [[ $status -eq 137 ]]
+  said=$(still ps 2>&1 >/dev/null)
+  echo "the next command says: $said"
+  eventually clean
+  if [[ $step == filled ]]; then
+    [[ $said == *"nothing was left"* && $(state busy Status) == exited ]]
+    no_conmon
+    still restore busy >/dev/null
+  else
+    [[ $(state busy Status) == running && $(state busy Checkpointed) == false ]]
+  fi
+  ends_consistent
+}
+
+# The runtime goes on without us, and conmon stays.
+killed_in_place_after() {
+  local runtime=$1
+  start_checkpointed "$runtime"
+  run at filled "(sleep $2; kill -KILL \$PPID) >/dev/null 2>&1 & exec sleep 0.01" "$STILL_TEST_PROGRAM" restore busy
+  said=$(still ps 2>&1 >/dev/null)
+  echo "the next command says: $said"
   eventually clean
   [[ $status -ne 137 || $(state busy Status) == running ]] || still restore busy >/dev/null
-  answers busy
+  # A runc that is killed leaves the container's root file system mounted in its own state.
   [[ $(still exec busy cat /etc/kept) == content && $(still exec busy ls /bin | wc -l) -gt 10 ]]
-  still stop --time 10 busy >/dev/null
-  container_ends_with 0 busy
+  ends_consistent
+}
+
+# Whenever that is: either the checkpoint is as before, or it is gone and that is said.
+criu_killed_in_place() {
+  local runtime=$1
+  start_checkpointed "$runtime"
+  run at filled "(sleep $2; pkill -KILL -x 'criu|crun|runc') >/dev/null 2>&1 &" "$STILL_TEST_PROGRAM" restore busy
+  echo "$output"
+  eventually clean
+  if [[ $output == *"is used up"* ]]; then
+    [[ $status -eq 125 ]]
+    fails_with "has no checkpoint" still restore busy
+    still start busy >/dev/null
+  elif [[ $status -ne 0 ]]; then
+    [[ $status -eq 125 && $(state busy Checkpointed) == true ]]
+    still restore busy >/dev/null
+  fi
+  ends_consistent
+}
+
+# What ran and what CRIU's log said went with the machine.
+machine_reboots() {
+  start_checkpointed "$(any_runtime)"
+  run at "$1" "$KILL_STILL" "$STILL_TEST_PROGRAM" restore busy
+  [[ $status -eq 137 ]]
+  pkill -KILL -x conmon || true
+  [[ $1 == filled ]] || kill -KILL "$(pgrep -x counter | head -n 1)"
+  rm -rf "$STILL_ROOT"/containers/*/restore
+  python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as store: store.execute(
+    "UPDATE journal SET entry = json_set(entry, \x27$.boot_id\x27, \x27another\x27)")' "$STILL_ROOT/still.db"
+  said=$(still ps 2>&1 >/dev/null)
+  echo "the next command says: $said"
+  [[ $said == *"its checkpoint is used up"* && $(state busy Status) == exited ]]
+  fails_with "has no checkpoint" still restore busy
   still rm busy >/dev/null
   still volume rm data >/dev/null
 }
@@ -131,9 +222,18 @@ for after in 0.02 0.1 0.2; do
   bats_test_function --description "CRIU and the runtime are killed: restoring for $after s" -- criu_killed "$after"
 done
 for step in filled restored succeeded; do
-  bats_test_function --description "still is killed in place: $step" -- in_place_killed "" "$step" "$KILL_STILL"
-  bats_test_function --description "still is killed in place, live: $step" -- in_place_killed -R "$step" "$KILL_STILL"
+  bats_test_function --description "still is killed in place: $step" -- in_place_killed "$step"
+  bats_test_function --description "still is killed in place, live: $step" -- live_in_place_killed "$step"
 done
-for after in 0 0.03 0.06 0.09 0.12; do
-  bats_test_function --description "still is killed in place with runc: restoring for $after s" -- killed_in_place_after "$after"
+bats_test_function --description "still is killed in place, live: conmon is late" -- late_clean_up
+for runtime in $(runtimes); do
+  for after in 0 0.03 0.06 0.09 0.12; do
+    bats_test_function --description "still is killed in place with $runtime: restoring for $after s" \
+      -- killed_in_place_after "$runtime" "$after"
+    bats_test_function --description "CRIU and $runtime are killed in place: restoring for $after s" \
+      -- criu_killed_in_place "$runtime" "$after"
+  done
+done
+for step in filled restored; do
+  bats_test_function --description "the machine reboots in place: $step" -- machine_reboots "$step"
 done

@@ -31,7 +31,9 @@ end_silent_fs() {
 teardown() {
   echo "$BATS_TEST_DESCRIPTION" >>"$BATS_FILE_TMPDIR/cases"
   end_silent_fs
-  still rm --force odd stuck >/dev/null 2>&1 || true # of a test that failed
+  # Of a test that failed.
+  still rm --force odd stuck >/dev/null 2>&1 || true
+  rm -f "$WORK/archive"
   [[ ! -e $WORK/small.disk ]] || {
     umount --lazy "$SMALL"
     rm -f "$WORK/small.disk"
@@ -168,7 +170,7 @@ odd_fails() {
 }
 
 @test "a runtime that thaws the container behind our back" {
-  runtime_that '"$REAL" "$@" || exit; for f in $(find /sys/fs/cgroup -path "*/still/*/cgroup.freeze" -o -path "*/freezer/*/still/*/freezer.state" 2>/dev/null); do
+  runtime_that '"$REAL" "$@" || exit; for f in $(find /sys/fs/cgroup -path "*/still/*/cgroup.freeze" -o -path "*/still/*/freezer.state" 2>/dev/null); do
     [[ $f == *.state ]] && echo THAWED >"$f" || echo 0 >"$f"; done; exit 0'
   odd_fails "was thawed while it was being captured"
 }

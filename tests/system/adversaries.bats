@@ -13,6 +13,7 @@ bats_require_minimum_version 1.5.0
 : "${STILL_TEST_ROUNDS:=8}"
 
 setup_file() {
+  load helpers
   load workload
   export ROOTFS=$BATS_FILE_TMPDIR/rootfs
   make_rootfs busybox "$ROOTFS"

@@ -97,7 +97,7 @@ nothing_is_mounted() { [[ -z $(mounts_left) ]]; }
     still run -d --name job --runtime "$RUNTIME" --rootfs "$ROOTFS" sh -c 'exit 9'
     eventually has_state job exited
     is 9 state job ExitCode
-    [[ $(state job FinishedAt) > $(state job StartedAt) ]]
+    [[ ! $(state job FinishedAt) < $(state job StartedAt) ]]
     # conmon's clean-up has been there: nothing is mounted any more.
     eventually nothing_is_mounted
   }

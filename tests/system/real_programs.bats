@@ -5,6 +5,7 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
+  load helpers
   load workload
   export ROOTFS=$BATS_FILE_TMPDIR
   make_rootfs redis "$ROOTFS/redis"
