@@ -104,21 +104,20 @@ class Container {
   // its files have moved on. The record says so, and a warning.
   void start_restored(const oci::RestoreOptions& options, const std::string& dumped_cgroup);
 
-  // --- after a restore whose process died; a container that has gone already is no error ----------
-  // Ends what it may have left of the container: monitor, runtime, CRIU, tasks, mounts, cgroups. The
-  // container has exited then, or gone, too.
+  // --- after a restore whose process died; a container that has gone already is no error
+  // ---------- Ends what it may have left of the container: monitor, runtime, CRIU, tasks, mounts,
+  // cgroups. The container has exited then, or gone, too.
   enum class Afterwards { kExited, kGone };
   static void end_interrupted_restore(const Layout& layout, store::Store& store,
                                       const std::string& id, Afterwards afterwards);
-  // The same for a restore from a default checkpoint, with the container's own files: once its tasks
-  // have run these have moved on, and nothing brings them back. Waits for the runtime. kRuns: the
-  // restore is complete, and recorded as such. kAtCheckpoint: ended, and restorable as before.
+  // The same for a restore from a default checkpoint, with the container's own files: once its
+  // tasks have run these have moved on, and nothing brings them back. Waits for the runtime. kRuns:
+  // the restore is complete, and recorded as such. kAtCheckpoint: ended, and restorable as before.
   // kUsedUp: ended, and exited without a checkpoint, because its tasks have run.
   // has_run: whether they have; nullopt: CRIU's log knows.
   enum class InOwnFiles { kRuns, kAtCheckpoint, kUsedUp };
   static InOwnFiles settle_interrupted_restore(const Layout& layout, store::Store& store,
-                                               const std::string& id,
-                                               std::optional<bool> has_run);
+                                               const std::string& id, std::optional<bool> has_run);
 
  private:
   Container(const Layout& layout, store::Store& store, ContainerLock lock,

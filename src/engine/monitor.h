@@ -28,8 +28,8 @@ struct MonitorRequest {
 // ended then. conmon goes on by itself otherwise and calls "still container cleanup ID" at the end.
 pid_t start_monitor(const Layout& layout, const MonitorRequest& request);
 
-// For a restore whose process died: waits until the runtime that conmon has started is done. The pid
-// of the container's init if it was restored, runs and conmon looks after it.
+// For a restore whose process died: waits until the runtime that conmon has started is done. The
+// pid of the container's init if it was restored, runs and conmon looks after it.
 std::optional<pid_t> wait_for_orphan(const Layout& layout, const std::string& id);
 
 // The exit code from conmon's exit file; nullopt while there is none.

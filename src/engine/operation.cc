@@ -133,11 +133,14 @@ class Undoing {
     switch (Container::settle_interrupted_restore(
         layout_, store_, entry_.container_id,
         log_knows ? std::nullopt : std::optional(entry_.may_have_run))) {
-      case Container::InOwnFiles::kRuns: done_.emplace_back("it is complete, and runs"); break;
+      case Container::InOwnFiles::kRuns:
+        done_.emplace_back("it is complete, and runs");
+        break;
       case Container::InOwnFiles::kUsedUp:
         done_.emplace_back("it had begun to run, and changed files: its checkpoint is used up");
         break;
-      case Container::InOwnFiles::kAtCheckpoint: break;
+      case Container::InOwnFiles::kAtCheckpoint:
+        break;
     }
   }
 
