@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <format>
 #include <nlohmann/json.hpp>
@@ -118,14 +119,19 @@ bool is_readable(const Fd& pipe) {
   return ready > 0;
 }
 
-// Whether the runtime or CRIU is at work below a conmon of the container: they live in conmon's pid
-// namespace, what they restore, finished or not, in that of the container.
+// The runtime's own words: "... restore ... ID". CRIU's, and those of the processes that it makes,
+// are others: they may outlive it for ever.
+bool is_restoring(pid_t pid, const std::string& id) {
+  using namespace std::string_literals;
+  const auto arguments = read_file_if_exists(std::format("/proc/{}/cmdline", pid));
+  return arguments && arguments->contains("\0restore\0"s) &&
+         arguments->ends_with("\0"s + id + "\0"s);
+}
+
 bool runtime_is_at_work(const std::string& id) {
   for (const pid_t monitor : find_monitors(id)) {
-    const ino_t home = pid_namespace_of(monitor);
-    for (const pid_t pid : with_descendants(monitor)) {
-      if (pid != monitor && process_start_time(pid) && pid_namespace_of(pid) == home) return true;
-    }
+    const auto below = with_descendants(monitor);
+    if (std::ranges::any_of(below, [&](pid_t pid) { return is_restoring(pid, id); })) return true;
   }
   return false;
 }
