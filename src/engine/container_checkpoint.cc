@@ -176,6 +176,7 @@ void Container::start_restored(const oci::RestoreOptions& options,
   require_stopped();
   remove_runtime_state();
   const auto oci_runtime = runtime();
+  const store::ContainerRecord before = record_;
   try {
     prepare_cgroups(options.image_directory, dumped_cgroup);
     const pid_t pid = start_monitor(layout_, {.id = id(),
@@ -186,6 +187,7 @@ void Container::start_restored(const oci::RestoreOptions& options,
     record_restored(pid);
   } catch (...) {
     try_kill_all();
+    record_ = before;  // what could not be stored is not so
     remove_runtime_state();
     if (record_.checkpointed && has_run_restored()) {
       warn("container " + name() + " has run from its checkpoint, which is used up now");

@@ -46,10 +46,14 @@ answers() {
 
 # --- afterwards -------------------------------------------------------------------------------------
 
-journal_entries() {
+# in_store SQL: a statement in the store's database; prints the first column of its rows.
+in_store() {
   python3 -c 'import sqlite3, sys
-for row in sqlite3.connect(sys.argv[1]).execute("SELECT entry FROM journal"): print(row[0])' "$STILL_ROOT/still.db"
+with sqlite3.connect(sys.argv[1]) as store:
+    for row in store.execute(sys.argv[2]): print(row[0])' "$STILL_ROOT/still.db" "$1"
 }
+
+journal_entries() { in_store "SELECT entry FROM journal"; }
 
 # Nothing of the operation: staging, mounts, temporary files, processes, journal.
 clean() {

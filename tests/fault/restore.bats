@@ -193,6 +193,22 @@ criu_killed_in_place() {
   ends_consistent
 }
 
+# The tasks run when the store cannot be told, and are ended for that.
+unrecorded_in_place() {
+  start_checkpointed "$(any_runtime)"
+  in_store "CREATE TRIGGER refuse BEFORE UPDATE ON containers WHEN NEW.status = 'running'
+            BEGIN SELECT RAISE(ABORT, 'refused'); END"
+  run still restore busy
+  in_store "DROP TRIGGER refuse"
+  echo "$output"
+  [[ $status -eq 125 && $output == *"is used up"* ]]
+  eventually clean
+  [[ $(state busy Status) == exited && $(state busy Checkpointed) == false ]]
+  fails_with "has no checkpoint" still restore busy
+  still start busy >/dev/null
+  ends_consistent
+}
+
 # What ran and what CRIU's log said went with the machine.
 machine_reboots() {
   start_checkpointed "$(any_runtime)"
@@ -201,9 +217,7 @@ machine_reboots() {
   pkill -KILL -x conmon || true
   [[ $1 == filled ]] || kill -KILL "$(pgrep -x counter | head -n 1)"
   rm -rf "$STILL_ROOT"/containers/*/restore
-  python3 -c 'import sqlite3, sys
-with sqlite3.connect(sys.argv[1]) as store: store.execute(
-    "UPDATE journal SET entry = json_set(entry, \x27$.boot_id\x27, \x27another\x27)")' "$STILL_ROOT/still.db"
+  in_store "UPDATE journal SET entry = json_set(entry, '$.boot_id', 'another')"
   said=$(still ps 2>&1 >/dev/null)
   echo "the next command says: $said"
   [[ $said == *"its checkpoint is used up"* && $(state busy Status) == exited ]]
@@ -234,6 +248,7 @@ for runtime in $(runtimes); do
       -- criu_killed_in_place "$runtime" "$after"
   done
 done
+bats_test_function --description "the store refuses what has been restored in place" -- unrecorded_in_place
 for step in filled restored; do
   bats_test_function --description "the machine reboots in place: $step" -- machine_reboots "$step"
 done
