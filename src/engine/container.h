@@ -104,9 +104,10 @@ class Container {
   // its files have moved on. The record says so, and a warning.
   void start_restored(const oci::RestoreOptions& options, const std::string& dumped_cgroup);
 
-  // --- after a restore whose process died; a container that has gone already is no error
-  // ---------- Ends what it may have left of the container: monitor, runtime, CRIU, tasks, mounts,
-  // cgroups. The container has exited then, or gone, too.
+  // --- after a restore whose process died --------------------------------------------------------
+  // Ends what it may have left of the container: monitor, runtime, CRIU, tasks, mounts, cgroups.
+  // The container has exited then, or gone, too. One that has gone already is no error, here and
+  // below.
   enum class Afterwards { kExited, kGone };
   static void end_interrupted_restore(const Layout& layout, store::Store& store,
                                       const std::string& id, Afterwards afterwards);
@@ -141,6 +142,7 @@ class Container {
   void try_kill_all() const noexcept;
   void prepare_cgroups(const std::filesystem::path& images, const std::string& dumped_cgroup) const;
   void start_process(const std::function<void()>& prepared);
+  // Ends its processes, and says so in the record, which is not stored yet.
   void end_restored();
   void record_restored(pid_t pid);
   // Of its last restore.

@@ -118,7 +118,6 @@ void Container::end_restored() {
   record_.status = ContainerStatus::kExited;
   record_.pid = 0;
   record_.checkpointed = false;
-  release_resources();
 }
 
 void Container::end_interrupted_restore(const Layout& layout, store::Store& store,
@@ -128,6 +127,7 @@ void Container::end_interrupted_restore(const Layout& layout, store::Store& stor
   Container container(layout, store, std::move(lock), std::move(record));
   container.end_restored();
   if (afterwards == Afterwards::kGone) return container.remove(false);
+  container.release_resources();
   store.update_container(container.record_);
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kNotFound) throw;
@@ -145,7 +145,8 @@ Container::InOwnFiles Container::settle_interrupted_restore(const Layout& layout
     return InOwnFiles::kRuns;
   }
   container.end_restored();
-  container.record_.checkpointed = !has_run.value_or(container.has_run_restored());
+  container.release_resources();
+  container.record_.checkpointed = !(has_run ? *has_run : container.has_run_restored());
   store.update_container(container.record_);
   return container.record_.checkpointed ? InOwnFiles::kAtCheckpoint : InOwnFiles::kUsedUp;
 } catch (const Error& error) {

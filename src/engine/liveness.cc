@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <format>
 #include <string>
 #include <thread>
 
@@ -37,10 +36,8 @@ std::optional<ExitRecord> read_exit(const Layout& layout, const ContainerRecord&
 bool waits_for_clean_up(pid_t monitor, const std::string& id) {
   using namespace std::string_literals;
   const std::string end = "container\0cleanup\0"s + id + "\0"s;  // the end of its exit command
-  return std::ranges::any_of(with_descendants(monitor), [&](pid_t pid) {
-    const auto arguments = read_file_if_exists(std::format("/proc/{}/cmdline", pid));
-    return pid != monitor && arguments && arguments->ends_with(end);
-  });
+  return has_descendant(monitor,
+                        [&](const std::string& arguments) { return arguments.ends_with(end); });
 }
 
 }  // namespace
@@ -55,11 +52,10 @@ bool init_is_alive(const ContainerRecord& record) {
 }
 
 bool monitor_is_alive(const Layout& layout, const std::string& id) {
-  const auto pid = read_file_if_exists(layout.run(id) / "conmon.pid");
-  if (!pid || trim(*pid).empty()) return false;
+  const auto text = read_file_if_exists(layout.run(id) / "conmon.pid");
+  const auto pid = text ? parse_integer(trim(*text)) : std::nullopt;
   // Another process may have the number by now; ours has the id among its arguments.
-  const auto arguments = read_file_if_exists("/proc/" + std::string(trim(*pid)) + "/cmdline");
-  return arguments && arguments->contains(id);
+  return pid && arguments_of(static_cast<pid_t>(*pid)).contains(id);
 }
 
 std::vector<pid_t> find_monitors(const std::string& id) {
@@ -68,12 +64,12 @@ std::vector<pid_t> find_monitors(const std::string& id) {
     const auto pid = parse_integer(entry.path().filename().native());
     if (!pid) continue;
     const auto command = read_file_if_exists(entry.path() / "comm");
-    const auto arguments = read_file_if_exists(entry.path() / "cmdline");
-    if (command && trim(*command) == "conmon" && arguments && arguments->contains(id)) {
-      found.push_back(static_cast<pid_t>(*pid));
+    const auto process = static_cast<pid_t>(*pid);
+    if (command && trim(*command) == "conmon" && arguments_of(process).contains(id) &&
+        !waits_for_clean_up(process, id)) {
+      found.push_back(process);
     }
   }
-  std::erase_if(found, [&](pid_t monitor) { return waits_for_clean_up(monitor, id); });
   return found;
 }
 

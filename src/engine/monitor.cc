@@ -119,21 +119,15 @@ bool is_readable(const Fd& pipe) {
   return ready > 0;
 }
 
-// The runtime's own words: "... restore ... ID". CRIU's, and those of the processes that it makes,
-// are others: they may outlive it for ever.
-bool is_restoring(pid_t pid, const std::string& id) {
-  using namespace std::string_literals;
-  const auto arguments = read_file_if_exists(std::format("/proc/{}/cmdline", pid));
-  return arguments && arguments->contains("\0restore\0"s) &&
-         arguments->ends_with("\0"s + id + "\0"s);
-}
-
+// The runtime's own words are "... restore ... ID". CRIU's, and those of the processes that it
+// makes, are others: they may outlive it for ever.
 bool runtime_is_at_work(const std::string& id) {
-  for (const pid_t monitor : find_monitors(id)) {
-    const auto below = with_descendants(monitor);
-    if (std::ranges::any_of(below, [&](pid_t pid) { return is_restoring(pid, id); })) return true;
-  }
-  return false;
+  using namespace std::string_literals;
+  const auto is_restoring = [&](const std::string& arguments) {
+    return arguments.contains("\0restore\0"s) && arguments.ends_with("\0"s + id + "\0"s);
+  };
+  return std::ranges::any_of(find_monitors(id),
+                             [&](pid_t monitor) { return has_descendant(monitor, is_restoring); });
 }
 
 // A runtime that is killed while it restores can leave tasks that hold conmon's pipes: conmon waits
@@ -161,6 +155,12 @@ std::string read_line(const Fd& pipe, const MonitorRequest& request) {
     if (got > 0) line.append(buffer, static_cast<size_t>(got));
   }
   return line;
+}
+
+// From one of conmon's files.
+std::optional<int64_t> read_number(const std::filesystem::path& file) {
+  const auto text = read_file_if_exists(file);
+  return text ? parse_integer(trim(*text)) : std::nullopt;
 }
 
 pid_t parse_answer(const std::string& answer, const Fd& conmon_errors) {
@@ -207,15 +207,13 @@ std::optional<pid_t> wait_for_orphan(const Layout& layout, const std::string& id
   // A conmon whose runtime has failed ends within that time.
   std::this_thread::sleep_for(kAskInterval);
   if (find_monitors(id).empty()) return std::nullopt;
-  const auto text = read_file_if_exists(pid_file(layout, id));
-  const auto pid = text ? parse_integer(trim(*text)) : std::nullopt;
+  const auto pid = read_number(pid_file(layout, id));
   if (!pid || *pid <= 0 || !process_start_time(static_cast<pid_t>(*pid))) return std::nullopt;
   return static_cast<pid_t>(*pid);
 }
 
 std::optional<int> read_exit_code(const Layout& layout, const std::string& id) {
-  const auto text = read_file_if_exists(layout.exits() / id);
-  const auto code = text ? parse_integer(trim(*text)) : std::nullopt;
+  const auto code = read_number(layout.exits() / id);
   return code ? std::optional(static_cast<int>(*code)) : std::nullopt;
 }
 

@@ -82,13 +82,14 @@ bool descends(pid_t pid, pid_t ancestor, const std::map<pid_t, pid_t>& parents) 
   return false;
 }
 
-}  // namespace
-
+// 0 if it has ended.
 ino_t pid_namespace_of(pid_t pid) {
   struct stat status{};
   const std::string path = std::format("/proc/{}/ns/pid", pid);
   return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
+
+}  // namespace
 
 std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer) {
   const auto parents = all_parents();
@@ -108,13 +109,15 @@ std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer) {
   return result;
 }
 
-std::vector<pid_t> with_descendants(pid_t process) {
+std::string arguments_of(pid_t process) {
+  return read_file_if_exists(std::format("/proc/{}/cmdline", process)).value_or("");
+}
+
+bool has_descendant(pid_t process, const std::function<bool(const std::string&)>& wanted) {
   const auto parents = all_parents();
-  std::vector<pid_t> found;
-  for (const pid_t pid : parents | std::views::keys) {
-    if (descends(pid, process, parents)) found.push_back(pid);
-  }
-  return found;
+  return std::ranges::any_of(parents | std::views::keys, [&](pid_t pid) {
+    return pid != process && descends(pid, process, parents) && wanted(arguments_of(pid));
+  });
 }
 
 void kill_with_descendants(pid_t process) {

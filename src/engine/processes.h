@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "cgroup/freezer.h"
@@ -14,14 +16,15 @@ namespace still::engine {
 // init first, the others by number.
 std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer);
 
-// 0 if it has ended; kernel threads and processes of others have one, too.
-ino_t pid_namespace_of(pid_t pid);
+// What the process was called with, each argument with a zero at its end; empty if it has ended.
+std::string arguments_of(pid_t process);
 
-// The process and everything that descends from it, as far as that has not lost its parents.
-std::vector<pid_t> with_descendants(pid_t process);
+// Whether something that descends from the process was called with arguments like that.
+bool has_descendant(pid_t process, const std::function<bool(const std::string&)>& wanted);
 
-// Kills them all. Each is stopped before its children are looked for: what is being born while the
-// others are killed would live on.
+// Kills the process and everything that descends from it, as far as that has not lost its parents.
+// Each is stopped before its children are looked for: what is being born while the others are
+// killed would live on.
 void kill_with_descendants(pid_t process);
 
 // Those that do not descend from init.

@@ -34,17 +34,22 @@ teardown() {
 
 import_with_fault() { at "$1" "$2" "$STILL_TEST_PROGRAM" restore --import "$WORK/kept" --rootfs "$ROOTFS"; }
 
+# busy's last words must be that memory and files were of one instant all the time.
+ends_consistent() {
+  answers busy
+  still stop --time 10 busy >/dev/null
+  container_ends_with 0 busy
+  still rm busy >/dev/null
+  still volume rm data >/dev/null
+}
+
 # The second try: it runs, consistent, and goes.
 succeeds() {
   eventually clean
   nothing_made
   no_conmon
   still restore --import "$WORK/kept" --rootfs "$ROOTFS" >/dev/null
-  answers busy
-  still stop --time 10 busy >/dev/null
-  container_ends_with 0 busy
-  still rm busy >/dev/null
-  still volume rm data >/dev/null
+  ends_consistent
 }
 
 conmons() { pgrep -x conmon || true; }
@@ -83,15 +88,6 @@ criu_killed() {
   succeeds
 }
 
-# Its last words must be that memory and files were of one instant all the time.
-ends_consistent() {
-  answers busy
-  still stop --time 10 busy >/dev/null
-  container_ends_with 0 busy
-  still rm busy >/dev/null
-  still volume rm data >/dev/null
-}
-
 # busy as its default checkpoint left it.
 start_checkpointed() {
   local runtime=$1
@@ -101,6 +97,15 @@ start_checkpointed() {
   eventually no_conmon # which would find what we leave
 }
 
+# restore_killed STEP: what the next command then says is left in $said.
+restore_killed() {
+  run at "$1" "$KILL_STILL" "$STILL_TEST_PROGRAM" restore busy
+  [[ $status -eq 137 ]]
+  said=$(still ps 2>&1 >/dev/null)
+  echo "the next command says: $said"
+  eventually clean
+}
+
 # From a live checkpoint what was there before is there again: exited, with its checkpoint.
 live_in_place_killed() {
   local step=$1
@@ -108,11 +113,7 @@ live_in_place_killed() {
   still checkpoint -R busy >/dev/null
   still kill busy >/dev/null
   eventually no_conmon # which would find what we leave
-  run at "$step" "$KILL_STILL" "$STILL_TEST_PROGRAM" restore busy
-  [[ $status -eq 137 ]]
-  said=$(still ps 2>&1 >/dev/null)
-  echo "the next command says: $said"
-  eventually clean
+  restore_killed "$step"
   if [[ $step == succeeded ]]; then
     [[ $(state busy Status) == running ]]
   else
@@ -146,11 +147,7 @@ late_clean_up() {
 in_place_killed() {
   local step=$1
   start_checkpointed "$(any_runtime)"
-  run at "$step" "$KILL_STILL" "$STILL_TEST_PROGRAM" restore busy
-  [[ $status -eq 137 ]]
-  said=$(still ps 2>&1 >/dev/null)
-  echo "the next command says: $said"
-  eventually clean
+  restore_killed "$step"
   if [[ $step == filled ]]; then
     [[ $said == *"nothing was left"* && $(state busy Status) == exited ]]
     no_conmon

@@ -9,22 +9,19 @@
 
 bats_require_minimum_version 1.5.0
 
+load helpers
+load workload
+
 # Checkpoints for each runtime.
 : "${STILL_TEST_ROUNDS:=8}"
 
 setup_file() {
-  load helpers
-  load workload
   export ROOTFS=$BATS_FILE_TMPDIR/rootfs
   make_rootfs busybox "$ROOTFS"
   leave_adversary "$ROOTFS"
 }
 
-setup() {
-  load helpers
-  load workload
-  begin_store
-}
+setup() { begin_store; }
 
 teardown() { finish_store; }
 

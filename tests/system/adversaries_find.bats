@@ -5,21 +5,18 @@
 
 bats_require_minimum_version 1.5.0
 
+load helpers
+load workload
+
 # Checkpoints until a fault must have been found.
 : "${STILL_TEST_MOST_ROUNDS:=20}"
 
 setup_file() {
-  load helpers
-  load workload
   export ROOTFS=$BATS_FILE_TMPDIR/rootfs
   make_rootfs busybox "$ROOTFS"
 }
 
-setup() {
-  load helpers
-  load workload
-  begin_store
-}
+setup() { begin_store; }
 
 teardown() { finish_store; }
 

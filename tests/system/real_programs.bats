@@ -4,19 +4,16 @@
 
 bats_require_minimum_version 1.5.0
 
+load helpers
+load workload
+
 setup_file() {
-  load helpers
-  load workload
   export ROOTFS=$BATS_FILE_TMPDIR
   make_rootfs redis "$ROOTFS/redis"
   make_rootfs postgres "$ROOTFS/postgres"
 }
 
-setup() {
-  load helpers
-  load workload
-  begin_store
-}
+setup() { begin_store; }
 
 teardown() { finish_store; }
 
