@@ -144,9 +144,12 @@ Container::InOwnFiles Container::settle_interrupted_restore(const Layout& layout
     container.record_restored(*init);
     return InOwnFiles::kRuns;
   }
+  // Either it was recorded, and has ended since, or what is known of CRIU decides.
+  const bool used_up =
+      !container.record_.checkpointed || (has_run ? *has_run : container.has_run_restored());
   container.end_restored();
   container.release_resources();
-  container.record_.checkpointed = !(has_run ? *has_run : container.has_run_restored());
+  container.record_.checkpointed = !used_up;
   store.update_container(container.record_);
   return container.record_.checkpointed ? InOwnFiles::kAtCheckpoint : InOwnFiles::kUsedUp;
 } catch (const Error& error) {

@@ -18,9 +18,10 @@ constexpr size_t kExplainedLines = 3;
 
 // Complaints that CRIU survives and that would hide the cause: it tries to raise its own limits,
 // which takes CAP_SYS_RESOURCE; it finds images without content; it asks sockets for options that
-// only other kinds of sockets have.
+// only other kinds of sockets have; it removes rules from a firewall that has none (a tool that it
+// needs and that fails is followed by an error of its own).
 constexpr std::array kHarmless = {"rlimit: Can't setup RLIMIT_NOFILE", "(empty-image)",
-                                  "sockets: Can't get"};
+                                  "sockets: Can't get", "): exited, status="};
 
 // What its words do not tell: SO_PASSCRED of an IP socket is an error since Linux 6.16.
 constexpr const char* kSocketComplaint = "sockets: Can't get 1:16 opt";
@@ -91,7 +92,7 @@ std::string explain_criu_log(const std::filesystem::path& log) {
 }
 
 bool has_let_run(const std::filesystem::path& restore_log) {
-  return read_file_if_exists(restore_log).value_or("").contains("Running pre-resume scripts");
+  return read_file_if_exists(restore_log).value_or("").contains("Unlock network");
 }
 
 std::string criu_version() {

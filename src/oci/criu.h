@@ -33,8 +33,10 @@ std::optional<RestoreStatistics> read_restore_statistics(const std::filesystem::
 // not exist or has no error.
 std::string explain_criu_log(const std::filesystem::path& log);
 
-// Whether the restore with this log came to where CRIU lets the tasks run, as it says right before
-// (cr-restore.c, ACT_PRE_RESUME; the runtimes have it log at level 4). False without a log.
+// Whether the tasks of the restore with this log may have run: "Unlock network" is the last line
+// that CRIU writes before it sends them on to their rt_sigreturn (cr-restore.c, CR_STATE_COMPLETE;
+// the runtimes have it log at level 4). It still holds them with ptrace there, which ends with
+// CRIU: a CRIU that is killed lets them run without another line. False without a log.
 bool has_let_run(const std::filesystem::path& restore_log);
 
 // "4.1.1" of the criu in PATH. Throws Error(kNotFound) with a hint if there is none.

@@ -158,6 +158,19 @@ in_place_killed() {
   ends_consistent
 }
 
+# Nothing of the restore is left then but that it was recorded.
+container_ends_in_place() {
+  start_checkpointed "$(any_runtime)"
+  run at restored "$KILL_STILL; pkill -KILL -x counter" "$STILL_TEST_PROGRAM" restore busy
+  [[ $status -eq 137 ]]
+  wait_until 10 has_state busy exited
+  eventually clean
+  [[ $(state busy Checkpointed) == false ]]
+  fails_with "has no checkpoint" still restore busy
+  still start busy >/dev/null
+  ends_consistent
+}
+
 # The runtime goes on without us, and conmon stays.
 killed_in_place_after() {
   local runtime=$1
@@ -172,11 +185,12 @@ killed_in_place_after() {
   ends_consistent
 }
 
-# Whenever that is: either the checkpoint is as before, or it is gone and that is said.
+# criu_killed_in_place RUNTIME COMMAND, which kills CRIU some time. Whenever that is: either the checkpoint
+# is as before, or it is gone and that is said.
 criu_killed_in_place() {
   local runtime=$1
   start_checkpointed "$runtime"
-  run at filled "(sleep $2; pkill -KILL -x 'criu|crun|runc') >/dev/null 2>&1 &" "$STILL_TEST_PROGRAM" restore busy
+  run at filled "($2) >/dev/null 2>&1 &" "$STILL_TEST_PROGRAM" restore busy
   echo "$output"
   eventually clean
   if [[ $output == *"is used up"* ]]; then
@@ -236,14 +250,17 @@ for step in filled restored succeeded; do
   bats_test_function --description "still is killed in place: $step" -- in_place_killed "$step"
   bats_test_function --description "still is killed in place, live: $step" -- live_in_place_killed "$step"
 done
+bats_test_function --description "still is killed in place, then the container" -- container_ends_in_place
 bats_test_function --description "still is killed in place, live: conmon is late" -- late_clean_up
 for runtime in $(runtimes); do
   for after in 0 0.03 0.06 0.09 0.12; do
     bats_test_function --description "still is killed in place with $runtime: restoring for $after s" \
       -- killed_in_place_after "$runtime" "$after"
     bats_test_function --description "CRIU and $runtime are killed in place: restoring for $after s" \
-      -- criu_killed_in_place "$runtime" "$after"
+      -- criu_killed_in_place "$runtime" "sleep $after; pkill -KILL -x 'criu|crun|runc'"
   done
+  bats_test_function --description "CRIU and $runtime are killed in place: it lets the tasks go" \
+    -- criu_killed_in_place "$runtime" "'$BATS_TEST_DIRNAME/kill_criu_at_release' \$STILL_ROOT"
 done
 bats_test_function --description "the store refuses what has been restored in place" -- unrecorded_in_place
 for step in filled restored; do

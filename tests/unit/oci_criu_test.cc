@@ -140,7 +140,8 @@ TEST(CriuLog, AGoodOneExplainsNothing) {
   const test::Scratch scratch;
   write_text(scratch / "dump.log",
              "(00.001182) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: "
-             "Operation not permitted\n(00.187155) Dumping finished successfully\n");
+             "Operation not permitted\n(00.062081) Error (criu/util.c:656): exited, status=1\n"
+             "(00.187155) Dumping finished successfully\n");
   EXPECT_EQ(explain_criu_log(scratch / "dump.log"), "");
   EXPECT_EQ(explain_criu_log(scratch / "absent.log"), "");
 }
@@ -149,6 +150,16 @@ TEST(CriuLog, NothingInItCanGarbleATerminal) {
   const test::Scratch scratch;
   write_text(scratch / "dump.log", "(00.1) Error (criu/files.c:1): file \x1b[2J\n");
   EXPECT_THAT(explain_criu_log(scratch / "dump.log"), HasSubstr("file \\x1b[2J"));
+}
+
+TEST(CriuLog, TasksMayHaveRunOnceTheNetworkIsUnlocked) {
+  const test::Scratch scratch;
+  const auto log = scratch / "restore.log";
+  EXPECT_FALSE(has_let_run(log));
+  write_text(log, "(00.064413) mnt: Switching to new ns to clean ghosts\n");
+  EXPECT_FALSE(has_let_run(log));
+  write_text(log, "(00.064413) mnt: Switching to new ns\n(00.064500) net: Unlock network\n");
+  EXPECT_TRUE(has_let_run(log));
 }
 
 TEST(CriuConfiguration, HasOneOptionALine) {
