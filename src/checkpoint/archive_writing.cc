@@ -4,9 +4,9 @@
 
 #include "archive/encryption.h"
 #include "base/error.h"
+#include "base/hooks.h"
 #include "base/text.h"
 #include "checkpoint/archive_members.h"
-#include "checkpoint/hooks.h"
 #include "os/atomic_file.h"
 #include "os/files.h"
 #include "os/temp_dir.h"

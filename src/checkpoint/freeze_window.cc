@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/hooks.h"
 #include "base/log.h"
-#include "checkpoint/hooks.h"
 
 namespace still::checkpoint {
 namespace {

@@ -7,13 +7,13 @@
 #include <ranges>
 
 #include "base/error.h"
+#include "base/hooks.h"
 #include "base/text.h"
 #include "checkpoint/archive_members.h"
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/cancellation.h"
 #include "checkpoint/criu_files.h"
 #include "checkpoint/describe.h"
-#include "checkpoint/hooks.h"
 #include "checkpoint/mapped_files.h"
 #include "checkpoint/staging.h"
 #include "checkpoint/tree_captures.h"

@@ -8,8 +8,8 @@
 
 #include "archive/encryption.h"
 #include "base/error.h"
+#include "base/hooks.h"
 #include "base/text.h"
-#include "checkpoint/hooks.h"
 #include "checkpoint/undumpable.h"
 #include "oci/criu.h"
 #include "os/files.h"

@@ -2,10 +2,10 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/hooks.h"
 #include "base/text.h"
 #include "checkpoint/cancellation.h"
 #include "checkpoint/criu_files.h"
-#include "checkpoint/hooks.h"
 #include "checkpoint/restore.h"
 #include "checkpoint/restore_run.h"
 #include "checkpoint/unpacked.h"

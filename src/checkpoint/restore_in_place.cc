@@ -5,8 +5,8 @@
 
 #include "archive/reader.h"
 #include "base/error.h"
+#include "base/hooks.h"
 #include "checkpoint/cancellation.h"
-#include "checkpoint/hooks.h"
 #include "checkpoint/restore.h"
 #include "checkpoint/restore_run.h"
 #include "checkpoint/unpacked.h"

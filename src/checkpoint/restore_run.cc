@@ -1,7 +1,7 @@
 #include "checkpoint/restore_run.h"
 
+#include "base/hooks.h"
 #include "checkpoint/criu_files.h"
-#include "checkpoint/hooks.h"
 #include "engine/bundle.h"
 #include "oci/criu.h"
 #include "oci/runtime.h"

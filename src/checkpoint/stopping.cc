@@ -1,5 +1,6 @@
 // The default checkpoint: CRIU ends the container.
 #include "base/error.h"
+#include "base/hooks.h"
 #include "base/text.h"
 #include "checkpoint/archive_members.h"
 #include "checkpoint/archive_writing.h"
@@ -7,7 +8,6 @@
 #include "checkpoint/criu_files.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/guardian.h"
-#include "checkpoint/hooks.h"
 #include "checkpoint/runtime_watch.h"
 #include "checkpoint/ways.h"
 #include "engine/operation.h"

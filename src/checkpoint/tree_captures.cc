@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "base/error.h"
-#include "checkpoint/hooks.h"
+#include "base/hooks.h"
 #include "os/files.h"
 #include "os/priority.h"
 #include "tree/proof.h"

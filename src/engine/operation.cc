@@ -6,6 +6,7 @@
 #include <format>
 
 #include "base/error.h"
+#include "base/hooks.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cgroup/borrowed.h"
@@ -180,8 +181,15 @@ void undo(const Layout& layout, store::Store& store, const JournalEntry& entry) 
 
 void undo_all(const Layout& layout, store::Store& store) {
   const Fd alone = lock_shared_part(layout, "recovery");
-  for (const JournalEntry& entry : store.journal()) {
-    if (nobody_looks_after(entry) && !runtime_is_alive(entry)) undo(layout, store, entry);
+  const std::vector<JournalEntry> entries = store.journal();
+  hooks::reached("journal read");
+  for (const JournalEntry& read : entries) {
+    if (!nobody_looks_after(read)) continue;
+    // It may have ended well since it was read. Now that its processes are gone nobody changes it.
+    const auto entry = store.journal_entry(read.key);
+    if (entry && nobody_looks_after(*entry) && !runtime_is_alive(*entry)) {
+      undo(layout, store, *entry);
+    }
   }
 }
 

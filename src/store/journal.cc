@@ -14,6 +14,14 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(JournalEntry, key, operation, container_id, c
                                    lent_from, images, brings_back, in_own_files, may_have_run,
                                    set_aside, paths)
 
+namespace {
+
+JournalEntry parse_entry(const SQLite::Column& column) {
+  return nlohmann::json::parse(column.getString()).get<JournalEntry>();
+}
+
+}  // namespace
+
 void Store::put_journal_entry(const JournalEntry& entry) {
   implementation_->write([&](SQLite::Database& database) {
     SQLite::Statement put(database,
@@ -37,10 +45,17 @@ std::vector<JournalEntry> Store::journal() {
   return implementation_->read([](SQLite::Database& database) {
     SQLite::Statement query(database, "SELECT entry FROM journal ORDER BY rowid");
     std::vector<JournalEntry> entries;
-    while (query.executeStep()) {
-      entries.push_back(nlohmann::json::parse(query.getColumn(0).getString()).get<JournalEntry>());
-    }
+    while (query.executeStep()) entries.push_back(parse_entry(query.getColumn(0)));
     return entries;
+  });
+}
+
+std::optional<JournalEntry> Store::journal_entry(const std::string& key) {
+  return implementation_->read([&](SQLite::Database& database) -> std::optional<JournalEntry> {
+    SQLite::Statement query(database, "SELECT entry FROM journal WHERE key = ?");
+    query.bind(1, key);
+    if (!query.executeStep()) return std::nullopt;
+    return parse_entry(query.getColumn(0));
   });
 }
 

@@ -53,6 +53,7 @@ class Store {
   void put_journal_entry(const JournalEntry& entry);
   void remove_journal_entry(const std::string& key);
   std::vector<JournalEntry> journal();  // oldest first
+  std::optional<JournalEntry> journal_entry(const std::string& key);
 
   // Keeps the newest 200.
   void add_measurement(const Measurement& measurement);

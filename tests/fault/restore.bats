@@ -204,6 +204,30 @@ criu_killed_in_place() {
   ends_consistent
 }
 
+# It ends well after another command, which undoes something else, has read the journal.
+beside_recovery() {
+  start_busy "$(any_runtime)"
+  still checkpoint -R busy >/dev/null
+  still run -d --name other --rootfs "$ROOTFS" /bin/sleep 1000 >/dev/null
+  still kill busy >/dev/null
+  wait_until 10 has_state busy exited
+  (
+    at filled "$(when_there "$WORK/go")" "$STILL_TEST_PROGRAM" restore busy >/dev/null 2>&1
+    touch "$WORK/restored"
+  ) 3>&- &
+  run at "in the journal" "$KILL_STILL" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" other
+  [[ $status -eq 137 ]]
+  said=$(at "journal read" "touch '$WORK/go'; $(when_there "$WORK/restored")" "$STILL_TEST_PROGRAM" ps 2>&1 >/dev/null)
+  rm "$WORK/go" "$WORK/restored"
+  [[ $said == *"a checkpoint of other was interrupted"* && $said != *"a restore of busy"* ]]
+  [[ $(state busy Status) == running ]]
+  still rm --force other >/dev/null
+  ends_consistent
+}
+
+# For a shell: waits for a file, at most 20 s.
+when_there() { echo "for i in \$(seq 400); do [ ! -e '$1' ] || break; sleep 0.05; done"; }
+
 # The tasks run when the store cannot be told, and are ended for that.
 unrecorded_in_place() {
   start_checkpointed "$(any_runtime)"
@@ -262,6 +286,7 @@ for runtime in $(runtimes); do
   bats_test_function --description "CRIU and $runtime are killed in place: it lets the tasks go" \
     -- criu_killed_in_place "$runtime" "'$BATS_TEST_DIRNAME/kill_criu_at_release' \$STILL_ROOT"
 done
+bats_test_function --description "another command undoes something meanwhile" -- beside_recovery
 bats_test_function --description "the store refuses what has been restored in place" -- unrecorded_in_place
 for step in filled restored; do
   bats_test_function --description "the machine reboots in place: $step" -- machine_reboots "$step"

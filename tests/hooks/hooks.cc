@@ -1,13 +1,13 @@
-// Linked into a second program in place of src/checkpoint/hooks.cc: there a guarantee can be
+// Linked into a second program in place of src/base/hooks.cc: there a guarantee can be
 // switched off, to show that the tests see it missing.
 
-#include "checkpoint/hooks.h"
+#include "base/hooks.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
-namespace still::checkpoint::hooks {
+namespace still::hooks {
 
 bool freeze_is_off() { return ::getenv("STILL_TEST_NO_FREEZE") != nullptr; }
 bool write_back_is_off() { return ::getenv("STILL_TEST_NO_WRITE_BACK") != nullptr; }
@@ -21,4 +21,4 @@ void reached(const char* step) {
   if (::system(command) != 0) std::fputs("the fault could not be injected\n", stderr);
 }
 
-}  // namespace still::checkpoint::hooks
+}  // namespace still::hooks

@@ -2,7 +2,7 @@
 // hooks.cc, where nothing can be switched off; the test program links tests/hooks/ instead.
 #pragma once
 
-namespace still::checkpoint::hooks {
+namespace still::hooks {
 
 // Take a live checkpoint without freezing and still call it consistent.
 bool freeze_is_off();
@@ -13,4 +13,4 @@ bool racy_detection_is_off();
 // A step of a checkpoint or restore is done: the moment for a fault (tests/fault).
 void reached(const char* step);
 
-}  // namespace still::checkpoint::hooks
+}  // namespace still::hooks

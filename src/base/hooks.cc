@@ -1,10 +1,10 @@
-#include "checkpoint/hooks.h"
+#include "base/hooks.h"
 
-namespace still::checkpoint::hooks {
+namespace still::hooks {
 
 bool freeze_is_off() { return false; }
 bool write_back_is_off() { return false; }
 bool racy_detection_is_off() { return false; }
 void reached(const char*) {}
 
-}  // namespace still::checkpoint::hooks
+}  // namespace still::hooks
