@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <format>
-#include <ranges>
 #include <string_view>
 #include <vector>
 
@@ -56,11 +55,16 @@ std::optional<std::filesystem::path> seen_through(const MountEntry& mount,
   return below.empty() ? mount.target : mount.target / below;
 }
 
+bool is_hidden(const MountEntry& mount, const std::vector<MountEntry>& mounts) {
+  const auto last = std::ranges::find_last(mounts, mount.target, &MountEntry::target);
+  return last.begin()->id != mount.id;
+}
+
+// Through the oldest mount: CRIU has mounts of its own while it restores another container.
 std::optional<std::filesystem::path> directory_of(const Membership& membership,
                                                   const std::vector<MountEntry>& mounts) {
-  // The last mount on a directory hides the earlier ones.
-  for (const MountEntry& mount : mounts | std::views::reverse) {
-    if (!is_mount_of(mount, membership)) continue;
+  for (const MountEntry& mount : mounts) {
+    if (!is_mount_of(mount, membership) || is_hidden(mount, mounts)) continue;
     if (auto directory = seen_through(mount, membership.path)) return directory;
   }
   return std::nullopt;
@@ -112,10 +116,7 @@ std::optional<Location> find_freezer_cgroup(pid_t pid) {
 }
 
 std::optional<std::filesystem::path> unified_mount() {
-  for (const MountEntry& mount : read_mounts() | std::views::reverse) {
-    if (mount.type == "cgroup2") return mount.target;
-  }
-  return std::nullopt;
+  return directory_of({.controllers = "", .path = "/"}, read_mounts());
 }
 
 std::optional<std::filesystem::path> find_unified_cgroup(pid_t pid) {

@@ -93,6 +93,17 @@ TEST(CgroupLocation, TheLastMountOnADirectoryCounts) {
             "/sys/fs/cgroup/abc");
 }
 
+TEST(CgroupLocation, TheMountsOfARestoreThatIsGoingOnDoNotCount) {
+  const std::string v2 =
+      std::string(kV2Mounts) + "40 22 0:26 / /r/.criu.cgyard.x/unified rw - cgroup2 none rw\n";
+  expect_at(find_freezer_cgroup({"0::/still/abc\n", v2}), Version::kV2, "/still/abc",
+            "/sys/fs/cgroup/still/abc");
+  const std::string v1 = std::string(kV1Mounts) +
+                         "40 22 0:29 / /r/.criu.cgyard.x/freezer rw - cgroup none rw,freezer\n";
+  expect_at(find_freezer_cgroup({"3:freezer:/still/abc\n", v1}), Version::kV1, "/still/abc",
+            "/sys/fs/cgroup/freezer/still/abc");
+}
+
 TEST(CgroupLocation, NamesMayHoldColonsAndSpaces) {
   expect_at(find_freezer_cgroup({"0::/a:b/c d\n", kV2Mounts}), Version::kV2, "/a:b/c d",
             "/sys/fs/cgroup/a:b/c d");
