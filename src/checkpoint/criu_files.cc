@@ -20,9 +20,12 @@ constexpr std::array kKeptFiles = {"dump.log", "restore.log", "stats-dump", "sta
 
 std::filesystem::path write_configuration(const engine::Container& container,
                                           const std::map<std::string, std::string>& options) {
-  const auto path = container.paths().criu_configuration();
-  write_file_atomically(path, oci::criu_configuration(options), 0600);
-  return path;
+  const engine::ContainerPaths& paths = container.paths();
+  auto overrides = options;
+  overrides.erase("network-lock");  // CRIU 4.1.1 is killed by it there, by a null pointer
+  write_file_atomically(paths.criu_overrides(), oci::criu_configuration(overrides), 0600);
+  write_file_atomically(paths.criu_configuration(), oci::criu_configuration(options), 0600);
+  return paths.criu_configuration();
 }
 
 }  // namespace

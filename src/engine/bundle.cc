@@ -91,8 +91,7 @@ oci::SpecSettings spec_settings(const Layout& layout, const Identity& identity,
   settings.pids_limit = config.pids_limit;
   settings.cpus = config.cpus;
   settings.seccomp = security_of(config).seccomp;
-  settings.annotations = {{oci::kCriuConfigurationAnnotation, paths.criu_configuration()}};
-  settings.annotations[oci::kCriuConfigurationAnnotation] = paths.criu_configuration();
+  settings.annotations = {{oci::kCriuConfigurationAnnotation, paths.criu_overrides()}};
   return settings;
 }
 

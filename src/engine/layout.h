@@ -56,8 +56,10 @@ struct ContainerPaths {
   std::filesystem::path checkpoint() const { return base / "checkpoint"; }  // CRIU images
   // A mount that keeps the network namespace of a container without a network of the host's.
   std::filesystem::path network_namespace() const { return base / "netns"; }
-  // What CRIU is told beyond the runtime's flags; the bundle's spec names it.
-  std::filesystem::path criu_configuration() const { return base / "criu.conf"; }
+  // What CRIU is told beyond the runtime's flags: by a file that its environment names, and by one
+  // that the bundle's spec names, which overrides what the runtime asks for.
+  std::filesystem::path criu_configuration() const { return base / "criu-options.conf"; }
+  std::filesystem::path criu_overrides() const { return base / "criu.conf"; }
   // The archive of a live checkpoint that was not exported.
   std::filesystem::path live_checkpoint() const { return base / "checkpoint.tar"; }
   std::filesystem::path shm_content() const { return base / "devshm-checkpoint.tar"; }

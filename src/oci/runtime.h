@@ -68,7 +68,7 @@ class OciRuntime {
   // last of two --work-path.
   std::vector<std::string> restore_arguments(const RestoreOptions& options) const;
   // CRIU options that a checkpoint or restore needs and this runtime has no working flag for: to be
-  // written, with others, to the file that kCriuConfigurationAnnotation and CRIU_CONFIG_FILE name.
+  // written, with others, to the files that kCriuConfigurationAnnotation and CRIU_CONFIG_FILE name.
   virtual std::map<std::string, std::string> criu_options(const CheckpointOptions& options) const;
   std::map<std::string, std::string> criu_options(const RestoreOptions& options) const;
 

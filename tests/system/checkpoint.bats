@@ -316,6 +316,26 @@ passes_more() { [[ $(passed "$1") -gt $2 ]]; }
   eventually sh -c 'still logs closed | grep -Fx closed'
 }
 
+# connect CONTAINER COUNT: connections, 10 ms apart; prints what took the longest, in ms.
+connect() { nsenter -t "$(state "$1" Pid)" -n "$BATS_TEST_DIRNAME/connect" 7000 "$2"; }
+
+@test "who connects while the container stands still is served at once, and is not in the copy" {
+  for runtime in $(runtimes); do
+    still run -d --name server --runtime "$runtime" --rootfs "$ROOTFS" \
+      /bin/sh -c 'ifconfig lo up; exec /bin/holder echo 7000' >/dev/null
+    eventually connect server 1 >/dev/null
+    STILL_TEST_AT=frozen STILL_TEST_DO="nsenter -t $(state server Pid) -n '$BATS_TEST_DIRNAME/connect' 7000 30 \
+      >'$WORK/slowest' 2>&1 & sleep 0.1" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/server.tar" server
+    eventually test -s "$WORK/slowest"
+    echo "the slowest of $runtime: $(<"$WORK/slowest") ms"
+    [[ $(<"$WORK/slowest") -lt 500 ]] # a packet that is dropped comes again after a second
+    still restore -i "$WORK/server.tar" -n copy >/dev/null
+    eventually connect copy 3
+    still rm -f server copy >/dev/null
+    rm "$WORK/server.tar" "$WORK/slowest"
+  done
+}
+
 @test "--dry-run prints the plan and touches nothing" {
   start_ticker web -v data:/data
   run still checkpoint -R --dry-run -e "$WORK/web.tar" web

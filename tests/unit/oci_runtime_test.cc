@@ -109,13 +109,22 @@ TEST_F(Runtime, CheckpointsWithTheFlagsAsked) {
                           "--manage-cgroups-mode=ignore", "abc"));
   EXPECT_THAT(crun->checkpoint_command("abc", all).environment,
               ElementsAre(Pair("CRIU_CONFIG_FILE", "/c/criu.conf")));
-  EXPECT_THAT(crun->criu_options(all), IsEmpty());
+  EXPECT_THAT(crun->criu_options(none), IsEmpty());
 
   const auto runc = open("runc");
   EXPECT_THAT(arguments(runc->checkpoint_command("abc", none)),
               ElementsAre(root(), "checkpoint", "--image-path=/i", "--work-path=/w", "abc"));
   EXPECT_THAT(runc->checkpoint_command("abc", none).environment, IsEmpty());
   EXPECT_THAT(runc->criu_options(none), ElementsAre(Pair("manage-cgroups", "ignore")));
+}
+
+TEST_F(Runtime, LocksTheNetworkForConnectionsThatAreSaved) {
+  CheckpointOptions live{.image_directory = "/i", .work_directory = "/w", .leave_running = true};
+  const auto crun = open("crun");
+  EXPECT_THAT(crun->criu_options(live),
+              ElementsAre(Pair("network-lock", "skip"), Pair("skip-in-flight", "")));
+  live.tcp_established = true;
+  EXPECT_THAT(crun->criu_options(live), ElementsAre(Pair("skip-in-flight", "")));
 }
 
 TEST_F(Runtime, CheckpointsABorrowedCgroupAsTheRoot) {

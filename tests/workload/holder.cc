@@ -1,5 +1,5 @@
-// Holds a resource that a checkpoint has to be told about: a file lock, or an established TCP
-// connection over which numbers go round. See --help.
+// Holds a resource that a checkpoint has to be told about, a file lock or an established TCP
+// connection over which numbers go round; or serves TCP connections that come. See --help.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -35,11 +35,11 @@ void hold_lock(const std::string& path) {
   stay();
 }
 
-int listen_on(const sockaddr_in& address) {
+int listen_on(const sockaddr_in& address, int backlog) {
   const int listener = check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
   check(::bind(listener, generic, sizeof address), "bind");
-  check(::listen(listener, 1), "listen");
+  check(::listen(listener, backlog), "listen");
   return listener;
 }
 
@@ -61,12 +61,32 @@ bool pass(int from, int to, uint64_t number) {
   return got == sizeof received && received == number;
 }
 
-void hold_connection(uint16_t port) {
+sockaddr_in loopback(uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int listener = listen_on(address);
+  return address;
+}
+
+// Each connection one after the other: what comes goes back.
+[[noreturn]] void serve(uint16_t port) {
+  const int listener = listen_on(loopback(port), 64);
+  for (;;) {
+    const int client = check(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept");
+    char buffer[64];
+    ssize_t got = 0;
+    while ((got = ::recv(client, buffer, sizeof buffer, 0)) > 0) {
+      check(static_cast<int>(::send(client, buffer, static_cast<size_t>(got), MSG_NOSIGNAL)),
+            "send");
+    }
+    ::close(client);
+  }
+}
+
+void hold_connection(uint16_t port) {
+  const sockaddr_in address = loopback(port);
+  const int listener = listen_on(address, 1);
   const int client = connect_to(address);
   const int server = check(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept");
   for (uint64_t number = 1; pass(client, server, number); ++number) {
@@ -80,7 +100,7 @@ void hold_connection(uint16_t port) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app("Holds a file lock or a TCP connection until it is killed.");
+  CLI::App app("Holds a file lock or a TCP connection, or serves connections, until it is killed.");
   app.require_subcommand(1);
   std::string path;
   uint16_t port = 0;
@@ -89,9 +109,12 @@ int main(int argc, char** argv) try {
   auto* tcp = app.add_subcommand(
       "tcp", "Pass numbers over a loopback connection; prints \"passed N\", \"closed\" at its end");
   tcp->add_option("PORT", port)->required();
+  auto* echo = app.add_subcommand("echo", "Send back what loopback connections bring");
+  echo->add_option("PORT", port)->required();
   CLI11_PARSE(app, argc, argv);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (lock->parsed()) hold_lock(path);
+  if (echo->parsed()) serve(port);
   hold_connection(port);
 } catch (const std::system_error& error) {
   std::fprintf(stderr, "holder: %s\n", error.what());
