@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/names.h"
 #include "os/clock.h"
 #include "os/files.h"
 
@@ -112,6 +113,17 @@ void ContainerLock::reacquire() {
 void ContainerLock::remove() {
   if (::unlink(path_.c_str()) != 0 && errno != ENOENT) {
     throw Error::system(errno, "cannot remove " + path_.native());
+  }
+}
+
+void remove_orphaned_locks(const Layout& layout,
+                           const std::function<bool(const std::string& id)>& exists) {
+  for (const auto& entry : std::filesystem::directory_iterator(layout.locks())) {
+    const std::string id = entry.path().filename();
+    if (id.size() != kIdLength || exists(id)) continue;
+    const auto file = open_if_exists(entry.path(), O_RDWR);
+    // Locked it belongs to one that is being made; and it may have been, until we had the lock.
+    if (file && try_lock(*file) && !exists(id)) ::unlink(entry.path().c_str());
   }
 }
 

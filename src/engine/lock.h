@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "engine/layout.h"
@@ -32,6 +33,11 @@ class ContainerLock {
   Fd file_;
   std::filesystem::path path_;
 };
+
+// Removes the lock files of containers that do not exist: who is killed before the first record of
+// a new one leaves one. exists: whether there is a container of an id.
+void remove_orphaned_locks(const Layout& layout,
+                           const std::function<bool(const std::string& id)>& exists);
 
 // An exclusive lock for things that belong to no container, as long as the descriptor is open.
 // name: "volumes", "images".

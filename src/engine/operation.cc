@@ -191,6 +191,9 @@ void undo_all(const Layout& layout, store::Store& store) {
       undo(layout, store, *entry);
     }
   }
+  remove_orphaned_locks(layout, [&](const std::string& id) {
+    return std::ranges::contains(store.containers(), id, &store::ContainerRecord::id);
+  });
 }
 
 }  // namespace

@@ -102,6 +102,23 @@ TEST(ContainerLock, KeepsOthersOutUntilReleased) {
   EXPECT_TRUE(path_exists(layout.locks() / "id"));
 }
 
+TEST(ContainerLock, OfNoContainerIsRemovedUnlessItIsHeld) {
+  const Scratch scratch;
+  const Layout layout = Layout::resolve(scratch.path().native(), {});
+  layout.create();
+  const std::string kept = make_id();
+  const std::string orphaned = make_id();
+  const std::string being_made = make_id();
+  for (const std::string& id : {kept, orphaned}) ContainerLock::acquire(layout, id);
+  const ContainerLock held = ContainerLock::acquire(layout, being_made);
+  lock_shared_part(layout, "volumes");
+  remove_orphaned_locks(layout, [&](const std::string& id) { return id == kept; });
+  EXPECT_TRUE(path_exists(layout.locks() / kept));
+  EXPECT_FALSE(path_exists(layout.locks() / orphaned));
+  EXPECT_TRUE(path_exists(layout.locks() / being_made));
+  EXPECT_TRUE(path_exists(layout.locks() / "volumes"));
+}
+
 TEST(MadeUpNames, LookAsExpected) {
   EXPECT_THAT(make_id(), MatchesRegex("[0-9a-f]{64}"));
   EXPECT_NE(make_id(), make_id());
