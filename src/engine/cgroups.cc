@@ -112,6 +112,10 @@ std::optional<cgroup::Location> find_own_cgroup(const std::string& path, pid_t i
   return std::nullopt;  // init has ended meanwhile
 }
 
+cgroup::Room room_in_cgroup(const std::string& path) {
+  return cgroup::room_in(hierarchies(), path);
+}
+
 void kill_cgroups(const std::string& path) {
   const Deadline deadline = deadline_in(kKillTimeout);
   for (const auto& root : hierarchies()) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cgroup/location.h"
+#include "cgroup/room.h"
 
 namespace still::engine {
 
@@ -21,6 +22,9 @@ std::optional<cgroup::Location> own_cgroup(const std::string& path, const cgroup
 
 // Makes the cgroup in every hierarchy, with what is missing above it.
 void make_cgroup(const std::string& path);
+
+// What the limits of the cgroup leave.
+cgroup::Room room_in_cgroup(const std::string& path);
 
 // Kills everything in the cgroup and below it, in every hierarchy, thawing what is frozen, and
 // waits until nothing is left. Throws Error(kTimeout).

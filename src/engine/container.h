@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cgroup/freezer.h"
+#include "cgroup/room.h"
 #include "engine/container_config.h"
 #include "engine/layout.h"
 #include "engine/lock.h"
@@ -67,6 +68,8 @@ class Container {
   // The freezer of the container's own cgroup; null without one (--cgroups=disabled, or the
   // container lives in a cgroup that the engine did not make for it).
   std::unique_ptr<cgroup::Freezer> freezer() const;
+  // What the limits of its own cgroup leave it; all there is without one.
+  cgroup::Room room() const;
   // Layers below the writable one, the top one first.
   std::vector<std::filesystem::path> lower_layers() const;
   // All processes of a running container, its init first.

@@ -53,6 +53,10 @@ std::unique_ptr<cgroup::Freezer> Container::freezer() const {
   return own ? cgroup::Freezer::open(*own) : nullptr;
 }
 
+cgroup::Room Container::room() const {
+  return config_.cgroups ? room_in_cgroup(cgroup_path(config_, id())) : cgroup::Room{};
+}
+
 std::vector<std::filesystem::path> Container::lower_layers() const {
   return find_lower_layers(layout_, store_, config_);
 }
