@@ -55,6 +55,19 @@ std::vector<std::string_view> image_entries(std::string_view image, const ImageK
   return entries;
 }
 
+std::string begin_image(const ImageKind& kind) {
+  std::string image;
+  if (kind.kind != 0) append_number(image, kind.kind);
+  append_number(image, kind.type);
+  return image;
+}
+
+void append_entry(std::string& image, const google::protobuf::MessageLite& message) {
+  const std::string payload = message.SerializeAsString();
+  append_number(image, static_cast<uint32_t>(payload.size()));
+  image += payload;
+}
+
 void fail_corrupt_image(const std::filesystem::path& file) {
   throw Error(ErrorKind::kCorrupt, printable(file.native()) + " is damaged or no CRIU image");
 }

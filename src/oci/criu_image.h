@@ -32,8 +32,14 @@ inline constexpr ImageKind kIdsImage{0x54564319, 0x54432030};
 inline constexpr ImageKind kMountsImage{0x54564319, 0x55563928};
 inline constexpr ImageKind kFilesImage{0x54564319, 0x56303138};
 inline constexpr ImageKind kSeccompImage{0x54564319, 0x64413049};
+inline constexpr ImageKind kMmImage{0x54564319, 0x57492820};
+inline constexpr ImageKind kPageMapImage{0x54564319, 0x56084025};
 // Throws Error(kCorrupt).
 std::vector<std::string_view> image_entries(std::string_view image, const ImageKind& kind);
+
+// An image with nothing in it, and an entry behind what it has already.
+std::string begin_image(const ImageKind& kind);
+void append_entry(std::string& image, const google::protobuf::MessageLite& message);
 
 // The message of an image that has one. file is for errors. Throws Error(kCorrupt).
 std::string_view image_payload(std::string_view image, ImageMagic magic,

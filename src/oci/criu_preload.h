@@ -5,6 +5,13 @@
 
 namespace still::oci {
 
+// Names the file that src/criu_preload/clean_memory.cc puts in the place of CRIU's own knowledge of
+// the kernel; set, it makes CRIU take all memory for unchanged.
+inline constexpr const char* kCleanMemoryVariable = "STILL_CRIU_CLEAN_MEMORY";
+// That file: where CRIU keeps its own, on a file system in memory, without which it would ask the
+// kernel everything anew each time.
+inline constexpr const char* kCleanKnowledge = "/run/criu-still.kdat";
+
 // The value of LD_PRELOAD for a program that calls CRIU for a dump: our library, then what the
 // variable holds already. The library lies beside the still program or in ../lib/still; empty where
 // it is in neither: CRIU then works as the kernel lets it.

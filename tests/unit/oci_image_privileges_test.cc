@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 
+#include "criu_image_bytes.h"
 #include "oci/image_privileges.h"
 #include "oci/spec.h"
 #include "os/files.h"
@@ -16,38 +17,14 @@
 namespace still::oci {
 namespace {
 
+using test::bytes;
+using test::image;
+using test::number;
+using test::word;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-// --- protobuf and CRIU's frames by hand
-// -------------------------------------------------------------
-
-std::string varint(uint64_t value) {
-  std::string bytes;
-  for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
-  return bytes + static_cast<char>(value);
-}
-std::string number(int field, uint64_t value) { return varint(field << 3) + varint(value); }
-std::string bytes(int field, const std::string& value) {
-  return varint(field << 3 | 2) + varint(value.size()) + value;
-}
-std::string word(uint32_t value) {
-  std::string result(4, '\0');
-  std::memcpy(result.data(), &value, sizeof value);
-  return result;
-}
-
-constexpr uint32_t kImage = 0x54564319;
-std::string image(uint32_t magic, const std::vector<std::string>& entries) {
-  std::string result = word(kImage) + word(magic);
-  for (const std::string& entry : entries) {
-    result += word(static_cast<uint32_t>(entry.size()));
-    result += entry;
-  }
-  return result;
-}
 
 std::string namespaces(uint32_t first) {
   std::string result;
