@@ -1,0 +1,91 @@
+// A copy of the memory of a container's processes at one instant, made in milliseconds: each
+// process is made to fork, and the kernel keeps what the parent changes from then on apart (copy on
+// write).
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "memory/injection.h"
+#include "memory/landing.h"
+#include "memory/tracee.h"
+#include "memory/tracer.h"
+
+namespace still::memory {
+
+// The memory of a process, to be read at leisure.
+struct Copy {
+  pid_t process = 0;  // as the images know it
+  pid_t parent = 0;
+  pid_t child = 0;  // stands still; holds the memory of the instant of the fork, but for:
+  // memory that does not come along in a fork, and what we have written over in the parent.
+  std::vector<Bytes> corrections;
+};
+
+// The pids of processes in their own pid namespaces; those that have ended are left out.
+std::vector<pid_t> inner_pids(const std::vector<pid_t>& processes);
+
+class ForkCopy {
+ public:
+  ForkCopy() = default;
+  ForkCopy(const ForkCopy&) = delete;
+  ForkCopy& operator=(const ForkCopy&) = delete;
+  // Lets go of everything, as end().
+  ~ForkCopy();
+
+  // While the processes run: looks for what hold() and take() will need to know of them.
+  void prepare(const std::vector<pid_t>& processes);
+
+  // The processes' cgroup is frozen and CRIU's images, all but the memory, are complete: holds
+  // every thread, so that none runs when the cgroup is thawed. Throws Error(kConflict) if somebody
+  // else traces one, Error(kUnsupported) for processes that the images do not know.
+  void hold(const std::vector<pid_t>& processes, const std::filesystem::path& images);
+  // The cgroup is thawed: copies each process. Throws Error(kConflict) when a process cannot be
+  // copied (a limit of processes), Error(kUnsupported) for one unlike others, Error(kTimeout).
+  void take(Deadline deadline);
+  // Lets the processes run. On an error before that the destructor does.
+  void let_go();
+  // After let_go(): waits until the copies stand still, sees to it that they end with us, and that
+  // they are the first to be killed when memory is short. Throws Error(kConflict).
+  void keep(Deadline deadline);
+
+  const std::vector<Copy>& copies() const { return copies_; }
+
+  // Kills the copies and has their parents collect them. Failures are logged.
+  void end() noexcept;
+
+  // Where a process of ours was killed while it held copies these have ended, but nobody collects
+  // them: has these processes do it that they are children of. images: as of hold(). Returns how
+  // many there were; failures are logged. Throws Error(kCorrupt) for the images.
+  static size_t collect_abandoned(const std::vector<pid_t>& processes,
+                                  const std::filesystem::path& images);
+
+ private:
+  struct Process {
+    pid_t pid = 0;
+    pid_t image_pid = 0;
+    std::vector<Tracee> threads;  // the first one is the one that makes the fork
+    AddressMap map;
+    oci::AlternateStack alternate_stack;  // of that thread
+    std::vector<std::pair<uint64_t, uint64_t>> not_in_fork;
+  };
+
+  Process hold_process(pid_t pid, const std::filesystem::path& images);
+  void take_process(Process& process, Deadline deadline);
+  void collect(pid_t child, pid_t parent, Deadline deadline);
+  void kill(pid_t child, Deadline deadline);
+
+  Landings landings_;
+  // By pid: start and end of what a fork leaves out, as it was before the freeze.
+  std::map<pid_t, std::vector<std::pair<uint64_t, uint64_t>>> expected_not_in_fork_;
+  std::vector<Process> processes_;
+  std::vector<Copy> copies_;
+  std::vector<Tracee> children_;
+  std::map<pid_t, oci::AlternateStack> alternate_stacks_;  // by pid
+  Tracer tracer_;  // the last member: what it traces is let go of first
+};
+
+}  // namespace still::memory

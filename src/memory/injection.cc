@@ -1,0 +1,296 @@
+#include "memory/injection.h"
+
+#include <cpuid.h>
+#include <elf.h>
+#include <errno.h>
+#include <sched.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <format>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace still::memory {
+namespace {
+
+constexpr uint64_t kRedZone = 128;
+constexpr uint64_t kUserCode64 = 0x33;  // the code segment of 64 bits
+constexpr uint64_t kAllSignals = ~uint64_t{0};
+constexpr unsigned kShadowStack = 0x204;  // NT_X86_SHSTK
+
+// arch/x86/include/uapi/asm/sigcontext.h and ucontext.h, struct rt_sigframe of
+// arch/x86/include/asm/sigframe.h; what follows (siginfo) the kernel does not read.
+struct Frame {
+  uint64_t return_address;
+  uint64_t flags;
+  uint64_t link;
+  uint64_t stack_start;
+  uint32_t stack_flags, padding;
+  uint64_t stack_size;
+  uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
+  uint64_t eflags;
+  uint16_t cs, gs, fs, ss;
+  uint64_t error, trap, old_mask, cr2;
+  uint64_t extended_state;
+  std::array<uint64_t, 8> reserved;
+  uint64_t mask;
+  std::array<std::byte, 128> siginfo;
+};
+static_assert(offsetof(Frame, r8) == 8 + 40 && offsetof(Frame, mask) == 8 + 40 + 256);
+
+constexpr uint64_t kFrameFlags = 1 | 2 | 4;  // UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS
+// No such mode: the kernel leaves the alternate stack as it is.
+constexpr uint32_t kKeepStack = 3;
+
+// struct _fpx_sw_bytes, in what the processor leaves free of the legacy area.
+struct SoftwareBytes {
+  uint32_t magic;
+  uint32_t extended_size;
+  uint64_t features;
+  uint32_t size;
+};
+constexpr size_t kSoftwareBytesOffset = 464;
+constexpr size_t kFeaturesOffset = 512;  // XSTATE_BV, in the XSAVE header
+constexpr uint32_t kMagicBegin = 0x46505853;
+constexpr uint32_t kMagicEnd = 0x46505845;
+constexpr uint64_t kAlignment = 64;
+
+// What lies around the frame: below it what the way to the return may use, then the extended state.
+constexpr uint64_t kBelow = 512;
+
+uint64_t align_up(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
+
+// What the kernel would save and take back for this thread: without the components of a size that
+// threads must ask for (the tiles of AMX), unless it uses them.
+std::vector<std::byte> as_in_frames(std::vector<std::byte> state) {
+  constexpr uint64_t kOnDemand = uint64_t{1} << 18;  // XFEATURE_XTILE_DATA
+  uint64_t features = 0;
+  uint64_t used = 0;
+  std::memcpy(&features, state.data() + kSoftwareBytesOffset, sizeof features);
+  std::memcpy(&used, state.data() + kFeaturesOffset, sizeof used);
+  if ((features & kOnDemand & ~used) == 0) return state;
+  features &= ~kOnDemand;
+  unsigned size = 0;
+  unsigned offset = 0;
+  unsigned unused = 0;
+  __cpuid_count(0xd, static_cast<unsigned>(std::bit_width(features) - 1), size, offset, unused,
+                unused);
+  state.resize(offset + size);
+  std::memcpy(state.data() + kSoftwareBytesOffset, &features, sizeof features);
+  return state;
+}
+
+size_t size_of(const std::vector<std::byte>& extended_state) {
+  return kBelow + align_up(sizeof(Frame), kAlignment) + kAlignment + extended_state.size() +
+         sizeof kMagicEnd;
+}
+
+void require_ordinary(const Tracee& thread, const user_regs_struct& registers) {
+  if (registers.cs != kUserCode64) {
+    throw Error(ErrorKind::kUnsupported, std::format("task {} runs code of 32 bits", thread.tid()));
+  }
+  std::array<std::byte, 16> any{};
+  iovec place{any.data(), any.size()};
+  if (::ptrace(static_cast<__ptrace_request>(PTRACE_GETREGSET), thread.tid(), kShadowStack,
+               &place) == 0) {
+    throw Error(ErrorKind::kUnsupported, std::format("task {} has a shadow stack", thread.tid()));
+  }
+}
+
+// The end of the memory for the frame.
+uint64_t find_top(pid_t tid, const AddressMap& map, const oci::AlternateStack& alternate,
+                  uint64_t rsp, uint64_t size) {
+  const bool is_on_it = rsp - alternate.start < alternate.size;
+  if (alternate.size >= size && !is_on_it && map.writable_start(alternate.start)) {
+    return alternate.start + alternate.size;
+  }
+  const auto start = map.writable_start(rsp);
+  // The first stack grows when it is written to.
+  const bool grows = rsp >= map.stack_start && rsp < map.stack_end;
+  if (start && (grows || rsp - *start >= size + kRedZone)) return rsp - kRedZone;
+  throw Error(ErrorKind::kUnsupported,
+              std::format("the stack of task {} has no room for a signal frame", tid));
+}
+
+// The address is such that the frame's end of the extended state has the alignment it needs.
+uint64_t place_frame(pid_t tid, const AddressMap& map, const oci::AlternateStack& alternate,
+                     const user_regs_struct& registers, const std::vector<std::byte>& state) {
+  const uint64_t size = size_of(state);
+  const uint64_t top = find_top(tid, map, alternate, registers.rsp, size);
+  return (top - size) / kAlignment * kAlignment + kBelow;
+}
+
+// As the kernel does it on its way back to an interrupted system call, but a call that would go on
+// where it was (ERESTART_RESTARTBLOCK) is told that it was interrupted: the frame cannot hold that.
+user_regs_struct after_interruption(user_regs_struct registers) {
+  constexpr int64_t kRestartSys = 512, kRestartNoIntr = 513, kRestartNoHand = 514;
+  constexpr int64_t kRestartBlock = 516;
+  constexpr uint64_t kInstruction = 2;
+  if (static_cast<int64_t>(registers.orig_rax) < 0) return registers;
+  const int64_t result = -static_cast<int64_t>(registers.rax);
+  if (result == kRestartSys || result == kRestartNoIntr || result == kRestartNoHand) {
+    registers.rax = registers.orig_rax;
+    registers.rip -= kInstruction;
+  } else if (result == kRestartBlock) {
+    registers.rax = static_cast<uint64_t>(-EINTR);
+  }
+  return registers;
+}
+
+std::vector<std::byte> build(uint64_t address, const Landing& landing,
+                             const user_regs_struct& registers, uint64_t mask,
+                             const std::vector<std::byte>& extended_state) {
+  const uint64_t state_offset = align_up(address + sizeof(Frame), kAlignment) - address;
+  std::vector<std::byte> bytes(state_offset + extended_state.size() + sizeof kMagicEnd);
+  const user_regs_struct r = after_interruption(registers);
+  const Frame frame{.return_address = landing.leave_handler,
+                    .flags = kFrameFlags,
+                    .link = 0,
+                    .stack_start = 0,
+                    .stack_flags = kKeepStack,
+                    .padding = 0,
+                    .stack_size = 0,
+                    .r8 = r.r8,
+                    .r9 = r.r9,
+                    .r10 = r.r10,
+                    .r11 = r.r11,
+                    .r12 = r.r12,
+                    .r13 = r.r13,
+                    .r14 = r.r14,
+                    .r15 = r.r15,
+                    .rdi = r.rdi,
+                    .rsi = r.rsi,
+                    .rbp = r.rbp,
+                    .rbx = r.rbx,
+                    .rdx = r.rdx,
+                    .rax = r.rax,
+                    .rcx = r.rcx,
+                    .rsp = r.rsp,
+                    .rip = r.rip,
+                    .eflags = r.eflags,
+                    .cs = static_cast<uint16_t>(r.cs),
+                    .gs = 0,
+                    .fs = 0,
+                    .ss = static_cast<uint16_t>(r.ss),
+                    .error = 0,
+                    .trap = 0,
+                    .old_mask = 0,
+                    .cr2 = 0,
+                    .extended_state = address + state_offset,
+                    .reserved = {},
+                    .mask = mask,
+                    .siginfo = {}};
+  std::memcpy(bytes.data(), &frame, sizeof frame);
+  std::byte* state = bytes.data() + state_offset;
+  std::ranges::copy(extended_state, state);
+  SoftwareBytes software{
+      .magic = kMagicBegin,
+      .extended_size = static_cast<uint32_t>(extended_state.size() + sizeof kMagicEnd),
+      .features = 0,
+      .size = static_cast<uint32_t>(extended_state.size())};
+  // ptrace gives the mask in the first of the software's bytes.
+  std::memcpy(&software.features, state + kSoftwareBytesOffset, sizeof software.features);
+  std::memcpy(state + kSoftwareBytesOffset, &software, sizeof software);
+  std::memcpy(state + extended_state.size(), &kMagicEnd, sizeof kMagicEnd);
+  return bytes;
+}
+
+void verify(pid_t pid, const Landing& landing) {
+  std::array<unsigned char, 2> call{};
+  std::array<unsigned char, 3> leave{};
+  read_memory(pid, landing.system_call, call.data(), call.size());
+  read_memory(pid, landing.leave_handler, leave.data(), leave.size());
+  const bool there = call == std::array<unsigned char, 2>{0x0f, 0x05} &&
+                     (leave == std::array<unsigned char, 3>{0x48, 0xc7, 0xc0} ||
+                      leave == std::array<unsigned char, 3>{0xb8, 15, 0});
+  if (!there) {
+    throw Error(ErrorKind::kUnsupported, std::format("process {} changes its own code", pid));
+  }
+}
+
+user_regs_struct outside_of_sequences(const Tracee& thread, user_regs_struct registers) {
+  // The kernel would do it, did it not see the registers that we set.
+  if (const auto abort = thread.abort_address(registers.rip)) registers.rip = *abort;
+  return registers;
+}
+
+}  // namespace
+
+Injection::Injection(Tracee& thread, const Landing& landing, const AddressMap& map,
+                     const oci::AlternateStack& alternate_stack)
+    : thread_(thread),
+      landing_(landing),
+      registers_(thread.registers()),
+      mask_(thread.signal_mask()),
+      extended_state_(as_in_frames(thread.extended_state())),
+      frame_(place_frame(thread.tid(), map, alternate_stack, registers_, extended_state_)),
+      resumed_(outside_of_sequences(thread, registers_)) {
+  require_ordinary(thread, registers_);
+  verify(thread.tid(), landing);
+  const auto frame = build(frame_, landing_, resumed_, mask_, extended_state_);
+  overwritten_ = save(thread.tid(), frame_ - kBelow, kBelow + frame.size());
+  write_memory(thread.tid(), frame_, frame.data(), frame.size());
+}
+
+Injection::~Injection() {
+  try {
+    set_back();
+  } catch (const Error& error) {
+    log(LogLevel::kError, error.message());
+  }
+}
+
+// In an order in which every step may be the last.
+void Injection::set_back() {
+  thread_.set_signal_mask(mask_);
+  thread_.set_registers(resumed_);
+  write_memory(thread_.tid(), overwritten_.address, overwritten_.bytes.data(),
+               overwritten_.bytes.size());
+}
+
+Tracee::Result Injection::call(long number, uint64_t first, uint64_t second, uint64_t third,
+                               uint64_t fourth, Deadline deadline) {
+  user_regs_struct r = registers_;
+  r.rip = landing_.system_call;
+  // The way to the return ends at the frame's first word, and rt_sigreturn finds the frame there.
+  r.rsp = r.rbp = frame_ - static_cast<uint64_t>(landing_.return_slot);
+  r.rax = static_cast<uint64_t>(number);
+  r.orig_rax = static_cast<uint64_t>(-1);  // nothing to be restarted
+  r.rdi = first;
+  r.rsi = second;
+  r.rdx = third;
+  r.r10 = fourth;
+  r.r8 = 0;
+  thread_.set_registers(r);
+  thread_.set_signal_mask(kAllSignals);
+  return thread_.run_system_call(deadline);
+}
+
+pid_t Injection::fork(Deadline deadline) {
+  // The kernel writes the child's number over the upper half of the return address, in the child
+  // alone: without us it returns to where nothing is, and a signal that it cannot handle ends it.
+  constexpr uint64_t kUpperHalf = 4;
+  const auto result = call(SYS_clone, CLONE_CHILD_SETTID, 0, 0, frame_ + kUpperHalf, deadline);
+  if (result.child) return *result.child;
+  throw Error(ErrorKind::kConflict, std::format("process {} cannot be copied: {}", thread_.tid(),
+                                                std::strerror(static_cast<int>(-result.value))));
+}
+
+void Injection::reap(pid_t child, Deadline deadline) {
+  const auto result =
+      call(SYS_wait4, static_cast<uint64_t>(child), 0, WNOHANG | __WALL, 0, deadline);
+  if (result.value == child || result.value == -ECHILD) return;
+  throw Error(ErrorKind::kRuntime,
+              std::format("process {} does not collect its copy: {}", thread_.tid(),
+                          std::strerror(static_cast<int>(-result.value))));
+}
+
+}  // namespace still::memory

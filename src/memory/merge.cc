@@ -1,0 +1,263 @@
+#include "memory/merge.h"
+
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <format>
+#include <limits>
+
+#include "base/error.h"
+#include "oci/criu_memory.h"
+#include "os/files.h"
+#include "os/parallel.h"
+
+namespace still::memory {
+namespace {
+
+using oci::kPageSize;
+
+constexpr size_t kPieceBytes = size_t{4} << 20;
+
+// A run of pages of the new images.
+struct Piece {
+  uint64_t address = 0;
+  uint64_t pages = 0;
+  bool from_copy = false;     // else from CRIU's own file of pages
+  uint64_t source = 0;        // offset in that
+  bool zeros_may_go = false;  // pages of zeros need not be there
+};
+
+// Pieces as they were written: which pages, from where in the file.
+struct Written {
+  std::vector<oci::PageRange> ranges;
+  std::vector<std::byte> pages;  // one after the other
+};
+
+bool is_zero(const std::byte* page) {
+  uint64_t words[kPageSize / sizeof(uint64_t)];
+  std::memcpy(words, page, kPageSize);
+  uint64_t any = 0;
+  for (const uint64_t word : words) any |= word;
+  return any == 0;
+}
+
+// Memory of a copy as it is to be: what the child shows, corrected.
+class Reader {
+ public:
+  explicit Reader(const Copy& copy) : copy_(copy), memory_(open_memory()) {}
+
+  void read(uint64_t address, std::byte* to, size_t size) const {
+    read_around(address, to, size);
+    for (const Bytes& correction : copy_.corrections) {
+      const uint64_t start = std::max(address, correction.address);
+      const uint64_t end = std::min(address + size, correction.address + correction.bytes.size());
+      if (start >= end) continue;
+      std::memcpy(to + (start - address), correction.bytes.data() + (start - correction.address),
+                  end - start);
+    }
+  }
+
+ private:
+  Fd open_memory() const try {
+    return open_file(std::format("/proc/{}/mem", copy_.child), O_RDONLY);
+  } catch (const Error& error) {
+    fail(0, error.error_number());
+  }
+
+  // What is corrected may not be there at all.
+  void read_around(uint64_t address, std::byte* to, size_t size) const {
+    for (const Bytes& correction : copy_.corrections) {
+      const uint64_t start = std::max(address, correction.address);
+      const uint64_t end = std::min(address + size, correction.address + correction.bytes.size());
+      if (start >= end) continue;
+      if (start > address) read_around(address, to, start - address);
+      if (end < address + size) read_around(end, to + (end - address), address + size - end);
+      return;
+    }
+    const iovec here{to, size};
+    const iovec there{std::bit_cast<void*>(address), size};
+    const ssize_t got = ::process_vm_readv(copy_.child, &here, 1, &there, 1, 0);
+    if (got == static_cast<ssize_t>(size)) return;
+    const size_t done = got > 0 ? static_cast<size_t>(got) : 0;
+    read_forced(address + done, to + done, size - done);
+  }
+
+  // Also where the process itself may not read.
+  void read_forced(uint64_t address, std::byte* to, size_t size) const {
+    while (size > 0) {
+      const ssize_t got = ::pread(memory_.get(), to, size, static_cast<off_t>(address));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) fail(address, got < 0 ? errno : ESRCH);
+      address += static_cast<uint64_t>(got);
+      to += got;
+      size -= static_cast<size_t>(got);
+    }
+  }
+
+  [[noreturn]] void fail(uint64_t address, int number) const {
+    throw Error(ErrorKind::kConflict,
+                std::format("the copy of process {} cannot be read at {:#x}: {}", copy_.process,
+                            address, std::strerror(number)),
+                "when memory was short the kernel has ended it; leave more free, or use "
+                "--memory-cut=stock");
+  }
+
+  const Copy& copy_;
+  const Fd memory_;
+};
+
+bool is_missing(const oci::PageRange& range) {
+  return (range.flags & (oci::kInParent | oci::kLazy)) != 0;
+}
+
+class Merging {
+ public:
+  Merging(const std::filesystem::path& images, const Copy& copy)
+      : images_(images),
+        copy_(copy),
+        map_(oci::read_page_map(images, copy.process)),
+        mappings_(oci::read_mappings(images, copy.process)) {}
+
+  MergeTotals run(const std::function<void()>& poll) {
+    if (std::ranges::none_of(map_.ranges, is_missing)) return {};
+    divide();
+    const auto file = oci::pages_file(images_, map_.pages_id);
+    const Fd own = open_file(file, O_RDONLY);
+    const auto merged = file.native() + ".merged";
+    const Fd to = open_file(merged, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const Reader reader(copy_);
+    // Pieces are read by several threads, a bundle at a time, and written in their order.
+    const size_t bundle = size_t{2} * processor_count();
+    for (size_t first = 0; first < pieces_.size(); first += bundle) {
+      poll();
+      const size_t count = std::min(bundle, pieces_.size() - first);
+      std::vector<Written> written(count);
+      parallel_for(count, 1, processor_count(), [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; ++i) written[i] = load(pieces_[first + i], own, reader);
+      });
+      for (const Written& piece : written) put(piece, to);
+    }
+    std::filesystem::rename(merged, file);
+    oci::write_page_map(images_, copy_.process,
+                        {.pages_id = map_.pages_id, .ranges = std::move(merged_)});
+    return totals_;
+  }
+
+ private:
+  // Ranges into pieces, at borders of mappings, too: those decide what zeros mean.
+  void divide() {
+    uint64_t source = 0;
+    auto mapping = mappings_.begin();
+    for (const oci::PageRange& range : map_.ranges) {
+      for (uint64_t address = range.address; address < range.end();) {
+        while (mapping != mappings_.end() && mapping->end <= address) ++mapping;
+        const bool inside = mapping != mappings_.end() && mapping->start <= address;
+        const uint64_t border = inside ? mapping->end : range.end();
+        const uint64_t end = std::min({range.end(), border, address + kPieceBytes});
+        const bool missing = is_missing(range);
+        pieces_.push_back({.address = address,
+                           .pages = (end - address) / kPageSize,
+                           .from_copy = missing,
+                           .source = source,
+                           .zeros_may_go = missing && inside && mapping->anonymous});
+        if (!missing) source += end - address;
+        address = end;
+      }
+    }
+  }
+
+  Written load(const Piece& piece, const Fd& own, const Reader& reader) const {
+    Written written;
+    const size_t size = piece.pages * kPageSize;
+    written.pages.resize(size);
+    if (piece.from_copy) {
+      reader.read(piece.address, written.pages.data(), size);
+    } else {
+      read_own(own, piece.source, written.pages.data(), size);
+    }
+    if (!piece.zeros_may_go) {
+      written.ranges = {{piece.address, piece.pages, oci::kPresent}};
+      return written;
+    }
+    size_t kept = 0;
+    for (uint64_t page = 0; page < piece.pages; ++page) {
+      std::byte* content = written.pages.data() + page * kPageSize;
+      if (is_zero(content)) continue;
+      if (kept != page) std::memcpy(written.pages.data() + kept * kPageSize, content, kPageSize);
+      ++kept;
+      append(written.ranges, {piece.address + page * kPageSize, 1, oci::kPresent});
+    }
+    written.pages.resize(kept * kPageSize);
+    return written;
+  }
+
+  static void read_own(const Fd& own, uint64_t offset, std::byte* to, size_t size) {
+    while (size > 0) {
+      const ssize_t got = ::pread(own.get(), to, size, static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) throw Error(ErrorKind::kCorrupt, "CRIU has written less memory than it says");
+      offset += static_cast<uint64_t>(got);
+      to += got;
+      size -= static_cast<size_t>(got);
+    }
+  }
+
+  // Runs that continue each other become one.
+  static void append(std::vector<oci::PageRange>& ranges, const oci::PageRange& range) {
+    constexpr uint64_t kMostPages = uint64_t{1} << 31;
+    if (!ranges.empty() && ranges.back().end() == range.address &&
+        ranges.back().pages + range.pages <= kMostPages) {
+      ranges.back().pages += range.pages;
+    } else {
+      ranges.push_back(range);
+    }
+  }
+
+  void put(const Written& piece, const Fd& to) {
+    write_all(to, {reinterpret_cast<const char*>(piece.pages.data()), piece.pages.size()});
+    for (const oci::PageRange& range : piece.ranges) {
+      append(merged_, range);
+      totals_.written_bytes += range.pages * kPageSize;
+    }
+    totals_.read_bytes += piece.pages.size();
+  }
+
+  const std::filesystem::path& images_;
+  const Copy& copy_;
+  const oci::PageMap map_;
+  const std::vector<oci::Mapping> mappings_;
+  std::vector<Piece> pieces_;
+  std::vector<oci::PageRange> merged_;
+  MergeTotals totals_;
+};
+
+// One that had ended before it was copied, say.
+void require_all(const std::filesystem::path& images) {
+  for (const oci::DumpedProcess& process : oci::read_processes(images)) {
+    if (!oci::has_page_map(images, process.pid)) continue;
+    if (std::ranges::none_of(oci::read_page_map(images, process.pid).ranges, is_missing)) continue;
+    throw Error(ErrorKind::kConflict,
+                std::format("process {} ended before its memory was copied", process.pid));
+  }
+}
+
+}  // namespace
+
+MergeTotals merge(const std::filesystem::path& images, const std::vector<Copy>& copies,
+                  const std::function<void()>& poll) {
+  MergeTotals totals;
+  for (const Copy& copy : copies) {
+    const MergeTotals one = Merging(images, copy).run(poll);
+    totals.read_bytes += one.read_bytes;
+    totals.written_bytes += one.written_bytes;
+  }
+  require_all(images);
+  std::filesystem::remove(images / "parent");
+  return totals;
+}
+
+}  // namespace still::memory

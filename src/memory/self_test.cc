@@ -1,0 +1,164 @@
+#include "memory/self_test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <format>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "memory/fork_copy.h"
+#include "memory/merge.h"
+#include "oci/criu.h"
+#include "oci/criu_memory.h"
+#include "oci/criu_preload.h"
+#include "os/clock.h"
+#include "os/files.h"
+#include "os/process.h"
+#include "os/temp_dir.h"
+
+namespace still::memory {
+namespace {
+
+constexpr std::chrono::seconds kTimeout{10};
+
+// Something to be found in memory: in the environment of the process.
+std::string known_content() {
+  constexpr size_t kLength = 3 * oci::kPageSize;
+  std::string content;
+  for (unsigned number = 0; content.size() < kLength; ++number) content += std::to_string(number);
+  return content;
+}
+
+// A process that does nothing.
+class Subject {
+ public:
+  Subject() : child_(start()) {}
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+  ~Subject() { child_.signal(SIGKILL); }
+
+  pid_t pid() const { return child_.pid(); }
+
+ private:
+  static Child start() {
+    const Fd out = open_file("/dev/null", O_WRONLY);
+    const Fd errors = out.duplicate();
+    Child child =
+        Child::start({.arguments = {"setsid", "sleep", "60"},
+                      .environment = {{"STILL_SELF_TEST", known_content()}},
+                      .directory = {},
+                      .descriptors = {{out.get(), STDOUT_FILENO}, {errors.get(), STDERR_FILENO}}});
+    const Deadline deadline = deadline_in(kTimeout);
+    while (!sleeps(child.pid())) {
+      if (child.wait_until(deadline_in(std::chrono::milliseconds(1))) ||
+          std::chrono::steady_clock::now() >= deadline) {
+        throw Error(ErrorKind::kRuntime, "sleep does not run");
+      }
+    }
+    return child;
+  }
+  static bool sleeps(pid_t pid) {
+    const auto call = read_file_if_exists(std::format("/proc/{}/wchan", pid));
+    return call && call->contains("nanosleep");
+  }
+
+  Child child_;
+};
+
+void dump(pid_t pid, const std::filesystem::path& images) {
+  Command command{.arguments = {"criu", "dump", "--tree", std::to_string(pid), "--images-dir",
+                                images, "--leave-running", "--track-mem", "--prev-images-dir",
+                                "../parent", "--manage-cgroups=ignore", "--log-file", "dump.log"}};
+  command.environment["LD_PRELOAD"] = oci::criu_preload();
+  command.environment[oci::kCleanMemoryVariable] = oci::kCleanKnowledge;
+  if (run_command(command).status.ok()) return;
+  throw Error(ErrorKind::kRuntime, "CRIU failed: " + oci::explain_criu_log(images / "dump.log"));
+}
+
+// What the copy holds, corrected.
+std::string expected(const Copy& copy, const oci::PageRange& range) {
+  const Bytes held = save(copy.child, range.address, range.pages * oci::kPageSize);
+  std::string bytes(reinterpret_cast<const char*>(held.bytes.data()), held.bytes.size());
+  for (const Bytes& correction : copy.corrections) {
+    for (size_t i = 0; i < correction.bytes.size(); ++i) {
+      const uint64_t place = correction.address + i - range.address;
+      if (place < bytes.size()) bytes[place] = static_cast<char>(correction.bytes[i]);
+    }
+  }
+  return bytes;
+}
+
+// Not with the process itself: a few words of it change when it is interrupted and goes on
+// (rseq(2), the rest of its sleep).
+void compare(const Copy& copy, const std::filesystem::path& images) {
+  const auto map = oci::read_page_map(images, copy.process);
+  const std::string content = read_file(oci::pages_file(images, map.pages_id));
+  std::string_view pages = content;
+  for (const oci::PageRange& range : map.ranges) {
+    const std::string there = expected(copy, range);
+    if (range.flags != oci::kPresent || !pages.starts_with(there)) {
+      throw Error(ErrorKind::kRuntime,
+                  std::format("the page at {:#x} is not what it was", range.address));
+    }
+    pages.remove_prefix(there.size());
+  }
+  if (!content.contains(known_content())) {
+    throw Error(ErrorKind::kRuntime, "memory is missing in the images");
+  }
+}
+
+void try_it(const std::filesystem::path& directory) {
+  const TempDir work(directory, "memory-cut-");
+  const auto images = work.path() / "images";
+  const auto parent = work.path() / "parent";
+  make_directory(images, 0700);
+  make_directory(parent, 0700);
+  const Subject subject;
+  const std::vector<pid_t> subjects = {subject.pid()};
+  oci::write_complete_parent(parent, inner_pids(subjects));
+  dump(subject.pid(), images);
+  ForkCopy copy;
+  const Deadline deadline = deadline_in(kTimeout);
+  copy.prepare(subjects);
+  copy.hold(subjects, images);
+  copy.take(deadline);
+  copy.let_go();
+  copy.keep(deadline);
+  const auto totals = merge(images, copy.copies(), [] {});
+  if (totals.written_bytes == 0) {
+    throw Error(ErrorKind::kRuntime, "CRIU writes the memory although it has not changed");
+  }
+  compare(copy.copies().at(0), images);
+}
+
+// What the answer depends on.
+std::string circumstances() {
+  utsname kernel{};
+  ::uname(&kernel);
+  return join({boot_id(), kernel.release, kernel.version, oci::criu_version(), oci::criu_preload()},
+              "\n");
+}
+
+}  // namespace
+
+std::string why_fork_cut_fails(const std::filesystem::path& directory) {
+  const auto file = directory / "memory-cut";
+  const std::string known = circumstances() + "\n\n";
+  if (const auto answer = read_file_if_exists(file); answer && answer->starts_with(known)) {
+    return answer->substr(known.size());
+  }
+  std::string reason;
+  try {
+    try_it(directory);
+  } catch (const Error& error) {
+    reason = "its self-test failed: " + error.message();
+  }
+  write_file_atomically(file, known + reason, 0600);
+  return reason;
+}
+
+}  // namespace still::memory

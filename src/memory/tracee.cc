@@ -1,0 +1,247 @@
+#include "memory/tracee.h"
+
+#include <elf.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <bit>
+#include <cerrno>
+#include <format>
+#include <utility>
+
+#include "base/error.h"
+#include "os/files.h"
+
+namespace still::memory {
+namespace {
+
+// linux/ptrace.h, which cannot be included beside sys/ptrace.h.
+constexpr unsigned kGetSignalMask = 0x420a;
+constexpr unsigned kSetSignalMask = 0x420b;
+constexpr unsigned kGetRseqConfiguration = 0x420f;
+struct RseqConfiguration {
+  uint64_t address;
+  uint32_t size;
+  uint32_t signature;
+  uint32_t flags;
+  uint32_t padding;
+};
+constexpr long kSuspendSeccomp = 1 << 21;
+
+constexpr int kSystemCallStop = SIGTRAP | 0x80;  // with PTRACE_O_TRACESYSGOOD
+constexpr size_t kMostExtendedState = size_t{64} << 10;
+
+long trace(unsigned request, pid_t tid, uint64_t address, const void* data) {
+  return ::ptrace(static_cast<__ptrace_request>(request), tid, std::bit_cast<void*>(address), data);
+}
+
+void must(long result, pid_t tid, const char* what) {
+  if (result < 0) throw Error::system(errno, std::format("cannot {} task {}", what, tid));
+}
+
+void* pointer(uint64_t value) { return std::bit_cast<void*>(value); }
+
+void pause_shortly() {
+  constexpr timespec kMoment{.tv_sec = 0, .tv_nsec = 10'000};
+  ::nanosleep(&kMoment, nullptr);
+}
+
+std::string tracer_of(pid_t tid) {
+  const std::string status = read_file_if_exists(std::format("/proc/{}/status", tid)).value_or("");
+  constexpr std::string_view kKey = "TracerPid:\t";
+  const size_t begin = status.find(kKey);
+  if (begin == std::string::npos) return "0";
+  return status.substr(begin + kKey.size(), status.find('\n', begin) - begin - kKey.size());
+}
+
+}  // namespace
+
+std::optional<Tracee> Tracee::seize(pid_t tid) {
+  const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE;
+  long result = trace(PTRACE_SEIZE, tid, 0, pointer(options | kSuspendSeccomp));
+  // Without CAP_SYS_ADMIN the container's filter holds for our calls, too.
+  if (result < 0 && errno == EPERM) result = trace(PTRACE_SEIZE, tid, 0, pointer(options));
+  if (result < 0 && errno == ESRCH) return std::nullopt;
+  if (result < 0 && errno == EPERM && tracer_of(tid) != "0") {
+    throw Error(ErrorKind::kConflict,
+                std::format("task {} is traced by process {}", tid, tracer_of(tid)));
+  }
+  must(result, tid, "trace");
+  Tracee tracee(tid);
+  if (trace(PTRACE_INTERRUPT, tid, 0, nullptr) < 0) {
+    if (errno == ESRCH) return std::nullopt;
+    throw Error::system(errno, std::format("cannot stop task {}", tid));
+  }
+  return tracee;
+}
+
+Tracee Tracee::adopt(pid_t child, Deadline deadline) {
+  Tracee tracee(child);
+  if (!tracee.wait_until_stopped(deadline)) {
+    throw Error(ErrorKind::kConflict, std::format("the copy {} was killed", child));
+  }
+  must(trace(PTRACE_SETOPTIONS, child, 0, pointer(PTRACE_O_EXITKILL)), child, "keep");
+  return tracee;
+}
+
+Tracee::Tracee(Tracee&& other) noexcept : tid_(std::exchange(other.tid_, 0)) {}
+
+Tracee& Tracee::operator=(Tracee&& other) noexcept {
+  detach();
+  tid_ = std::exchange(other.tid_, 0);
+  return *this;
+}
+
+Tracee::~Tracee() { detach(); }
+
+void Tracee::detach() noexcept {
+  if (tid_ == 0) return;
+  const pid_t tid = std::exchange(tid_, 0);
+  if (trace(PTRACE_DETACH, tid, 0, nullptr) == 0) return;
+  // It has not stopped yet, or has ended: a zombie of a thread that we trace waits for us.
+  int status = 0;
+  ::waitpid(tid, &status, __WALL | WNOHANG);
+  trace(PTRACE_DETACH, tid, 0, nullptr);
+}
+
+void Tracee::kill() noexcept {
+  if (tid_ == 0) return;
+  const pid_t tid = std::exchange(tid_, 0);
+  ::kill(tid, SIGKILL);
+  int status = 0;
+  while (::waitpid(tid, &status, __WALL) == tid && !WIFEXITED(status) && !WIFSIGNALED(status)) {
+  }
+}
+
+int Tracee::wait_for_stop(Deadline deadline) {
+  for (;;) {
+    int status = 0;
+    const pid_t got = ::waitpid(tid_, &status, __WALL | WNOHANG);
+    if (got == tid_) return status;
+    if (got < 0 && errno != EINTR) throw Error::system(errno, std::format("task {}", tid_));
+    if (std::chrono::steady_clock::now() >= deadline) {
+      throw Error(ErrorKind::kTimeout, std::format("task {} does not stop", tid_),
+                  "it is probably stuck in the kernel");
+    }
+    pause_shortly();
+  }
+}
+
+bool Tracee::wait_until_stopped(Deadline deadline) {
+  for (;;) {
+    const int status = wait_for_stop(deadline);
+    if (!WIFSTOPPED(status)) {
+      tid_ = 0;
+      return false;
+    }
+    if (status >> 16 == PTRACE_EVENT_STOP) return true;
+    // A signal that was on its way: it is given to the thread, and the stop comes after it.
+    if (trace(PTRACE_CONT, tid_, 0, pointer(static_cast<uint64_t>(WSTOPSIG(status)))) < 0 &&
+        errno != ESRCH) {
+      throw Error::system(errno, std::format("cannot go on with task {}", tid_));
+    }
+  }
+}
+
+user_regs_struct Tracee::registers() const {
+  user_regs_struct registers{};
+  iovec place{&registers, sizeof registers};
+  must(trace(PTRACE_GETREGSET, tid_, NT_PRSTATUS, &place), tid_, "read the registers of");
+  if (place.iov_len != sizeof registers) {
+    throw Error(ErrorKind::kUnsupported, std::format("task {} is not one of x86-64", tid_));
+  }
+  return registers;
+}
+
+void Tracee::set_registers(const user_regs_struct& registers) {
+  iovec place{const_cast<user_regs_struct*>(&registers), sizeof registers};
+  must(trace(PTRACE_SETREGSET, tid_, NT_PRSTATUS, &place), tid_, "write the registers of");
+}
+
+uint64_t Tracee::signal_mask() const {
+  uint64_t mask = 0;
+  must(trace(kGetSignalMask, tid_, sizeof mask, &mask), tid_, "read the signal mask of");
+  return mask;
+}
+
+void Tracee::set_signal_mask(uint64_t mask) {
+  must(trace(kSetSignalMask, tid_, sizeof mask, &mask), tid_, "write the signal mask of");
+}
+
+std::vector<std::byte> Tracee::extended_state() const {
+  std::vector<std::byte> state(kMostExtendedState);
+  iovec place{state.data(), state.size()};
+  must(trace(PTRACE_GETREGSET, tid_, NT_X86_XSTATE, &place), tid_, "read the registers of");
+  state.resize(place.iov_len);
+  return state;
+}
+
+std::optional<uint64_t> Tracee::abort_address(uint64_t instruction) const {
+  RseqConfiguration rseq{};
+  if (trace(kGetRseqConfiguration, tid_, sizeof rseq, &rseq) < 0 || rseq.address == 0) {
+    return std::nullopt;
+  }
+  // linux/rseq.h: struct rseq holds the address of the critical section it is in.
+  constexpr uint64_t kSectionOffset = 8;
+  struct Section {
+    uint32_t version, flags;
+    uint64_t start, length, abort;
+  } section{};
+  uint64_t address = 0;
+  read_memory(tid_, rseq.address + kSectionOffset, &address, sizeof address);
+  if (address == 0) return std::nullopt;
+  read_memory(tid_, address, &section, sizeof section);
+  if (instruction - section.start >= section.length) return std::nullopt;
+  return section.abort;
+}
+
+Tracee::Result Tracee::run_system_call(Deadline deadline) {
+  Result result;
+  // Its entry, perhaps a child, its end.
+  for (bool entered = false;;) {
+    must(trace(PTRACE_SYSCALL, tid_, 0, nullptr), tid_, "go on with");
+    const int status = wait_for_stop(deadline);
+    if (!WIFSTOPPED(status)) {
+      throw Error(ErrorKind::kConflict, std::format("task {} was killed", std::exchange(tid_, 0)));
+    }
+    if (WSTOPSIG(status) == kSystemCallStop) {
+      if (std::exchange(entered, true)) break;
+    } else if (status >> 16 == PTRACE_EVENT_CLONE) {
+      uint64_t child = 0;
+      must(trace(PTRACE_GETEVENTMSG, tid_, 0, &child), tid_, "ask");
+      result.child = static_cast<pid_t>(child);
+    }
+    // Other stops are of the group, or of its end: it goes on.
+  }
+  result.value = static_cast<int64_t>(registers().rax);
+  return result;
+}
+
+void read_memory(pid_t pid, uint64_t address, void* to, size_t size) {
+  const iovec here{to, size};
+  const iovec there{pointer(address), size};
+  const ssize_t got = ::process_vm_readv(pid, &here, 1, &there, 1, 0);
+  if (got == static_cast<ssize_t>(size)) return;
+  throw Error::system(got < 0 ? errno : EFAULT,
+                      std::format("cannot read memory of process {} at {:#x}", pid, address));
+}
+
+Bytes save(pid_t pid, uint64_t address, size_t size) {
+  Bytes saved{.address = address, .bytes = std::vector<std::byte>(size)};
+  read_memory(pid, address, saved.bytes.data(), size);
+  return saved;
+}
+
+void write_memory(pid_t pid, uint64_t address, const void* from, size_t size) {
+  const iovec here{const_cast<void*>(from), size};
+  const iovec there{pointer(address), size};
+  const ssize_t got = ::process_vm_writev(pid, &here, 1, &there, 1, 0);
+  if (got == static_cast<ssize_t>(size)) return;
+  throw Error::system(got < 0 ? errno : EFAULT,
+                      std::format("cannot write memory of process {} at {:#x}", pid, address));
+}
+
+}  // namespace still::memory

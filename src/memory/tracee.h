@@ -1,0 +1,80 @@
+// A thread of another process that we hold by ptrace(2), and system calls that it makes for us.
+#pragma once
+
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "os/clock.h"
+
+namespace still::memory {
+
+// To be used and destroyed in the OS thread that made it: the kernel knows no other tracer. When
+// that ends, by SIGKILL or not, the kernel lets go of the thread and it runs on as it is.
+class Tracee {
+ public:
+  // Asks the thread to stop, also one whose cgroup is frozen: it does then at the latest when that
+  // is thawed, before it executes an instruction of its own. nullopt if it has ended. Throws
+  // Error(kConflict) if somebody else traces it, Error(kSystem).
+  static std::optional<Tracee> seize(pid_t tid);
+  // A child that the kernel has made us the tracer of, because its parent was traced (clone(2)). It
+  // has stopped when this returns, and is killed when the OS thread ends. Throws Error(kTimeout),
+  // Error(kConflict) if it was killed.
+  static Tracee adopt(pid_t child, Deadline deadline);
+  Tracee(Tracee&& other) noexcept;
+  Tracee& operator=(Tracee&& other) noexcept;
+  // Lets go.
+  ~Tracee();
+
+  pid_t tid() const { return tid_; }
+
+  // Waits until it has stopped as asked. False if it has ended meanwhile. Throws Error(kTimeout).
+  bool wait_until_stopped(Deadline deadline);
+  // Lets go: it runs on. One that has ended is no error.
+  void detach() noexcept;
+  // SIGKILL, and the end of it as far as that is the tracer's business.
+  void kill() noexcept;
+
+  // --- while it is stopped; each throws Error(kSystem), also when it was killed ------------------
+  user_regs_struct registers() const;
+  void set_registers(const user_regs_struct& registers);
+  uint64_t signal_mask() const;
+  void set_signal_mask(uint64_t mask);
+  // XSAVE format.
+  std::vector<std::byte> extended_state() const;
+  // The address of the instruction where it must go on when it is in a restartable sequence
+  // (rseq(2)), because it was interrupted there; nullopt outside of one.
+  std::optional<uint64_t> abort_address(uint64_t instruction) const;
+
+  // Lets it run from where its registers point to, which is at a system call, until that is done.
+  // Returns its result (-errno) and the child, if it made one.
+  struct Result {
+    int64_t value = 0;
+    std::optional<pid_t> child;
+  };
+  Result run_system_call(Deadline deadline);
+
+ private:
+  explicit Tracee(pid_t tid) : tid_(tid) {}
+  // The next stop: the status of waitpid(2).
+  int wait_for_stop(Deadline deadline);
+
+  pid_t tid_;  // 0: let go
+};
+
+// A piece of a process's memory, as it was at one moment.
+struct Bytes {
+  uint64_t address = 0;
+  std::vector<std::byte> bytes;
+};
+
+// Memory of another process. Throw Error(kSystem) if not all of it can be read or written.
+void read_memory(pid_t pid, uint64_t address, void* to, size_t size);
+Bytes save(pid_t pid, uint64_t address, size_t size);
+void write_memory(pid_t pid, uint64_t address, const void* from, size_t size);
+
+}  // namespace still::memory

@@ -1,0 +1,30 @@
+#include "memory/tracer.h"
+
+#include <utility>
+
+namespace still::memory {
+
+void Tracer::run(std::function<void()> work) {
+  std::packaged_task<void()> task(std::move(work));
+  auto done = task.get_future();
+  {
+    const std::scoped_lock lock(mutex_);
+    task_ = std::move(task);
+  }
+  changed_.notify_one();
+  done.get();
+}
+
+void Tracer::serve(const std::stop_token& stop) {
+  for (;;) {
+    std::packaged_task<void()> task;
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [this] { return task_.valid(); })) return;
+      task = std::move(task_);
+    }
+    task();
+  }
+}
+
+}  // namespace still::memory

@@ -1,0 +1,34 @@
+// The OS thread in which all of ptrace(2) happens.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+
+namespace still::memory {
+
+// The kernel knows threads as tracers, and lets go of all that one has traced, or kills what it is
+// to kill, when it ends: so does this object's end, whatever state they are in.
+class Tracer {
+ public:
+  Tracer() : thread_([this](const std::stop_token& stop) { serve(stop); }) {}
+  Tracer(const Tracer&) = delete;
+  Tracer& operator=(const Tracer&) = delete;
+  ~Tracer() = default;
+
+  // Runs work there and returns when it is done; throws what it throws. Not from several threads at
+  // a time.
+  void run(std::function<void()> work);
+
+ private:
+  void serve(const std::stop_token& stop);
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::packaged_task<void()> task_;  // invalid: none
+  std::jthread thread_;              // the last member: it uses the others
+};
+
+}  // namespace still::memory
