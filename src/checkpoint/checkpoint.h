@@ -10,6 +10,7 @@
 #include "checkpoint/observer.h"
 #include "checkpoint/plan.h"
 #include "engine/container.h"
+#include "memory/merge.h"
 #include "oci/criu.h"
 #include "tree/mirror.h"
 
@@ -19,6 +20,8 @@ struct CheckpointResult {
   bool consistent = false;
   std::string inconsistent_because;  // empty when consistent
   Cut cut;                           // on the default path only dump_start and dump_end
+  std::string stock_because;         // as Plan; also when it was found out on the way
+  memory::MergeTotals memory;        // what the copies held
   tree::PassTotals cut_pass;         // what the cut of a live checkpoint looked at and copied
   std::optional<oci::DumpStatistics> criu;
   std::chrono::nanoseconds total{};

@@ -48,7 +48,7 @@ void note_lent_cgroup(store::JournalEntry& entry, const engine::Container& conta
 
 Command checkpoint_command(const engine::Container& container, const CheckpointOptions& options,
                            const std::filesystem::path& images, const std::filesystem::path& work,
-                           const cgroup::BorrowedCgroup* lent) {
+                           const cgroup::BorrowedCgroup* lent, bool without_memory) {
   const auto runtime = container.runtime();
   oci::CheckpointOptions runtime_options{.image_directory = images,
                                          .work_directory = work,
@@ -58,6 +58,11 @@ Command checkpoint_command(const engine::Container& container, const CheckpointO
   if (lent != nullptr) runtime_options.borrowed_cgroup = lent->directory();
   auto criu_options = runtime->criu_options(runtime_options);
   criu_options["ghost-limit"] = kGhostLimitBytes;
+  if (without_memory) {
+    runtime_options.clean_memory = true;
+    criu_options["track-mem"] = "";
+    criu_options["prev-images-dir"] = "../parent";
+  }
   runtime_options.criu_configuration = write_configuration(container, criu_options);
   return runtime->checkpoint_command(container.id(), runtime_options);
 }

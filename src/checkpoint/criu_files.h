@@ -19,10 +19,11 @@ std::unique_ptr<cgroup::BorrowedCgroup> lend_cgroup(const engine::Container& con
 // What undoing that needs to know, if it will be done.
 void note_lent_cgroup(store::JournalEntry& entry, const engine::Container& container);
 // The runtime's checkpoint of the container into `images`, CRIU's log and statistics into `work`.
-// Writes the container's CRIU configuration file. lent: from lend_cgroup.
+// Writes the container's CRIU configuration file. lent: from lend_cgroup. without_memory: the
+// images become a difference to those in `parent` beside them, and every page is in these.
 Command checkpoint_command(const engine::Container& container, const CheckpointOptions& options,
                            const std::filesystem::path& images, const std::filesystem::path& work,
-                           const cgroup::BorrowedCgroup* lent);
+                           const cgroup::BorrowedCgroup* lent, bool without_memory = false);
 // Options for the runtime's restore, likewise.
 oci::RestoreOptions restore_options(const engine::Container& container,
                                     const RestoreOptions& options,

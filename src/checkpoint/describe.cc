@@ -46,6 +46,10 @@ archive::Manifest describe(const engine::Container& container, const Plan& plan)
 void describe_result(archive::Manifest& manifest, const CheckpointResult& result) {
   manifest.consistent = result.consistent;
   manifest.inconsistent_because = result.inconsistent_because;
+  if (manifest.live) {
+    manifest.memory_cut = result.stock_because.empty() ? "fork" : "stock";
+    manifest.memory_cut_because = result.stock_because;
+  }
   manifest.frozen = result.cut.frozen;
   manifest.dump_start = result.cut.dump_start;
   manifest.dump_end = result.cut.dump_end;

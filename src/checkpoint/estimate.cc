@@ -10,10 +10,11 @@ namespace still::checkpoint {
 namespace {
 
 // What is usual (docs/performance.md); each counts as one earlier checkpoint.
-constexpr double kSmallDump = 0.18e9;  // nanoseconds for no memory at all,
+constexpr double kSmallDump = 0.13e9;  // nanoseconds for no memory at all,
 constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
-constexpr double kGibibyteDump = 1.2e9;  // and for this much
-constexpr double kLookPerEntry = 1500;   // nanoseconds
+constexpr double kGibibyteDump = 1.2e9;     // and for this much;
+constexpr double kGibibyteForked = 0.23e9;  // when it is cut by forks
+constexpr double kLookPerEntry = 1500;      // nanoseconds
 
 constexpr double kOwnWeight = 4;  // of checkpoints of the same container
 
@@ -51,12 +52,16 @@ uint64_t entries_of(const Plan& plan) {
 }  // namespace
 
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier) {
+  const bool by_fork = plan.stock_because.empty();
   Line dump, capture;
   dump.add(0, kSmallDump, 1);
-  dump.add(kGibibyte, kGibibyteDump, 1);
+  dump.add(kGibibyte, by_fork ? kGibibyteForked : kGibibyteDump, 1);
   capture.add(0, 0, 1);
   capture.add(1e5, 1e5 * kLookPerEntry, 1);
+  size_t learned_from = 0;
   for (const store::Measurement& one : earlier) {
+    if (one.forked != by_fork) continue;
+    ++learned_from;
     const double weight = one.container_id == plan.container_id ? kOwnWeight : 1;
     dump.add(static_cast<double>(one.memory_bytes), nanoseconds(one.dump), weight);
     capture.add(static_cast<double>(one.entries), nanoseconds(one.capture), weight);
@@ -64,7 +69,7 @@ Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>&
   const double longer = std::max(dump.at(static_cast<double>(plan.memory_bytes)),
                                  capture.at(static_cast<double>(entries_of(plan))));
   return {.pause = std::chrono::nanoseconds(static_cast<int64_t>(longer)),
-          .learned_from = earlier.size()};
+          .learned_from = learned_from};
 }
 
 void require_short_pause(const Plan& plan, const Estimate& estimate) {
@@ -82,7 +87,8 @@ store::Measurement measure(const Plan& plan, const CheckpointResult& result) {
           .at = result.cut.thawed.wall,
           .memory_bytes = plan.memory_bytes,
           .entries = entries_of(plan),
-          .dump = result.cut.dump_end - result.cut.dump_start,
+          .forked = result.stock_because.empty(),
+          .dump = (result.cut.dump_end - result.cut.dump_start) + result.cut.fork,
           .capture = result.cut.capture,
           .pause = result.cut.pause()};
 }

@@ -13,13 +13,14 @@ namespace still::checkpoint {
 
 struct Estimate {
   std::chrono::nanoseconds pause{};
-  size_t learned_from = 0;  // earlier checkpoints; 0: a guess from what is usual
+  size_t learned_from = 0;  // earlier checkpoints of that way; 0: a guess from what is usual
 };
 
 // Of a live checkpoint. The dump takes a fixed time and one that grows with the memory: the line
-// that fits the earlier dumps best, those of this container counting more. The trees are looked at
-// beside it, in a time that grows with their entries. The longer of both counts. Whatever changes
-// in the trees between the last round of preparation and the freeze comes on top and is not known.
+// that fits the earlier dumps of the same way (Plan::stock_because) best, those of this container
+// counting more. The trees are looked at beside it, in a time that grows with their entries. The
+// longer of both counts. Whatever changes in the trees between the last round of preparation and
+// the freeze comes on top and is not known.
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier);
 
 // Throws Error(kConflict) if the plan allows no pause as long as that.

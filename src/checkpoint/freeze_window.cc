@@ -132,8 +132,9 @@ Cut FreezeWindow::run(const WindowWork& work, Cancellation& cancellation, Observ
   observer.step_finished(Step::kFreeze, cut.frozen - cut.freeze_requested);
 
   hooks::reached("frozen");
-  cut.dump_start = Instant::now();
   try {
+    work.before_dump();
+    cut.dump_start = Instant::now();
     // Declared after `freezes`, so that on every way out the runtime has ended before the thaw.
     RuntimeWatch dump(std::move(runtime_), settings_.init, settings_.runtime_timeout);
     TreeThread trees(work, cut.frozen);
@@ -146,10 +147,20 @@ Cut FreezeWindow::run(const WindowWork& work, Cancellation& cancellation, Observ
     cut.cut_end = Instant::now();
     hooks::reached("cut");
     if (cut.was_frozen) std::ranges::for_each(all_freezers(settings_), check_still_frozen);
+    const auto hold_start = Instant::now();
+    work.hold();
+    cut.fork = Instant::now() - hold_start;
+    hooks::reached("held");
   } catch (const Error&) {
     if (!cancellation.poll()) throw;  // otherwise it is a consequence
   }
   cut.thawed = thaw(freezes);
+  if (!cancellation.poll()) {
+    work.after_thaw();
+    const auto runs_on = Instant::now();
+    cut.fork += runs_on - cut.thawed;
+    cut.thawed = runs_on;
+  }
   cancellation.pause_has_ended(cut.pause());
 
   observer.step_finished(Step::kDump, cut.dump_end - cut.dump_start);

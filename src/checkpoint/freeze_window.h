@@ -20,6 +20,7 @@ namespace still::checkpoint {
 struct Cut {
   Instant freeze_requested, frozen, dump_start, dump_end, cut_end, thawed;
   std::chrono::nanoseconds capture{};  // how long the trees took, beside the dump
+  std::chrono::nanoseconds fork{};     // how long holding and forking the processes took
   bool was_frozen = false;  // from before the dump until after the last byte of the trees
 
   // From the kernel's confirmation of the freeze until the thaw was written.
@@ -36,14 +37,21 @@ struct WindowSettings {
   std::chrono::nanoseconds runtime_timeout{};
 };
 
-// What is done beside the dump.
+// What is done beside the dump, and after it.
 struct WindowWork {
+  // Called when nothing runs any more, before the dump.
+  std::function<void()> before_dump = [] {};
   // Runs in another thread. frozen: since when nothing runs.
   std::function<void(const Instant& frozen)> capture_trees;
   // Called after it in the same thread, until the dump is done: returns at once when that is.
   std::function<void(const std::stop_token&)> watch_trees = [](const std::stop_token&) {};
   // Called when both are done, just before the thaw: for facts of the cut that take no time.
   std::function<void()> before_thaw = [] {};
+  // Called when the container has been found frozen to the end; from then on it is to stand still
+  // even when it is thawed, until after_thaw. On errors the caller lets it run.
+  std::function<void()> hold = [] {};
+  // Called after the thaw: what cannot be done to frozen tasks. The container runs when it returns.
+  std::function<void()> after_thaw = [] {};
 };
 
 class FreezeWindow {

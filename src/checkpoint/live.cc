@@ -15,6 +15,7 @@
 #include "checkpoint/criu_files.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/mapped_files.h"
+#include "checkpoint/memory_cut.h"
 #include "checkpoint/staging.h"
 #include "checkpoint/tree_captures.h"
 #include "checkpoint/ways.h"
@@ -65,7 +66,9 @@ std::vector<pid_t> all_processes(const engine::Container& container, const Freez
 void note_traces(store::JournalEntry& entry, const engine::Container& container,
                  const engine::Layout& layout, const Plan& plan) {
   entry.paths = archive_traces(plan, layout, entry.key);
-  entry.paths.push_back(layout.staging(container.id(), entry.key));
+  const StagingPlace place{layout.staging(container.id(), entry.key)};
+  entry.paths.push_back(place.directory);
+  if (plan.stock_because.empty()) entry.fork_images = place.images();
   note_lent_cgroup(entry, container);
 }
 
@@ -91,28 +94,37 @@ struct LiveCut {
 };
 
 LiveCut take_cut(FreezeWindow& window, const engine::Container& container, const Freezers& freezers,
-                 const StagingPlace& staging, TreeCaptures& captures, Cancellation& cancellation,
-                 Observer& observer) {
+                 const StagingPlace& staging, TreeCaptures& captures, MemoryCut* memory,
+                 Cancellation& cancellation, Observer& observer) {
   const auto log = open_if_exists(container.paths().log(), O_RDONLY);
   LiveCut result;
-  const WindowWork work{.capture_trees =
-                            [&](const Instant& frozen) {
-                              const auto mapped = mapped_inodes(all_processes(container, freezers),
-                                                                container.paths().upper());
-                              captures.cut(mapped, frozen);
-                            },
-                        .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
-                        .before_thaw =
-                            [&] {
-                              result.log_bytes =
-                                  log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
-                              captures.end();
-                            }};
+  WindowWork work{.capture_trees =
+                      [&](const Instant& frozen) {
+                        const auto mapped = mapped_inodes(all_processes(container, freezers),
+                                                          container.paths().upper());
+                        captures.cut(mapped, frozen);
+                      },
+                  .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
+                  .before_thaw =
+                      [&] {
+                        result.log_bytes = log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
+                        captures.end();
+                      }};
+  if (memory != nullptr) {
+    work.before_dump = [&] { memory->before_dump(); };
+    work.hold = [&] {
+      require_images(staging.images());
+      memory->hold();
+    };
+    work.after_thaw = [&] { memory->take(); };
+  }
   try {
     result.cut = window.run(work, cancellation, observer);
     require_images(staging.images());
     return result;
   } catch (const Error& error) {
+    // CRIU as it is may well succeed.
+    if (memory != nullptr && error.kind() == ErrorKind::kRuntime) throw ForkCutFailed(error);
     throw explain_failure(error, oci::dump_log(staging.work()), container.paths().dump_work());
   }
 }
@@ -180,11 +192,8 @@ uint64_t write_archive_unlocked(engine::Container& container, const Plan& plan,
   return size_bytes;
 }
 
-}  // namespace
-
-CheckpointResult take_live(engine::Container& container, Sharers& sharers,
-                           const engine::Layout& layout, store::Store& store, const Plan& plan,
-                           Observer& observer) {
+CheckpointResult take(engine::Container& container, Sharers& sharers, const engine::Layout& layout,
+                      store::Store& store, const Plan& plan, Observer& observer) {
   Cancellation cancellation(plan.options.max_pause);
   engine::Operation operation(
       store, engine::kCheckpoint, container,
@@ -195,10 +204,11 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
   const StagingPlace place{layout.staging(container.id(), operation.key())};
   const Freezers freezers = open_freezers(container, sharers);
   const auto lent = lend_cgroup(container);
+  const bool by_fork = plan.stock_because.empty();
   FreezeWindow window({.freezer = freezers.own.get(),
                        .sharers = pointers(freezers.sharers),
                        .dump = checkpoint_command(container, plan.options, place.images(),
-                                                  place.work(), lent.get()),
+                                                  place.work(), lent.get(), by_fork),
                        .init = container.record().pid,
                        .freeze_timeout = plan.options.freeze_timeout,
                        .runtime_timeout = plan.options.runtime_timeout});
@@ -208,20 +218,30 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
   hooks::reached("guarded");
   archive::Manifest manifest = describe(container, plan);
   const Staging staging(place, stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
+  std::optional<MemoryCut> memory;
+  if (by_fork) memory.emplace(container, place);
   TreeCaptures captures(plan.trees, staging, cancellation);
   hooks::reached("staged");
+  if (memory) memory->prepare();
   captures.prepare(observer);
   hooks::reached("prepared");
 
   CheckpointResult result;
-  const LiveCut live =
-      take_cut(window, container, freezers, place, captures, cancellation, observer);
+  const LiveCut live = take_cut(window, container, freezers, place, captures,
+                                memory ? &*memory : nullptr, cancellation, observer);
   hooks::reached("thawed");
   operation.update([](store::JournalEntry& entry) { entry.cgroups.clear(); });
   window.dismiss_guardian();
+  result.cut = live.cut;
+  result.stock_because = plan.stock_because;
+  if (memory) {
+    const StepScope step(observer, Step::kMerge);
+    result.memory = memory->merge(cancellation);
+    memory.reset();
+  }
+  hooks::reached("merged");
   sharers.clear();
 
-  result.cut = live.cut;
   result.cut_pass = captures.last_pass();
   const auto trees = captures.results(live.cut.was_frozen);
   judge(result, plan, trees, observer);
@@ -239,6 +259,22 @@ CheckpointResult take_live(engine::Container& container, Sharers& sharers,
   hooks::reached("written");
   container.record_checkpoint(plan.target, log);
   return result;
+}
+
+}  // namespace
+
+CheckpointResult take_live(engine::Container& container, Sharers& sharers,
+                           const engine::Layout& layout, store::Store& store, const Plan& plan,
+                           Observer& observer) {
+  try {
+    return take(container, sharers, layout, store, plan, observer);
+  } catch (const ForkCutFailed& error) {
+    if (plan.options.memory_cut == MemoryWay::kFork) throw;
+    Plan stock = plan;
+    stock.stock_because = "the cut by forks failed: " + error.message();
+    observer.warning(stock.stock_because + "; once more, with CRIU as it is");
+    return take(container, sharers, layout, store, stock, observer);
+  }
 }
 
 }  // namespace still::checkpoint

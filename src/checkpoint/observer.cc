@@ -5,9 +5,9 @@
 namespace still::checkpoint {
 
 std::string_view to_string(Step step) {
-  constexpr std::array<std::string_view, 12> kNames = {"plan",    "pre-copy", "freeze",  "dump",
-                                                       "capture", "thaw",     "archive", "encrypt",
-                                                       "verify",  "unpack",   "prepare", "restore"};
+  constexpr std::array<std::string_view, 13> kNames = {
+      "plan",    "pre-copy", "freeze", "dump",   "capture", "thaw",   "merge",
+      "archive", "encrypt",  "verify", "unpack", "prepare", "restore"};
   return kNames[static_cast<size_t>(step)];
 }
 

@@ -15,6 +15,7 @@ enum class Step {
   kDump,     // the OCI runtime's checkpoint
   kCapture,  // what changed in the trees since, beside the dump
   kThaw,
+  kMerge,    // bringing the memory into the images
   kArchive,  // writing, syncing and renaming the archive
   kEncrypt,  // encrypting the archive
   kVerify,   // reading and verifying an archive, nothing else

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hooks.h"
 #include "base/text.h"
+#include "checkpoint/memory_cut.h"
 #include "checkpoint/undumpable.h"
 #include "oci/criu.h"
 #include "os/files.h"
@@ -168,6 +169,11 @@ Plan make_plan(const engine::Container& container, const std::vector<engine::Con
   plan.cgroup_version = freezer ? cgroup::to_string(freezer->version()) : "none";
   plan.memory_bytes = check_processes(container);
   plan.trees = plan_trees(container, layout, options);
+  plan.stock_because = why_stock_memory(container, layout, plan);
+  if (options.memory_cut == MemoryWay::kFork && !plan.stock_because.empty()) {
+    throw Error(ErrorKind::kUnsupported, "the memory cannot be cut by forks: " + plan.stock_because,
+                "leave --memory-cut=fork out");
+  }
   for (const engine::Container& sharer : sharers) plan.sharers.push_back(sharer.name());
   check_space(plan, layout);
   return plan;

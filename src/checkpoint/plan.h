@@ -16,6 +16,11 @@
 
 namespace still::checkpoint {
 
+// How the memory of a live checkpoint is cut: by forks of the processes, which takes milliseconds
+// (memory/fork_copy.h), or by CRIU as it is (stock), which takes as long as all of it is to write.
+// Auto: by forks where that works.
+enum class MemoryWay { kAuto, kFork, kStock };
+
 struct CheckpointOptions {
   bool leave_running = false;
   std::optional<std::filesystem::path> export_file;
@@ -33,6 +38,10 @@ struct CheckpointOptions {
   // How much memory CRIU's images may take until they are in the archive; larger ones, and all of
   // them with 0, are kept in the store meanwhile.
   uint64_t memory_staging_bytes = 0;
+  MemoryWay memory_cut = MemoryWay::kStock;
+  // For --memory-cut=auto and fork: how much of its limit of memory the container must have left,
+  // because pages that it changes while they are copied are there twice.
+  uint64_t memory_headroom_bytes = uint64_t{64} << 20;
   // How long the kernel may take to freeze all tasks.
   std::chrono::nanoseconds freeze_timeout = std::chrono::seconds(10);
   // Refuse, or give up, a live checkpoint that keeps the container frozen for longer.
@@ -71,6 +80,8 @@ struct Plan {
   // too; one with the default way cannot be certified then.
   std::vector<std::string> sharers;
   uint64_t memory_bytes = 0;  // resident, of all processes
+  // Why the memory is not cut by forks; empty if it is.
+  std::string stock_because;
 };
 
 // Throws Error: kConflict (not running, processes brought in by exec), kUnsupported (resources that

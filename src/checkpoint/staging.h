@@ -17,6 +17,8 @@ struct StagingPlace {
 
   // For CRIU's images.
   std::filesystem::path images() const { return directory / "checkpoint"; }
+  // For the images that those are a difference to, while they lack the memory.
+  std::filesystem::path parent() const { return directory / "parent"; }
   // For CRIU's log and statistics.
   std::filesystem::path work() const { return directory / "work"; }
   // For the copy of a tree. member: the archive member that it becomes.

@@ -25,6 +25,8 @@ struct CheckpointFlags {
   std::optional<std::string> compress;
   std::vector<std::string> encrypt_to;
   std::optional<std::string> memory_staging;
+  std::optional<std::string> memory_cut;
+  std::optional<std::string> memory_headroom;
   std::optional<std::string> freeze_timeout;
   std::optional<std::string> runtime_timeout;
   std::optional<std::string> max_pause;
@@ -35,6 +37,15 @@ struct CheckpointFlags {
 
 int64_t microseconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+checkpoint::MemoryWay parse_memory_way(const std::string& text) {
+  using checkpoint::MemoryWay;
+  static const std::map<std::string, MemoryWay> kWays = {
+      {"auto", MemoryWay::kAuto}, {"fork", MemoryWay::kFork}, {"stock", MemoryWay::kStock}};
+  if (const auto way = kWays.find(text); way != kWays.end()) return way->second;
+  throw Error(ErrorKind::kUsage, "--memory-cut knows no \"" + printable(text) + "\"",
+              "write auto, fork or stock");
 }
 
 // Flags that hold for all containers of the command line.
@@ -53,6 +64,8 @@ checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
   options.recipients = flags.encrypt_to;
   if (flags.compress) options.compression = archive::parse_compression(*flags.compress);
   if (flags.memory_staging) options.memory_staging_bytes = parse_size(*flags.memory_staging);
+  if (flags.memory_cut) options.memory_cut = parse_memory_way(*flags.memory_cut);
+  if (flags.memory_headroom) options.memory_headroom_bytes = parse_size(*flags.memory_headroom);
   if (flags.freeze_timeout) options.freeze_timeout = parse_duration(*flags.freeze_timeout);
   if (flags.runtime_timeout) options.runtime_timeout = parse_duration(*flags.runtime_timeout);
   if (flags.max_pause) options.max_pause = parse_duration(*flags.max_pause);
@@ -80,6 +93,10 @@ Json statistics(const std::string& id, const checkpoint::CheckpointResult& resul
             {"freeze", microseconds(cut.frozen - cut.freeze_requested)},
             {"dump", microseconds(cut.dump_end - cut.dump_start)},
             {"capture", microseconds(cut.capture)},
+            {"memory_cut", result.stock_because.empty() ? "fork" : "stock"},
+            {"memory_cut_stock_because", result.stock_because},
+            {"memory_copied_bytes", result.memory.written_bytes},
+            {"fork", microseconds(cut.fork)},
             {"capture_after_dump", microseconds(cut.cut_end - cut.dump_end)},
             {"entries_looked_at", result.cut_pass.entries},
             {"entries_changed", result.cut_pass.changed},
@@ -120,11 +137,17 @@ std::string describe(const checkpoint::Estimate& estimate) {
   return "about " + human_duration(estimate.pause) + ", " + from;
 }
 
+std::string describe_memory_cut(const checkpoint::Plan& plan) {
+  if (plan.stock_because.empty()) return "cut by forks of the processes";
+  return "written by CRIU (" + plan.stock_because + ")";
+}
+
 void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estimate) {
   std::cout << "container  " << plan.container_name << " (" << plan.container_id.substr(0, 12)
             << ")\n"
             << "processes  " << describe(plan.freezing, plan.cgroup_version) << "\n"
-            << "memory     " << human_size(plan.memory_bytes) << " resident\n";
+            << "memory     " << human_size(plan.memory_bytes) << " resident, "
+            << describe_memory_cut(plan) << "\n";
   for (const checkpoint::TreePlan& tree : plan.trees) {
     std::cout << "tree       " << tree.name << ": " << tree.found.files << " entries, "
               << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";
@@ -241,6 +264,14 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
             "Keep the memory image in memory until it is in the archive, if it takes no more than "
             "this",
             "SIZE (default 0: in the store)");
+  add_value(command, "--memory-cut", flags.memory_cut,
+            "How a live checkpoint cuts the memory: by forks of the processes, in milliseconds; by "
+            "CRIU as it is; or by forks where that works",
+            "auto|fork|stock (default stock)");
+  add_value(command, "--memory-headroom", flags.memory_headroom,
+            "What the container's limit of memory must leave for a cut by forks: pages that it "
+            "changes meanwhile are there twice",
+            "SIZE (default 64m)");
   add_value(
       command, "--max-pause", flags.max_pause,
       "Refuse a live checkpoint that is expected to keep the container frozen for longer, and "

@@ -10,9 +10,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cgroup/borrowed.h"
+#include "engine/liveness.h"
 #include "engine/lock.h"
 #include "engine/names.h"
+#include "engine/processes.h"
 #include "engine/volumes.h"
+#include "memory/fork_copy.h"
 #include "oci/runtime_group.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -77,6 +80,7 @@ class Undoing {
     if (is_of_this_boot(entry_)) {
       if (!entry_.images.empty()) keep_images();
       for (const FrozenCgroup& cgroup : entry_.cgroups) thaw(cgroup);
+      if (!entry_.fork_images.empty()) collect_copies();
       if (!entry_.lent_cgroup.empty()) {
         cgroup::dissolve_cgroup(entry_.lent_cgroup, entry_.lent_from);
       }
@@ -105,6 +109,16 @@ class Undoing {
     done_.push_back(cgroup.container_id == entry_.container_id
                         ? "thawed it"
                         : "thawed " + cgroup.container_id.substr(0, 12));
+  }
+
+  void collect_copies() {
+    if (!path_exists(entry_.fork_images / "inventory.img")) return;  // nothing was forked yet
+    for (const store::ContainerRecord& container : store_.containers()) {
+      if (container.id != entry_.container_id || !init_is_alive(container)) continue;
+      const size_t count = memory::ForkCopy::collect_abandoned(processes_of(container.pid, nullptr),
+                                                               entry_.fork_images);
+      if (count > 0) done_.push_back(std::format("collected {} copies of its processes", count));
+    }
   }
 
   void undo_restore() {

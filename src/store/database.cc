@@ -14,7 +14,7 @@
 namespace still::store {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kBusyTimeoutMilliseconds = 30'000;
 
 // Moments in nanoseconds since the epoch. Lists and maps are JSON: nothing searches in them.
@@ -72,9 +72,14 @@ constexpr const char* kSchema = R"sql(
     entries INTEGER NOT NULL,
     dump INTEGER NOT NULL,
     capture INTEGER NOT NULL,
-    pause INTEGER NOT NULL
+    pause INTEGER NOT NULL,
+    forked INTEGER NOT NULL
   ) STRICT;
 )sql";
+
+// From the version before.
+constexpr const char* kUpgrade =
+    "ALTER TABLE measurements ADD COLUMN forked INTEGER NOT NULL DEFAULT 0";
 
 // Two processes that make the same database at once would find each other busy where SQLite does
 // not wait (the switch to WAL); the lock on the directory puts them in a row.
@@ -114,11 +119,13 @@ Store::Implementation::Implementation(const std::filesystem::path& root)
 void Store::Implementation::prepare() {
   database_.exec("PRAGMA foreign_keys = ON");
   const int version = database_.execAndGet("PRAGMA user_version").getInt();
-  if (version != 0 && version != kSchemaVersion) throw unknown_version(file_, version);
-  if (version == 0) {
-    database_.exec("PRAGMA journal_mode = WAL");
+  if (version != 0 && version != kSchemaVersion - 1 && version != kSchemaVersion) {
+    throw unknown_version(file_, version);
+  }
+  if (version == 0) database_.exec("PRAGMA journal_mode = WAL");
+  if (version != kSchemaVersion) {
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
-    database_.exec(kSchema);
+    database_.exec(version == 0 ? kSchema : kUpgrade);
     database_.exec(std::format("PRAGMA user_version = {}", kSchemaVersion));
     transaction.commit();
   }

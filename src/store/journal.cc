@@ -11,8 +11,8 @@ namespace still::store {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FrozenCgroup, container_id, init, version, directory, inode)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(JournalEntry, key, operation, container_id, container_name,
                                    boot_id, owner, guardian, runtime, init, cgroups, lent_cgroup,
-                                   lent_from, images, brings_back, in_own_files, may_have_run,
-                                   set_aside, paths)
+                                   lent_from, images, fork_images, brings_back, in_own_files,
+                                   may_have_run, set_aside, paths)
 
 namespace {
 

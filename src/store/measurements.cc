@@ -10,7 +10,7 @@ constexpr int kKept = 200;
 
 void Store::add_measurement(const Measurement& measurement) {
   implementation_->write([&](SQLite::Database& database) {
-    SQLite::Statement insert(database, "INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?)");
+    SQLite::Statement insert(database, "INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     insert.bind(1, int64_t{measurement.at.count()});
     insert.bind(2, measurement.container_id);
     insert.bind(3, static_cast<int64_t>(measurement.memory_bytes));
@@ -18,6 +18,7 @@ void Store::add_measurement(const Measurement& measurement) {
     insert.bind(5, int64_t{measurement.dump.count()});
     insert.bind(6, int64_t{measurement.capture.count()});
     insert.bind(7, int64_t{measurement.pause.count()});
+    insert.bind(8, int{measurement.forked});
     insert.exec();
     SQLite::Statement forget(database,
                              "DELETE FROM measurements WHERE rowid NOT IN "
@@ -30,8 +31,8 @@ void Store::add_measurement(const Measurement& measurement) {
 std::vector<Measurement> Store::measurements() {
   return implementation_->read([&](SQLite::Database& database) {
     SQLite::Statement query(database,
-                            "SELECT at, container_id, memory_bytes, entries, dump, capture, pause "
-                            "FROM measurements ORDER BY rowid DESC");
+                            "SELECT at, container_id, memory_bytes, entries, dump, capture, pause, "
+                            "forked FROM measurements ORDER BY rowid DESC");
     std::vector<Measurement> measurements;
     while (query.executeStep()) {
       const auto duration = [&](int column) {
@@ -41,6 +42,7 @@ std::vector<Measurement> Store::measurements() {
                               .at = duration(0),
                               .memory_bytes = static_cast<uint64_t>(query.getColumn(2).getInt64()),
                               .entries = static_cast<uint64_t>(query.getColumn(3).getInt64()),
+                              .forked = query.getColumn(7).getInt() != 0,
                               .dump = duration(4),
                               .capture = duration(5),
                               .pause = duration(6)});

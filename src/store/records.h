@@ -89,6 +89,8 @@ struct JournalEntry {
   // Directories of cgroups; empty: none was lent.
   std::filesystem::path lent_cgroup, lent_from;
   std::filesystem::path images;  // of a default checkpoint; complete ones are not lost
+  // CRIU's images of a live checkpoint whose processes may have been forked (memory/fork_copy.h).
+  std::filesystem::path fork_images;
   // Of a restore: what it makes is removed (made_by), unless it brings back a container that was
   // there before.
   bool brings_back = false;
@@ -107,6 +109,8 @@ struct Measurement {
   std::chrono::nanoseconds at{};
   uint64_t memory_bytes = 0;  // of the container, resident, as planned
   uint64_t entries = 0;       // of its trees
+  bool forked = false;        // the memory was cut by forks
+  // dump: all that has to do with the memory.
   std::chrono::nanoseconds dump{}, capture{}, pause{};
 };
 

@@ -83,6 +83,15 @@ whole_or_absent() {
   still volume rm copy >/dev/null
 }
 
+# Of its processes, alive or not: they have no exit signal (proc_pid_stat(5)).
+no_copies() {
+  local pid parent
+  parent=$(still inspect --format '{{.State.Pid}}' "$1")
+  for pid in $(pgrep --ns "$parent" --nslist pid .); do
+    [[ $(sed 's/.*) //' "/proc/$pid/stat" | cut -d' ' -f36) != 0 ]] || { echo "a copy is left: $pid"; return 1; }
+  done
+}
+
 # after_fault: what must hold after each run. The first command after it, one that needs the
 # container, cleans up; what it says is left in $said.
 after_fault() {
@@ -90,6 +99,7 @@ after_fault() {
   echo "the next command says: $said"
   answers busy
   eventually clean
+  no_copies busy
   whole_or_absent "$WORK/archive"
   rm -f "$WORK/archive"
 }

@@ -25,13 +25,19 @@ teardown_file() {
 teardown() { echo "$BATS_TEST_DESCRIPTION" >>"$BATS_FILE_TMPDIR/cases"; }
 
 checkpoint_with_fault() {
-  at "$1" "$2" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" busy
+  at "$1" "$2" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" "--memory-cut=${WAY:-stock}" busy
 }
 
 # Steps in their order. Until the thaw there is a guardian, and from "frozen" to "cut" the container
 # stands still.
 all_steps=("in the journal" guarded staged prepared frozen dumping dumped cut thawed released writing complete written)
 guarded_steps=(guarded staged prepared frozen dumping dumped cut thawed)
+# Of a cut by forks: from "held" to "forked" ptrace holds all threads, too, and until "merged" there are copies
+# of the processes.
+fork_steps=(dumped cut held forked thawed copied merged released)
+guarded_fork_steps=(held forked thawed)
+
+by_fork() { WAY=fork "$@"; }
 
 killed() {
   ends_with 137 checkpoint_with_fault "$1" "$KILL_STILL"
@@ -103,6 +109,10 @@ for step in "${all_steps[@]}"; do
   bats_test_function --description "still is killed: $step" -- killed "$step"
   bats_test_function --description "still is terminated: $step" -- terminated "$step"
 done
+for step in "${fork_steps[@]}"; do
+  bats_test_function --description "still is killed, by fork: $step" -- by_fork killed "$step"
+  bats_test_function --description "still is terminated, by fork: $step" -- by_fork terminated "$step"
+done
 for step in complete encrypted; do
   bats_test_function --description "still is killed while it encrypts: $step" -- killed_encrypting "$step"
 done
@@ -110,12 +120,20 @@ for step in "${guarded_steps[@]}"; do
   bats_test_function --description "the guardian is killed: $step" -- without_guardian "$step" "$KILL_GUARDIAN"
   bats_test_function --description "still and the guardian are killed: $step" -- both_killed "$step"
 done
+for step in "${guarded_fork_steps[@]}"; do
+  bats_test_function --description "the guardian is killed, by fork: $step" \
+    -- by_fork without_guardian "$step" "$KILL_GUARDIAN"
+  bats_test_function --description "still and the guardian are killed, by fork: $step" -- by_fork both_killed "$step"
+done
 bats_test_function --description "the guardian is terminated: frozen" -- without_guardian frozen "$TERMINATE_GUARDIAN"
 for after in 0 0.03; do
   bats_test_function --description "the runtime is killed: dumping for $after s" -- runtime_killed "$KILL_RUNTIME" "$after"
   bats_test_function --description "the runtime is terminated: dumping for $after s" -- runtime_killed "$TERMINATE_RUNTIME" "$after"
 done
 # As the kernel does for lack of memory.
+for step in dumped held forked copied; do
+  bats_test_function --description "the container's init is killed, by fork: $step" -- by_fork init_killed "$step"
+done
 for step in prepared frozen dumped cut; do
   bats_test_function --description "the container's init is killed: $step" -- init_killed "$step"
 done

@@ -12,6 +12,7 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 Plan plan_with(uint64_t memory_bytes, uint64_t entries) {
   Plan plan;
   plan.container_id = "ours";
+  plan.stock_because = "asked for";
   plan.memory_bytes = memory_bytes;
   plan.trees.push_back({.name = "rootfs", .member = "", .source = "", .found = {.files = entries}});
   return plan;
@@ -51,6 +52,19 @@ TEST(ExpectedPause, BelievesTheContainersOwnHistoryMore) {
   std::vector<store::Measurement> earlier(5, measured("other", 10 * kMiB, 50ms));
   earlier.insert(earlier.end(), 5, measured("ours", 10 * kMiB, 300ms));
   EXPECT_GT(expected_pause(plan_with(10 * kMiB, 10), earlier).pause, 200ms);
+}
+
+TEST(ExpectedPause, LearnsForEachWayToCutTheMemory) {
+  Plan plan = plan_with(4096 * kMiB, 10);
+  std::vector<store::Measurement> earlier(20, measured("ours", 4096 * kMiB, 5s));
+  EXPECT_GT(expected_pause(plan, earlier).pause, 4s);
+  plan.stock_because.clear();
+  EXPECT_EQ(expected_pause(plan, earlier).learned_from, 0U);
+  EXPECT_LT(expected_pause(plan, earlier).pause, 1s);
+  store::Measurement forked = measured("ours", 4096 * kMiB, 100ms);
+  forked.forked = true;
+  earlier.insert(earlier.end(), 20, forked);
+  EXPECT_LT(expected_pause(plan, earlier).pause, 200ms);
 }
 
 TEST(ExpectedPause, IsTheTimeOfTheTreesWhereThatIsLonger) {

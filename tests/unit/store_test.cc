@@ -12,6 +12,8 @@
 namespace still::store {
 namespace {
 
+using namespace std::chrono_literals;
+
 using test::kind_thrown_by;
 using test::message_thrown_by;
 using test::Scratch;
@@ -212,6 +214,23 @@ TEST(StoreFile, OfAnUnknownVersionIsRefused) {
   SQLite::Database((scratch / "still.db").native(), SQLite::OPEN_READWRITE)
       .exec("PRAGMA user_version = 99");
   EXPECT_EQ(kind_thrown_by([&] { Store store(scratch.path()); }), ErrorKind::kCorrupt);
+}
+
+TEST(StoreFile, OfTheVersionBeforeIsUpgraded) {
+  const Scratch scratch;
+  {
+    Store made(scratch.path());
+    made.add_measurement({.container_id = "abc", .forked = true, .dump = 5ms});
+  }
+  SQLite::Database((scratch / "still.db").native(), SQLite::OPEN_READWRITE)
+      .exec("ALTER TABLE measurements DROP COLUMN forked; PRAGMA user_version = 1");
+  Store store(scratch.path());
+  store.add_measurement({.container_id = "abc", .forked = true, .dump = 6ms});
+  const auto measurements = store.measurements();
+  ASSERT_EQ(measurements.size(), 2U);
+  EXPECT_TRUE(measurements[0].forked);
+  EXPECT_EQ(measurements[1].dump, 5ms);
+  EXPECT_FALSE(measurements[1].forked);
 }
 
 TEST(StoreFile, OfGarbageIsRefused) {

@@ -1,0 +1,100 @@
+#include "checkpoint/memory_cut.h"
+
+#include <algorithm>
+#include <format>
+
+#include "base/hooks.h"
+#include "base/text.h"
+#include "memory/self_test.h"
+#include "oci/criu_memory.h"
+#include "oci/criu_preload.h"
+#include "os/files.h"
+
+namespace still::checkpoint {
+namespace {
+
+// How long the threads may take to stop, and the kernel to make a fork of gigabytes.
+constexpr std::chrono::seconds kTakeTimeout{10};
+
+// What throws becomes ForkCutFailed.
+template <typename Work>
+auto attempt(const Work& work) try {
+  return work();
+} catch (const ForkCutFailed&) {
+  throw;
+} catch (const Error& error) {
+  if (error.kind() == ErrorKind::kInterrupted) throw;
+  throw ForkCutFailed(error);
+}
+
+}  // namespace
+
+std::string why_stock_memory(const engine::Container& container, const engine::Layout& layout,
+                             const Plan& plan) {
+  if (!plan.options.leave_running) return "CRIU ends the container";
+  if (plan.options.memory_cut == MemoryWay::kStock) return "asked for";
+  if (plan.freezing == Freezing::kAlreadyFrozen) return "the container is paused";
+  if (plan.freezing == Freezing::kNone || hooks::freeze_is_off()) return "it cannot be frozen";
+  if (oci::criu_preload().empty()) return "the library for CRIU is not installed";
+  const size_t processes = container.processes().size();
+  const auto room = container.room();
+  if (room.processes < processes) {
+    return std::format("its limit of processes leaves room for {}, and it has {}", room.processes,
+                       processes);
+  }
+  if (room.memory_bytes < plan.options.memory_headroom_bytes) {
+    return std::format("its limit of memory leaves {}, less than --memory-headroom ({})",
+                       human_size(room.memory_bytes),
+                       human_size(plan.options.memory_headroom_bytes));
+  }
+  return memory::why_fork_cut_fails(layout.runroot);
+}
+
+MemoryCut::MemoryCut(const engine::Container& container, StagingPlace place)
+    : container_(container), place_(std::move(place)) {}
+
+void MemoryCut::prepare() {
+  attempt([&] {
+    make_directory(place_.parent(), 0700);
+    const auto processes = container_.processes();
+    known_ = memory::inner_pids(processes);
+    oci::write_complete_parent(place_.parent(), known_);
+    copy_.prepare(processes);
+  });
+}
+
+void MemoryCut::before_dump() {
+  attempt([&] {
+    processes_ = container_.freezer()->processes();
+    for (const pid_t pid : memory::inner_pids(processes_)) {
+      if (!std::ranges::contains(known_, pid)) oci::write_complete_page_map(place_.parent(), pid);
+    }
+  });
+}
+
+void MemoryCut::hold() {
+  attempt([&] { copy_.hold(processes_, place_.images()); });
+}
+
+void MemoryCut::take() {
+  attempt([&] {
+    const Deadline deadline = deadline_in(kTakeTimeout);
+    copy_.take(deadline);
+    hooks::reached("forked");
+    copy_.let_go();
+  });
+}
+
+memory::MergeTotals MemoryCut::merge(Cancellation& cancellation) {
+  return attempt([&] {
+    copy_.keep(deadline_in(kTakeTimeout));
+    hooks::reached("copied");
+    const auto totals =
+        memory::merge(place_.images(), copy_.copies(), [&] { cancellation.check(); });
+    copy_.end();
+    remove_tree(place_.parent());
+    return totals;
+  });
+}
+
+}  // namespace still::checkpoint

@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# Live checkpoints whose memory is cut by forks of the processes, and what makes Still do without.
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load workload
+load checkpoint_support
+
+setup_file() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  make_rootfs busybox "$ROOTFS"
+}
+
+setup() { begin_store; }
+teardown() { finish_store; }
+
+# start NAME PROGRAM [FLAG...]: it has the volume data.
+start() {
+  local name=$1 program=$2
+  shift 2
+  still run -d --name "$name" -v data:/data "$@" --rootfs "$ROOTFS" "$program" >/dev/null
+  eventually sh -c "still logs '$name' | grep -q '='"
+}
+
+# copies NAME WAY ROUNDS: checkpoints of it, and copies that have nothing to complain of.
+copies() {
+  local name=$1 way=$2 round
+  for ((round = 0; round < $3; round++)); do
+    live_checkpoint "$name" "$WORK/archive" --memory-cut="$way" --compress none
+    [[ $(manifest "$WORK/archive" .memory_cut) == "$way" ]]
+    restore_copy "$WORK/archive" copy data >/dev/null
+    sleep 0.5
+    still stop --time 20 copy >/dev/null
+    container_ends_with 0 copy
+    still rm copy >/dev/null
+    still volume rm copy >/dev/null
+    rm "$WORK/archive"
+  done
+}
+
+zombies() { still exec "$1" sh -c "grep -l '^State:.Z' /proc/[0-9]*/status | wc -l"; }
+
+# took_stock TEXT: the archive says that CRIU wrote the memory, and why.
+took_stock() {
+  [[ $(manifest "$WORK/archive" .memory_cut) == stock ]]
+  [[ $(manifest "$WORK/archive" .memory_cut_because) == *"$1"* ]]
+}
+
+@test "copies are of one instant, and the original goes on without a trace of them" {
+  local runtime
+  for runtime in $(runtimes); do
+    start busy /bin/counter --runtime "$runtime"
+    copies busy fork 4
+    [[ $(zombies busy) -eq 0 ]]
+    still stop --time 20 busy >/dev/null
+    container_ends_with 0 busy
+    still rm busy >/dev/null
+    still volume rm data >/dev/null
+  done
+}
+
+@test "memory of every kind is what it was" {
+  local runtime way
+  for runtime in $(runtimes); do
+    start maps /bin/mappings --runtime "$runtime"
+    for way in stock fork; do copies maps "$way" 2; done
+    [[ $(zombies maps) -eq 1 ]] # its own
+    still stop --time 20 maps >/dev/null
+    container_ends_with 0 maps
+    still rm maps >/dev/null
+    still volume rm data >/dev/null
+  done
+}
+
+@test "nothing in the images shows how they were made" {
+  start busy /bin/counter
+  live_checkpoint busy "$WORK/archive" --memory-cut=fork --compress none
+  tar -xf "$WORK/archive" -C "$WORK" checkpoint
+  [[ ! -e $WORK/checkpoint/parent && ! -L $WORK/checkpoint/parent ]]
+  [[ -z $(find "$WORK/checkpoint" -type f ! -name '*.img' ! -name '*.json') ]]
+}
+
+# What Still does is the same for both versions, but where the machine has its controllers is not.
+limits_work() { [[ $STILL_TEST_CGROUP == v1 ]] || grep -qw memory /sys/fs/cgroup/cgroup.controllers || skip "v2 has no controllers here: see v1"; }
+
+@test "a limit of processes that leaves no room makes CRIU write the memory" {
+  limits_work
+  start busy /bin/counter
+  # But for the shell.
+  local tasks
+  tasks=$(still exec busy sh -c 'set -- /proc/[0-9]*/task/[0-9]*; echo $(($# - 1))')
+  still rm --force busy >/dev/null
+  start busy /bin/counter --pids-limit $((tasks + 1))
+  live_checkpoint busy "$WORK/archive" --memory-cut=auto
+  took_stock "limit of processes"
+  fails_with "limit of processes" still checkpoint -R -e "$WORK/second" --memory-cut=fork busy
+  [[ ! -e $WORK/second ]]
+}
+
+@test "a limit of memory that leaves no room makes CRIU write the memory" {
+  limits_work
+  start busy /bin/counter --memory 64m
+  live_checkpoint busy "$WORK/archive" --memory-cut=auto --memory-headroom 1g
+  took_stock "--memory-headroom"
+  fails_with "cannot be cut by forks" \
+    still checkpoint -R -e "$WORK/second" --memory-cut=fork --memory-headroom 1g busy
+  [[ ! -e $WORK/second ]]
+  live_checkpoint busy "$WORK/second" --memory-cut=fork --memory-headroom 1m
+}
+
+@test "a paused container stays paused, and CRIU writes its memory" {
+  start busy /bin/counter
+  still pause busy >/dev/null
+  live_checkpoint busy "$WORK/archive" --memory-cut=auto
+  took_stock "paused"
+  [[ $(state busy Status) == paused ]]
+  still unpause busy >/dev/null
+}
+
+# As the kernel does first when memory is short.
+KILL_COPIES='for score in /proc/[0-9]*/oom_score_adj; do
+  [ "$(cat "$score" 2>/dev/null)" != 1000 ] || kill -KILL "$(basename "$(dirname "$score")")"; done'
+
+@test "a copy that is killed makes Still start over, by CRIU as it is" {
+  start busy /bin/counter
+  STILL_TEST_AT=copied STILL_TEST_DO=$KILL_COPIES run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
+    --memory-cut=auto busy
+  echo "$output"
+  [[ $status -eq 0 && $output == *"once more, with CRIU as it is"* ]]
+  took_stock "the cut by forks failed"
+  [[ $(zombies busy) -eq 0 ]]
+  rm "$WORK/archive"
+  STILL_TEST_AT=copied STILL_TEST_DO=$KILL_COPIES \
+    fails_with "cannot be read" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
+  [[ ! -e $WORK/archive && $(zombies busy) -eq 0 ]]
+  copies busy fork 1
+}
+
+@test "without its library for CRIU Still leaves the memory to CRIU" {
+  local bin=$WORK/bin
+  mkdir "$bin"
+  cp "$(command -v still)" "$bin/"
+  start busy /bin/counter
+  "$bin/still" checkpoint -R -e "$WORK/archive" --memory-cut=auto busy
+  took_stock "library"
+}
