@@ -232,6 +232,7 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
   hooks::reached("thawed");
   operation.update([](store::JournalEntry& entry) { entry.cgroups.clear(); });
   window.dismiss_guardian();
+  sharers.clear();
   result.cut = live.cut;
   result.stock_because = plan.stock_because;
   if (memory) {
@@ -240,7 +241,6 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
     memory.reset();
   }
   hooks::reached("merged");
-  sharers.clear();
 
   result.cut_pass = captures.last_pass();
   const auto trees = captures.results(live.cut.was_frozen);
