@@ -66,9 +66,12 @@ killed() {
 killed_after() {
   run import_with_fault filled "(sleep $1; kill -KILL \$PPID) >/dev/null 2>&1 & exec sleep 0.01"
   echo "$output"
-  # Where it came too late the container runs.
-  [[ $status -eq 137 ]] || { [[ $status -eq 0 ]] && answers busy && still rm -f busy && still volume rm data; }
+  [[ $status -eq 137 || $status -eq 0 ]]
   still ps
+  # Where it came too late, before the end of the process or after, the container runs.
+  if [[ $status -eq 0 ]] || still inspect busy >/dev/null 2>&1; then
+    ends_consistent
+  fi
   succeeds
 }
 

@@ -118,9 +118,9 @@ limits_work() { [[ $STILL_TEST_CGROUP == v1 ]] || grep -qw memory /sys/fs/cgroup
   still unpause busy >/dev/null
 }
 
-# As the kernel does first when memory is short.
+# As the kernel does first when memory is short. Their end takes a moment.
 KILL_COPIES='for score in /proc/[0-9]*/oom_score_adj; do
-  [ "$(cat "$score" 2>/dev/null)" != 1000 ] || kill -KILL "$(basename "$(dirname "$score")")"; done'
+  [ "$(cat "$score" 2>/dev/null)" != 1000 ] || kill -KILL "$(basename "$(dirname "$score")")"; done; sleep 0.3'
 
 @test "a copy that is killed makes Still start over, by CRIU as it is" {
   start busy /bin/counter
