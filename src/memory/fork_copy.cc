@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <format>
-#include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "oci/criu_memory.h"
 #include "os/files.h"
+#include "os/process.h"
+#include "os/process_status.h"
 
 namespace still::memory {
 namespace {
@@ -32,33 +33,16 @@ std::vector<pid_t> threads_of(pid_t pid) {
   return threads;
 }
 
-// A field of /proc/PID/status, its values; empty if the process has ended.
-std::vector<pid_t> status_numbers(pid_t pid, std::string_view key) {
-  const std::string status = read_file_if_exists(std::format("/proc/{}/status", pid)).value_or("");
-  for (const std::string& line : split(status, '\n')) {
-    if (!line.starts_with(key)) continue;
-    std::vector<pid_t> numbers;
-    for (const std::string& word : split(line.substr(key.size()), '\t')) {
-      if (const auto number = parse_integer(trim(word))) {
-        numbers.push_back(static_cast<pid_t>(*number));
-      }
-    }
-    return numbers;
-  }
-  return {};
+// The last number of a field of /proc/PID/status; 0 if the process has ended.
+pid_t status_number(pid_t pid, std::string_view name) {
+  const std::string field = process_status_field(pid, name).value_or("0");
+  return static_cast<pid_t>(parse_integer(trim(field.substr(field.rfind('\t') + 1))).value_or(0));
 }
 
 // The pid of a process in its own pid namespace.
-pid_t inner_pid(pid_t pid) {
-  const auto numbers = status_numbers(pid, "NSpid:");
-  return numbers.empty() ? 0 : numbers.back();
-}
+pid_t inner_pid(pid_t pid) { return status_number(pid, "NSpid"); }
 
-bool is_zombie(pid_t pid) {
-  const std::string status =
-      read_file_if_exists(std::format("/proc/{}/status", pid)).value_or("State:\tZ");
-  return status.contains("State:\tZ") || status.contains("State:\tX");
-}
+bool has_ended(pid_t pid) { return !process_start_time(pid); }
 
 std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> children;
@@ -113,11 +97,8 @@ bool is_covered(Range range, const std::vector<Range>& by) {
 }
 
 bool wait_for_end(pid_t pid, Deadline deadline) {
-  while (!is_zombie(pid)) {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
+  const auto process = open_pidfd(pid);
+  return !process || wait_for_exit(*process, deadline);
 }
 
 void make_expendable(pid_t child) {
@@ -147,7 +128,7 @@ ForkCopy::~ForkCopy() {
 void ForkCopy::prepare(const std::vector<pid_t>& processes) {
   for (const pid_t pid : processes) {
     try {
-      if (is_zombie(pid)) continue;
+      if (has_ended(pid)) continue;
       landings_.find(pid, read_address_map(pid));
       expected_not_in_fork_[pid] = mappings_with_flags(pid, {"dc", "wf"});
     } catch (const Error& error) {
@@ -160,7 +141,7 @@ void ForkCopy::prepare(const std::vector<pid_t>& processes) {
 void ForkCopy::hold(const std::vector<pid_t>& processes, const std::filesystem::path& images) {
   tracer_.run([&] {
     for (const pid_t pid : processes) {
-      if (!is_zombie(pid)) processes_.push_back(hold_process(pid, images));
+      if (!has_ended(pid)) processes_.push_back(hold_process(pid, images));
     }
   });
 }
@@ -252,8 +233,8 @@ void ForkCopy::end() noexcept {
     tracer_.run([&] {
       for (const Copy& copy : copies_) {
         try {
-          const auto parents = status_numbers(copy.child, "PPid:");
-          if (!parents.empty()) collect(copy.child, parents[0], deadline_in(kEndTimeout));
+          const pid_t parent = status_number(copy.child, "PPid");
+          if (parent != 0) collect(copy.child, parent, deadline_in(kEndTimeout));
         } catch (const Error& error) {
           log(LogLevel::kWarning, error.message());
         }
@@ -316,7 +297,7 @@ void ForkCopy::kill(pid_t child, Deadline deadline) {
   if (held != children_.end()) {
     held->kill();
     children_.erase(held);
-  } else if (!is_zombie(child)) {
+  } else if (!has_ended(child)) {
     Tracee::adopt(child, deadline).kill();
   }
 }

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "os/files.h"
+#include "os/process_status.h"
 
 namespace still::memory {
 namespace {
@@ -49,13 +49,7 @@ void pause_shortly() {
   ::nanosleep(&kMoment, nullptr);
 }
 
-std::string tracer_of(pid_t tid) {
-  const std::string status = read_file_if_exists(std::format("/proc/{}/status", tid)).value_or("");
-  constexpr std::string_view kKey = "TracerPid:\t";
-  const size_t begin = status.find(kKey);
-  if (begin == std::string::npos) return "0";
-  return status.substr(begin + kKey.size(), status.find('\n', begin) - begin - kKey.size());
-}
+std::string tracer_of(pid_t tid) { return process_status_field(tid, "TracerPid").value_or("0"); }
 
 }  // namespace
 

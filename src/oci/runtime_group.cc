@@ -3,13 +3,11 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <format>
 #include <string>
 #include <thread>
 
-#include "base/text.h"
-#include "os/files.h"
 #include "os/process.h"
+#include "os/process_status.h"
 
 namespace still::oci {
 namespace {
@@ -18,13 +16,7 @@ constexpr std::chrono::milliseconds kAskInterval{20};
 constexpr std::chrono::milliseconds kRestInterval{1};
 
 // Whether a tracer (CRIU) holds the process. All tasks of a container are held together.
-bool is_traced(pid_t pid) {
-  const auto status = read_file_if_exists(std::format("/proc/{}/status", pid));
-  if (!status) return false;
-  const size_t at = status->find("\nTracerPid:");
-  if (at == std::string::npos) return false;
-  return trim(split(status->substr(at + 11), '\n')[0]) != "0";
-}
+bool is_traced(pid_t pid) { return process_status_field(pid, "TracerPid").value_or("0") != "0"; }
 
 }  // namespace
 

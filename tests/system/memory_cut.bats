@@ -23,6 +23,14 @@ start() {
   eventually sh -c "still logs '$name' | grep -q '='"
 }
 
+# ends_well NAME VOLUME: it has nothing to complain of; both are gone then.
+ends_well() {
+  still stop --time 20 "$1" >/dev/null
+  container_ends_with 0 "$1"
+  still rm "$1" >/dev/null
+  still volume rm "$2" >/dev/null
+}
+
 # copies NAME WAY ROUNDS: checkpoints of it, and copies that have nothing to complain of.
 copies() {
   local name=$1 way=$2 round
@@ -31,10 +39,7 @@ copies() {
     [[ $(manifest "$WORK/archive" .memory_cut) == "$way" ]]
     restore_copy "$WORK/archive" copy data >/dev/null
     sleep 0.5
-    still stop --time 20 copy >/dev/null
-    container_ends_with 0 copy
-    still rm copy >/dev/null
-    still volume rm copy >/dev/null
+    ends_well copy copy
     rm "$WORK/archive"
   done
 }
@@ -53,10 +58,7 @@ took_stock() {
     start busy /bin/counter --runtime "$runtime"
     copies busy fork 4
     [[ $(zombies busy) -eq 0 ]]
-    still stop --time 20 busy >/dev/null
-    container_ends_with 0 busy
-    still rm busy >/dev/null
-    still volume rm data >/dev/null
+    ends_well busy data
   done
 }
 
@@ -66,10 +68,7 @@ took_stock() {
     start maps /bin/mappings --runtime "$runtime"
     for way in stock fork; do copies maps "$way" 2; done
     [[ $(zombies maps) -eq 1 ]] # its own
-    still stop --time 20 maps >/dev/null
-    container_ends_with 0 maps
-    still rm maps >/dev/null
-    still volume rm data >/dev/null
+    ends_well maps data
   done
 }
 

@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/files.h"
+#include "os/process_status.h"
 #include "os/temp_dir.h"
 #include "support.h"
 
@@ -101,6 +102,13 @@ TEST(Clock, TimesAreWrittenAsPodmanDoes) {
 TEST(Clock, TheBootHasAnIdentity) {
   EXPECT_THAT(boot_id(), MatchesRegex("[0-9a-f-]{36}"));
   EXPECT_EQ(boot_id(), boot_id());
+}
+
+TEST(ProcessStatus, IsReadByField) {
+  EXPECT_EQ(process_status_field(::getpid(), "Pid"), std::to_string(::getpid()));
+  EXPECT_EQ(process_status_field(::getpid(), "Pi"), std::nullopt);
+  constexpr pid_t kNobody = 1 << 22;  // PID_MAX_LIMIT
+  EXPECT_EQ(process_status_field(kNobody, "Pid"), std::nullopt);
 }
 
 }  // namespace
