@@ -1,13 +1,16 @@
 #include "memory/fork_copy.h"
 
 #include <algorithm>
+#include <atomic>
 #include <format>
+#include <future>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "oci/criu_memory.h"
 #include "os/files.h"
+#include "os/parallel.h"
 #include "os/process.h"
 #include "os/process_status.h"
 
@@ -96,9 +99,27 @@ bool is_covered(Range range, const std::vector<Range>& by) {
   return range.first >= range.second;
 }
 
-bool wait_for_end(pid_t pid, Deadline deadline) {
+std::vector<Tracee> seize_threads(pid_t pid) {
+  std::vector<Tracee> threads;
+  for (const pid_t tid : threads_of(pid)) {
+    if (auto thread = Tracee::seize(tid)) threads.push_back(std::move(*thread));
+  }
+  return threads;
+}
+
+// Empty if the process has ended.
+std::vector<Tracee> stop_threads(pid_t pid) {
+  std::vector<Tracee> threads = seize_threads(pid);
+  std::vector<Tracee*> all;
+  for (Tracee& thread : threads) all.push_back(&thread);
+  Tracee::wait_until_stopped(std::move(all), deadline_in(kEndTimeout));
+  std::erase_if(threads, &Tracee::has_ended);
+  return threads;
+}
+
+bool wait_for_end(pid_t pid) {
   const auto process = open_pidfd(pid);
-  return !process || wait_for_exit(*process, deadline);
+  return !process || wait_for_exit(*process, deadline_in(kEndTimeout));
 }
 
 void make_expendable(pid_t child) {
@@ -116,13 +137,23 @@ std::vector<pid_t> inner_pids(const std::vector<pid_t>& processes) {
   return inner;
 }
 
+ForkCopy::ForkCopy() : shares_(processor_count()) {}
+
 ForkCopy::~ForkCopy() {
   try {
-    tracer_.run([this] { processes_.clear(); });
+    let_go();
   } catch (const std::exception& error) {
     log(LogLevel::kError, error.what());
   }
   end();
+}
+
+void ForkCopy::in_shares(const std::function<void(Share&)>& work) {
+  std::vector<std::future<void>> running;
+  running.reserve(shares_.size());
+  for (Share& share : shares_) running.push_back(share.tracer.start([&] { work(share); }));
+  for (auto& one : running) one.wait();
+  for (auto& one : running) one.get();
 }
 
 void ForkCopy::prepare(const std::vector<pid_t>& processes) {
@@ -139,14 +170,21 @@ void ForkCopy::prepare(const std::vector<pid_t>& processes) {
 }
 
 void ForkCopy::hold(const std::vector<pid_t>& processes, const std::filesystem::path& images) {
-  tracer_.run([&] {
-    for (const pid_t pid : processes) {
-      if (!has_ended(pid)) processes_.push_back(hold_process(pid, images));
+  std::atomic<size_t> next = 0;
+  in_shares([&](Share& share) {
+    for (size_t i = next++; i < processes.size(); i = next++) {
+      if (has_ended(processes[i])) continue;
+      share.processes.push_back(hold_process(processes[i], images));
     }
   });
+  for (const Share& share : shares_) {
+    for (const Process& held : share.processes) {
+      alternate_stacks_[held.pid] = held.alternate_stack;
+    }
+  }
 }
 
-ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path& images) {
+ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path& images) const {
   Process process{.pid = pid,
                   .image_pid = inner_pid(pid),
                   .threads = {},
@@ -157,14 +195,13 @@ ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path&
     throw Error(ErrorKind::kUnsupported,
                 std::format("the images know no process {} ({})", process.image_pid, pid));
   }
-  for (const pid_t tid : threads_of(pid)) {
-    if (auto thread = Tracee::seize(tid)) process.threads.push_back(std::move(*thread));
-  }
+  process.threads = seize_threads(pid);
   process.map = read_address_map(pid);
   process.alternate_stack = oci::read_alternate_stack(images, process.image_pid);
-  alternate_stacks_[pid] = process.alternate_stack;
   // CRIU's images do not know all of it, and to ask the kernel now would take too long: see keep().
-  std::vector<Range> not_in_fork = expected_not_in_fork_[pid];
+  const auto expected = expected_not_in_fork_.find(pid);
+  std::vector<Range> not_in_fork;
+  if (expected != expected_not_in_fork_.end()) not_in_fork = expected->second;
   for (const oci::Mapping& mapping : oci::read_mappings(images, process.image_pid)) {
     if (mapping.not_in_fork) not_in_fork.emplace_back(mapping.start, mapping.end);
   }
@@ -181,16 +218,23 @@ ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path&
 }
 
 void ForkCopy::take(Deadline deadline) {
-  tracer_.run([&] {
-    for (Process& process : processes_) {
-      std::erase_if(process.threads,
-                    [&](Tracee& thread) { return !thread.wait_until_stopped(deadline); });
+  in_shares([&](Share& share) {
+    std::vector<Tracee*> all;
+    for (Process& process : share.processes) {
+      for (Tracee& thread : process.threads) all.push_back(&thread);
     }
-    for (Process& process : processes_) take_process(process, deadline);
+    Tracee::wait_until_stopped(std::move(all), deadline);
+    for (Process& process : share.processes) {
+      std::erase_if(process.threads, &Tracee::has_ended);
+      share.copies.push_back(take_process(process, deadline));
+    }
   });
+  for (const Share& share : shares_) {
+    copies_.insert(copies_.end(), share.copies.begin(), share.copies.end());
+  }
 }
 
-void ForkCopy::take_process(Process& process, Deadline deadline) {
+Copy ForkCopy::take_process(Process& process, Deadline deadline) {
   if (process.threads.empty()) {
     throw Error(ErrorKind::kConflict, std::format("process {} has ended", process.pid));
   }
@@ -206,20 +250,22 @@ void ForkCopy::take_process(Process& process, Deadline deadline) {
   Injection injection(process.threads.front(), *landing, process.map, process.alternate_stack);
   copy.child = injection.fork(deadline);
   copy.corrections.push_back(injection.overwritten());
-  copies_.push_back(std::move(copy));
+  return copy;
 }
 
 void ForkCopy::let_go() {
-  tracer_.run([&] { processes_.clear(); });
+  in_shares([](Share& share) { share.processes.clear(); });
 }
 
 void ForkCopy::keep(Deadline deadline) {
-  tracer_.run([&] {
-    for (const Copy& copy : copies_) {
+  in_shares([&](Share& share) {
+    for (const Copy& copy : share.copies) {
       make_expendable(copy.child);
-      children_.push_back(Tracee::adopt(copy.child, deadline));
+      share.children.push_back(Tracee::adopt(copy.child, deadline));
+      const auto expected = expected_not_in_fork_.find(copy.parent);
       for (const Range& wiped : mappings_with_flags(copy.child, {"wf"})) {
-        if (is_covered(wiped, expected_not_in_fork_[copy.parent])) continue;
+        if (expected != expected_not_in_fork_.end() && is_covered(wiped, expected->second))
+          continue;
         throw Error(ErrorKind::kConflict,
                     std::format("process {} has just asked for memory to be wiped on fork ({:#x})",
                                 copy.process, wiped.first));
@@ -228,23 +274,53 @@ void ForkCopy::keep(Deadline deadline) {
   });
 }
 
+// One after the other: copies whose parents have ended have one parent now, and only one can hold
+// it.
 void ForkCopy::end() noexcept {
   try {
-    tracer_.run([&] {
-      for (const Copy& copy : copies_) {
-        try {
-          const pid_t parent = status_number(copy.child, "PPid");
-          if (parent != 0) collect(copy.child, parent, deadline_in(kEndTimeout));
-        } catch (const Error& error) {
-          log(LogLevel::kWarning, error.message());
-        }
-      }
-      children_.clear();
-      copies_.clear();
-    });
+    for (Share& share : shares_) {
+      share.tracer.run([&] {
+        for (const Copy& copy : share.copies) share.end_copy(copy, *this);
+        share.children.clear();
+        share.copies.clear();
+      });
+    }
+    copies_.clear();
   } catch (const std::exception& error) {
     log(LogLevel::kError, error.what());
   }
+}
+
+void ForkCopy::Share::end_copy(const Copy& copy, ForkCopy& all) try {
+  const pid_t parent = status_number(copy.child, "PPid");
+  if (parent == 0) return;
+  // The end of gigabytes takes its time. Who was made to have a child is not told of its end and
+  // can go on meanwhile; who has it because that one has ended is told, unless it stands still.
+  if (parent == copy.parent) kill(copy.child);
+  std::vector<Tracee> threads = stop_threads(parent);
+  kill(copy.child);
+  all.reap(threads, parent, copy.child);
+} catch (const Error& error) {
+  log(LogLevel::kWarning, error.message());
+}
+
+void ForkCopy::Share::kill(pid_t child) {
+  const auto held = std::ranges::find(children, child, &Tracee::tid);
+  if (held != children.end()) {
+    held->kill();
+    children.erase(held);
+  } else if (!has_ended(child)) {
+    Tracee::adopt(child, deadline_in(kEndTimeout)).kill();
+  }
+}
+
+void ForkCopy::reap(std::vector<Tracee>& parent_threads, pid_t parent, pid_t child) {
+  if (parent_threads.empty()) return;  // it has ended, and the child goes with its reaper
+  const auto map = read_address_map(parent);
+  const auto landing = landings_.find(parent, map);
+  if (!landing) return;
+  Injection(parent_threads.front(), *landing, map, alternate_stacks_[parent])
+      .reap(inner_pid(child), deadline_in(kEndTimeout));
 }
 
 size_t ForkCopy::collect_abandoned(const std::vector<pid_t>& processes,
@@ -252,7 +328,7 @@ size_t ForkCopy::collect_abandoned(const std::vector<pid_t>& processes,
   const auto dumped = oci::read_processes(images);
   ForkCopy left;
   size_t collected = 0;
-  left.tracer_.run([&] {
+  left.shares_.front().tracer.run([&] {
     for (const pid_t parent : processes) {
       for (const pid_t child : children_of(parent)) {
         if (!is_copy(child) ||
@@ -260,11 +336,11 @@ size_t ForkCopy::collect_abandoned(const std::vector<pid_t>& processes,
           continue;
         }
         // What holds gigabytes takes its time to end. One that does not is none of ours after all.
-        const Deadline deadline = deadline_in(kEndTimeout);
-        if (!wait_for_end(child, deadline)) continue;
+        if (!wait_for_end(child)) continue;
         try {
           left.alternate_stacks_[parent] = oci::read_alternate_stack(images, inner_pid(parent));
-          left.collect(child, parent, deadline_in(kEndTimeout));
+          auto threads = stop_threads(parent);
+          left.reap(threads, parent, child);
           ++collected;
         } catch (const Error& error) {
           log(LogLevel::kWarning, error.message());
@@ -273,33 +349,6 @@ size_t ForkCopy::collect_abandoned(const std::vector<pid_t>& processes,
     }
   });
   return collected;
-}
-
-// The parent stands still meanwhile: it may be another one than the one that was copied, because
-// that has ended, and then it would be told of the child's end.
-void ForkCopy::collect(pid_t child, pid_t parent, Deadline deadline) {
-  const pid_t inner = inner_pid(child);
-  std::vector<Tracee> threads;
-  for (const pid_t tid : threads_of(parent)) {
-    if (auto thread = Tracee::seize(tid)) threads.push_back(std::move(*thread));
-  }
-  std::erase_if(threads, [&](Tracee& thread) { return !thread.wait_until_stopped(deadline); });
-  kill(child, deadline);
-  if (threads.empty()) return;  // it has ended, and the child goes with its reaper
-  const auto map = read_address_map(parent);
-  const auto landing = landings_.find(parent, map);
-  if (!landing) return;
-  Injection(threads.front(), *landing, map, alternate_stacks_[parent]).reap(inner, deadline);
-}
-
-void ForkCopy::kill(pid_t child, Deadline deadline) {
-  const auto held = std::ranges::find(children_, child, &Tracee::tid);
-  if (held != children_.end()) {
-    held->kill();
-    children_.erase(held);
-  } else if (!has_ended(child)) {
-    Tracee::adopt(child, deadline).kill();
-  }
 }
 
 }  // namespace still::memory

@@ -7,6 +7,8 @@
 
 #include <filesystem>
 #include <functional>
+#include <list>
+#include <map>
 #include <vector>
 
 #include "memory/injection.h"
@@ -30,7 +32,7 @@ std::vector<pid_t> inner_pids(const std::vector<pid_t>& processes);
 
 class ForkCopy {
  public:
-  ForkCopy() = default;
+  ForkCopy();
   ForkCopy(const ForkCopy&) = delete;
   ForkCopy& operator=(const ForkCopy&) = delete;
   // Lets go of everything, as end().
@@ -72,20 +74,30 @@ class ForkCopy {
     oci::AlternateStack alternate_stack;  // of that thread
     std::vector<std::pair<uint64_t, uint64_t>> not_in_fork;
   };
+  // Some of the processes, and the OS thread that traces them and their copies.
+  struct Share {
+    std::vector<Process> processes;
+    std::vector<Copy> copies;
+    std::vector<Tracee> children;  // the copies, once they stand still
+    Tracer tracer;                 // the last member: what it traces is let go of first
 
-  Process hold_process(pid_t pid, const std::filesystem::path& images);
-  void take_process(Process& process, Deadline deadline);
-  void collect(pid_t child, pid_t parent, Deadline deadline);
-  void kill(pid_t child, Deadline deadline);
+    void kill(pid_t child);
+    void end_copy(const Copy& copy, ForkCopy& all);
+  };
+
+  // Has each share's tracer do the work, all at the same time. Throws what the first one throws
+  // when all have ended.
+  void in_shares(const std::function<void(Share&)>& work);
+  Process hold_process(pid_t pid, const std::filesystem::path& images) const;
+  Copy take_process(Process& process, Deadline deadline);
+  void reap(std::vector<Tracee>& parent_threads, pid_t parent, pid_t child);
 
   Landings landings_;
   // By pid: start and end of what a fork leaves out, as it was before the freeze.
   std::map<pid_t, std::vector<std::pair<uint64_t, uint64_t>>> expected_not_in_fork_;
-  std::vector<Process> processes_;
-  std::vector<Copy> copies_;
-  std::vector<Tracee> children_;
   std::map<pid_t, oci::AlternateStack> alternate_stacks_;  // by pid
-  Tracer tracer_;  // the last member: what it traces is let go of first
+  std::vector<Copy> copies_;
+  std::list<Share> shares_;  // one for each processor
 };
 
 }  // namespace still::memory

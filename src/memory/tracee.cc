@@ -44,7 +44,12 @@ void must(long result, pid_t tid, const char* what) {
 
 void* pointer(uint64_t value) { return std::bit_cast<void*>(value); }
 
-void pause_shortly() {
+// Sleeps for a moment; the task is the one that is waited for. Throws Error(kTimeout).
+void pause_until(Deadline deadline, pid_t tid) {
+  if (std::chrono::steady_clock::now() >= deadline) {
+    throw Error(ErrorKind::kTimeout, std::format("task {} does not stop", tid),
+                "it is probably stuck in the kernel");
+  }
   constexpr timespec kMoment{.tv_sec = 0, .tv_nsec = 10'000};
   ::nanosleep(&kMoment, nullptr);
 }
@@ -74,7 +79,8 @@ std::optional<Tracee> Tracee::seize(pid_t tid) {
 
 Tracee Tracee::adopt(pid_t child, Deadline deadline) {
   Tracee tracee(child);
-  if (!tracee.wait_until_stopped(deadline)) {
+  wait_until_stopped({&tracee}, deadline);
+  if (tracee.has_ended()) {
     throw Error(ErrorKind::kConflict, std::format("the copy {} was killed", child));
   }
   must(trace(PTRACE_SETOPTIONS, child, 0, pointer(PTRACE_O_EXITKILL)), child, "keep");
@@ -110,33 +116,43 @@ void Tracee::kill() noexcept {
   }
 }
 
-int Tracee::wait_for_stop(Deadline deadline) {
+std::optional<int> Tracee::poll_status() const {
+  int status = 0;
+  pid_t got = 0;
+  while ((got = ::waitpid(tid_, &status, __WALL | WNOHANG)) < 0 && errno == EINTR) {
+  }
+  if (got < 0) throw Error::system(errno, std::format("task {}", tid_));
+  return got == tid_ ? std::optional(status) : std::nullopt;
+}
+
+int Tracee::wait_for_status(Deadline deadline) const {
   for (;;) {
-    int status = 0;
-    const pid_t got = ::waitpid(tid_, &status, __WALL | WNOHANG);
-    if (got == tid_) return status;
-    if (got < 0 && errno != EINTR) throw Error::system(errno, std::format("task {}", tid_));
-    if (std::chrono::steady_clock::now() >= deadline) {
-      throw Error(ErrorKind::kTimeout, std::format("task {} does not stop", tid_),
-                  "it is probably stuck in the kernel");
-    }
-    pause_shortly();
+    if (const auto status = poll_status()) return *status;
+    pause_until(deadline, tid_);
   }
 }
 
-bool Tracee::wait_until_stopped(Deadline deadline) {
-  for (;;) {
-    const int status = wait_for_stop(deadline);
-    if (!WIFSTOPPED(status)) {
+bool Tracee::poll_stopped() {
+  while (const auto status = poll_status()) {
+    if (!WIFSTOPPED(*status)) {
       tid_ = 0;
-      return false;
+      return true;
     }
-    if (status >> 16 == PTRACE_EVENT_STOP) return true;
+    if (*status >> 16 == PTRACE_EVENT_STOP) return true;
     // A signal that was on its way: it is given to the thread, and the stop comes after it.
-    if (trace(PTRACE_CONT, tid_, 0, pointer(static_cast<uint64_t>(WSTOPSIG(status)))) < 0 &&
+    if (trace(PTRACE_CONT, tid_, 0, pointer(static_cast<uint64_t>(WSTOPSIG(*status)))) < 0 &&
         errno != ESRCH) {
       throw Error::system(errno, std::format("cannot go on with task {}", tid_));
     }
+  }
+  return false;
+}
+
+void Tracee::wait_until_stopped(std::vector<Tracee*> tracees, Deadline deadline) {
+  for (;;) {
+    std::erase_if(tracees, [](Tracee* tracee) { return tracee->poll_stopped(); });
+    if (tracees.empty()) return;
+    pause_until(deadline, tracees.front()->tid_);
   }
 }
 
@@ -197,7 +213,7 @@ Tracee::Result Tracee::run_system_call(Deadline deadline) {
   // Its entry, perhaps a child, its end.
   for (bool entered = false;;) {
     must(trace(PTRACE_SYSCALL, tid_, 0, nullptr), tid_, "go on with");
-    const int status = wait_for_stop(deadline);
+    const int status = wait_for_status(deadline);
     if (!WIFSTOPPED(status)) {
       throw Error(ErrorKind::kConflict, std::format("task {} was killed", std::exchange(tid_, 0)));
     }

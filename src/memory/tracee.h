@@ -31,9 +31,11 @@ class Tracee {
   ~Tracee();
 
   pid_t tid() const { return tid_; }
+  bool has_ended() const { return tid_ == 0; }
 
-  // Waits until it has stopped as asked. False if it has ended meanwhile. Throws Error(kTimeout).
-  bool wait_until_stopped(Deadline deadline);
+  // Waits until each has stopped as asked, or has ended. All at once, because the end of one can be
+  // the business of others that are held: an init waits for its processes. Throws Error(kTimeout).
+  static void wait_until_stopped(std::vector<Tracee*> tracees, Deadline deadline);
   // Lets go: it runs on. One that has ended is no error.
   void detach() noexcept;
   // SIGKILL, and the end of it as far as that is the tracer's business.
@@ -60,10 +62,13 @@ class Tracee {
 
  private:
   explicit Tracee(pid_t tid) : tid_(tid) {}
-  // The next stop: the status of waitpid(2).
-  int wait_for_stop(Deadline deadline);
+  // The status of waitpid(2) if there is one.
+  std::optional<int> poll_status() const;
+  int wait_for_status(Deadline deadline) const;
+  // Whether it has stopped as asked, or has ended.
+  bool poll_stopped();
 
-  pid_t tid_;  // 0: let go
+  pid_t tid_;  // 0: let go, or ended
 };
 
 // A piece of a process's memory, as it was at one moment.

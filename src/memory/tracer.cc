@@ -4,7 +4,7 @@
 
 namespace still::memory {
 
-void Tracer::run(std::function<void()> work) {
+std::future<void> Tracer::start(std::function<void()> work) {
   std::packaged_task<void()> task(std::move(work));
   auto done = task.get_future();
   {
@@ -12,7 +12,7 @@ void Tracer::run(std::function<void()> work) {
     task_ = std::move(task);
   }
   changed_.notify_one();
-  done.get();
+  return done;
 }
 
 void Tracer::serve(const std::stop_token& stop) {

@@ -6,6 +6,7 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace still::memory {
 
@@ -18,9 +19,9 @@ class Tracer {
   Tracer& operator=(const Tracer&) = delete;
   ~Tracer() = default;
 
-  // Runs work there and returns when it is done; throws what it throws. Not from several threads at
-  // a time.
-  void run(std::function<void()> work);
+  // Has work run there; the future is ready when it is done, and has what it throws. One at a time.
+  std::future<void> start(std::function<void()> work);
+  void run(std::function<void()> work) { start(std::move(work)).get(); }
 
  private:
   void serve(const std::stop_token& stop);
