@@ -47,18 +47,18 @@ void note_lent_cgroup(store::JournalEntry& entry, const engine::Container& conta
 }
 
 Command checkpoint_command(const engine::Container& container, const CheckpointOptions& options,
-                           const std::filesystem::path& images, const std::filesystem::path& work,
-                           const cgroup::BorrowedCgroup* lent, bool without_memory) {
+                           const DumpSettings& settings) {
   const auto runtime = container.runtime();
-  oci::CheckpointOptions runtime_options{.image_directory = images,
-                                         .work_directory = work,
+  oci::CheckpointOptions runtime_options{.image_directory = settings.images,
+                                         .work_directory = settings.work,
                                          .leave_running = options.leave_running,
                                          .tcp_established = options.tcp_established,
                                          .file_locks = options.file_locks};
-  if (lent != nullptr) runtime_options.borrowed_cgroup = lent->directory();
+  if (settings.lent != nullptr) runtime_options.borrowed_cgroup = settings.lent->directory();
+  if (!settings.gate.empty()) runtime_options.gate = settings.gate;
   auto criu_options = runtime->criu_options(runtime_options);
   criu_options["ghost-limit"] = kGhostLimitBytes;
-  if (without_memory) {
+  if (settings.without_memory) {
     runtime_options.clean_memory = true;
     criu_options["track-mem"] = "";
     criu_options["prev-images-dir"] = "../parent";

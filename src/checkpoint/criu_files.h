@@ -18,12 +18,19 @@ namespace still::checkpoint {
 std::unique_ptr<cgroup::BorrowedCgroup> lend_cgroup(const engine::Container& container);
 // What undoing that needs to know, if it will be done.
 void note_lent_cgroup(store::JournalEntry& entry, const engine::Container& container);
-// The runtime's checkpoint of the container into `images`, CRIU's log and statistics into `work`.
-// Writes the container's CRIU configuration file. lent: from lend_cgroup. without_memory: the
-// images become a difference to those in `parent` beside them, and every page is in these.
+
+struct DumpSettings {
+  std::filesystem::path images;
+  std::filesystem::path work;                    // for CRIU's log and statistics
+  const cgroup::BorrowedCgroup* lent = nullptr;  // from lend_cgroup
+  // The images become a difference to those in `parent` beside them, and every page is in these.
+  bool without_memory = false;
+  // Where CRIU waits before it touches the container (oci/criu_gate.h); empty: nowhere.
+  std::filesystem::path gate{};
+};
+// The runtime's checkpoint of the container. Writes the container's CRIU configuration files.
 Command checkpoint_command(const engine::Container& container, const CheckpointOptions& options,
-                           const std::filesystem::path& images, const std::filesystem::path& work,
-                           const cgroup::BorrowedCgroup* lent, bool without_memory = false);
+                           const DumpSettings& settings);
 // Options for the runtime's restore, likewise.
 oci::RestoreOptions restore_options(const engine::Container& container,
                                     const RestoreOptions& options,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hooks.h"
 #include "base/log.h"
+#include "oci/criu_gate.h"
 
 namespace still::checkpoint {
 namespace {
@@ -119,10 +120,29 @@ FreezeWindow::FreezeWindow(WindowSettings settings)
                                     .init = settings_.init,
                                     .hang_timeout = settings_.runtime_timeout}) {}
 
+void FreezeWindow::start(std::optional<RuntimeWatch>& dump) {
+  dump.emplace(std::move(runtime_), settings_.init, settings_.runtime_timeout);
+}
+
 Cut FreezeWindow::run(const WindowWork& work, Cancellation& cancellation, Observer& observer) {
   Cut cut;
-  cut.freeze_requested = Instant::now();
+  // In this order, so that on every way out a CRIU that waits gives up, then the runtime has ended,
+  // then all is thawed.
   std::list<Freeze> freezes;
+  std::optional<RuntimeWatch> dump;
+  std::optional<oci::CriuGate> gate;
+  if (!settings_.gate.empty()) {
+    gate.emplace(settings_.gate);
+    start(dump);
+    try {
+      dump->wait_until_ready(*gate, [&] { return cancellation.poll(); });
+    } catch (const Error&) {
+      cancellation.check();  // then it is a consequence
+      throw;
+    }
+    hooks::reached("ready");
+  }
+  cut.freeze_requested = Instant::now();
   for (cgroup::Freezer* freezer : to_freeze_) {
     freezes.emplace_back(*freezer, settings_.freeze_timeout);
   }
@@ -135,11 +155,14 @@ Cut FreezeWindow::run(const WindowWork& work, Cancellation& cancellation, Observ
   try {
     work.before_dump();
     cut.dump_start = Instant::now();
-    // Declared after `freezes`, so that on every way out the runtime has ended before the thaw.
-    RuntimeWatch dump(std::move(runtime_), settings_.init, settings_.runtime_timeout);
+    if (gate) {
+      gate->open();
+    } else {
+      start(dump);
+    }
     TreeThread trees(work, cut.frozen);
     hooks::reached("dumping");
-    dump.wait([&] { return cancellation.poll(); });
+    dump->wait([&] { return cancellation.poll(); });
     cut.dump_end = Instant::now();
     hooks::reached("dumped");
     cut.capture = trees.finish();
@@ -153,6 +176,8 @@ Cut FreezeWindow::run(const WindowWork& work, Cancellation& cancellation, Observ
     hooks::reached("held");
   } catch (const Error&) {
     if (!cancellation.poll()) throw;  // otherwise it is a consequence
+    gate.reset();
+    dump.reset();
   }
   cut.thawed = thaw(freezes);
   if (!cancellation.poll()) {

@@ -1,6 +1,7 @@
 // The freeze window: the moments in which a container stands still and is cut.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -32,7 +33,10 @@ struct WindowSettings {
   cgroup::Freezer* freezer = nullptr;     // null: the container cannot be frozen
   std::vector<cgroup::Freezer*> sharers;  // of containers that are frozen for the same time
   Command dump;                           // the OCI runtime's checkpoint
-  pid_t init = 0;                         // of the container
+  // Where that has CRIU wait for the freeze (oci/criu_gate.h): it is started before that. Empty: it
+  // is started after it.
+  std::filesystem::path gate;
+  pid_t init = 0;  // of the container
   std::chrono::nanoseconds freeze_timeout{};
   std::chrono::nanoseconds runtime_timeout{};
 };
@@ -70,14 +74,17 @@ class FreezeWindow {
   // After run(): nothing is left to be guarded. Lets go of the locks that it holds for us.
   void dismiss_guardian() { guardian_.reset(); }
 
-  // Once: freezes all, runs the dump and capture_trees (in another thread, at the same time),
-  // checks that all are still frozen, and thaws what it froze. On every failure the containers run
+  // Once: has CRIU get ready, freezes all, runs the dump and capture_trees (in another thread, at
+  // the same time), checks that all are still frozen, and thaws what it froze. On every failure the
+  // containers run
   // (or are paused) as before when the exception arrives; the runtime has ended by then. Throws
   // Error(kTimeout) when the freeze or the runtime takes too long, Error(kRuntime) when the runtime
   // fails or thaws the container, whatever capture_trees throws, and what cancellation does.
   Cut run(const WindowWork& work, Cancellation& cancellation, Observer& observer);
 
  private:
+  void start(std::optional<RuntimeWatch>& dump);
+
   const WindowSettings settings_;
   const std::vector<cgroup::Freezer*> to_freeze_;
   HeldRuntime runtime_;

@@ -20,6 +20,7 @@
 #include "checkpoint/tree_captures.h"
 #include "checkpoint/ways.h"
 #include "engine/operation.h"
+#include "oci/criu_preload.h"
 #include "os/files.h"
 #include "os/priority.h"
 
@@ -60,6 +61,12 @@ std::vector<pid_t> all_processes(const engine::Container& container, const Freez
     pids.insert(pids.end(), more.begin(), more.end());
   }
   return pids;
+}
+
+// Whether CRIU can get ready before the freeze.
+bool can_wait_for_freeze(const Plan& plan) {
+  return plan.freezing == Freezing::kFreeze && !hooks::freeze_is_off() &&
+         !oci::criu_preload().empty();
 }
 
 // What is in the journal before anything is made.
@@ -205,10 +212,16 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
   const Freezers freezers = open_freezers(container, sharers);
   const auto lent = lend_cgroup(container);
   const bool by_fork = plan.stock_because.empty();
+  const auto gate = can_wait_for_freeze(plan) ? place.gate() : std::filesystem::path();
   FreezeWindow window({.freezer = freezers.own.get(),
                        .sharers = pointers(freezers.sharers),
-                       .dump = checkpoint_command(container, plan.options, place.images(),
-                                                  place.work(), lent.get(), by_fork),
+                       .dump = checkpoint_command(container, plan.options,
+                                                  {.images = place.images(),
+                                                   .work = place.work(),
+                                                   .lent = lent.get(),
+                                                   .without_memory = by_fork,
+                                                   .gate = gate}),
+                       .gate = gate,
                        .init = container.record().pid,
                        .freeze_timeout = plan.options.freeze_timeout,
                        .runtime_timeout = plan.options.runtime_timeout});

@@ -60,6 +60,21 @@ RuntimeWatch::~RuntimeWatch() {
   }
 }
 
+void RuntimeWatch::wait_until_ready(oci::CriuGate& gate, const std::function<bool()>& unwanted) {
+  constexpr std::chrono::milliseconds kAskInterval{20};
+  const Deadline hung_at = deadline_in(hang_timeout_);
+  while (!gate.wait(child_.pidfd(), deadline_in(kAskInterval))) {
+    if (child_.wait_until(Deadline())) {
+      wait();
+      throw Error(ErrorKind::kRuntime,
+                  std::format("{} ended before the container was frozen, and says that all is well",
+                              program_),
+                  "look whether it, and CRIU, are what they should be");
+    }
+    if (unwanted() || std::chrono::steady_clock::now() >= hung_at) wait([] { return true; });
+  }
+}
+
 void RuntimeWatch::wait(const std::function<bool()>& unwanted) {
   const bool killed = finish(unwanted);
   const ExitStatus status = child_.wait();

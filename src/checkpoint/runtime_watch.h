@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "oci/criu_gate.h"
 #include "os/process.h"
 
 namespace still::checkpoint {
@@ -35,6 +36,10 @@ class RuntimeWatch {
   RuntimeWatch& operator=(const RuntimeWatch&) = delete;
   // Waits for the end of the runtime, as wait() does.
   ~RuntimeWatch();
+
+  // Returns when CRIU waits at the gate. Throws as wait(), and Error(kRuntime) when the runtime has
+  // ended well without that.
+  void wait_until_ready(oci::CriuGate& gate, const std::function<bool()>& unwanted);
 
   // Returns when the runtime has ended well, and CRIU with it. Throws Error(kRuntime) with its last
   // words when it failed, Error(kConflict) when somebody killed it, Error(kTimeout) when it hung,

@@ -21,6 +21,8 @@ struct StagingPlace {
   std::filesystem::path parent() const { return directory / "parent"; }
   // For CRIU's log and statistics.
   std::filesystem::path work() const { return directory / "work"; }
+  // For the socket at which CRIU waits.
+  std::filesystem::path gate() const { return directory / "gate"; }
   // For the copy of a tree. member: the archive member that it becomes.
   std::filesystem::path tree(const std::string& member) const {
     return directory / "trees" / member;

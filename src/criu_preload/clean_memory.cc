@@ -10,8 +10,6 @@
 // other way round: the variable's value is the file that takes the other's place.
 // (CRIU 4.1.1: kerndat_get_dirty_track() and kerndat_save_cache() in criu/kerndat.c.)
 
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,12 +18,13 @@
 #include <cstdio>
 #include <cstring>
 
+#include "preload.h"
+
 namespace {
 
 constexpr const char* kVariable = "STILL_CRIU_CLEAN_MEMORY";
 constexpr const char* kKnowledge = "/run/criu.kdat";
 constexpr const char* kTemporarySuffix = ".tmp";
-constexpr size_t kPathSize = 512;
 
 bool ends_with(const char* text, const char* end) {
   const size_t length = std::strlen(text);
@@ -43,8 +42,9 @@ bool is_open_on(int fd, const char* name) {
   return ends_with(path, name);
 }
 
-// The path in the place of the one that CRIU names; buffer holds it.
-const char* replaced(const char* path, char (&buffer)[kPathSize]) {
+}  // namespace
+
+const char* knowledge_path(const char* path, char (&buffer)[kPathSize]) {
   const char* ours = ::getenv(kVariable);
   if (ours == nullptr || std::strncmp(path, kKnowledge, std::strlen(kKnowledge)) != 0) return path;
   const char* suffix = path + std::strlen(kKnowledge);
@@ -52,10 +52,6 @@ const char* replaced(const char* path, char (&buffer)[kPathSize]) {
   std::snprintf(buffer, sizeof buffer, "%s%s", ours, suffix);
   return buffer;
 }
-
-}  // namespace
-
-#define EXPORTED extern "C" __attribute__((visibility("default")))
 
 EXPORTED ssize_t read(int fd, void* buffer, size_t size) {
   const ssize_t got = ::syscall(SYS_read, fd, buffer, size);
@@ -80,26 +76,14 @@ EXPORTED ssize_t write(int fd, const void* buffer, size_t size) {
   return ::syscall(SYS_write, fd, buffer, size);
 }
 
-EXPORTED int open64(const char* path, int flags, ...) {
-  mode_t mode = 0;
-  if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-    va_list arguments;
-    va_start(arguments, flags);
-    mode = va_arg(arguments, mode_t);
-    va_end(arguments);
-  }
-  char buffer[kPathSize];
-  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, replaced(path, buffer), flags, mode));
-}
-
 EXPORTED int rename(const char* from, const char* to) noexcept {
   char from_buffer[kPathSize];
   char to_buffer[kPathSize];
   return static_cast<int>(
-      ::syscall(SYS_rename, replaced(from, from_buffer), replaced(to, to_buffer)));
+      ::syscall(SYS_rename, knowledge_path(from, from_buffer), knowledge_path(to, to_buffer)));
 }
 
 EXPORTED int unlink(const char* path) noexcept {
   char buffer[kPathSize];
-  return static_cast<int>(::syscall(SYS_unlink, replaced(path, buffer)));
+  return static_cast<int>(::syscall(SYS_unlink, knowledge_path(path, buffer)));
 }

@@ -11,9 +11,10 @@
 #include <cerrno>
 #include <cstring>
 
-extern "C" __attribute__((visibility("default"))) int getsockopt(int socket, int level, int option,
-                                                                 void* value,
-                                                                 socklen_t* length) noexcept {
+#include "preload.h"
+
+EXPORTED int getsockopt(int socket, int level, int option, void* value,
+                        socklen_t* length) noexcept {
   const long result = ::syscall(SYS_getsockopt, socket, level, option, value, length);
   const bool unknown_there = result < 0 && errno == EOPNOTSUPP && level == SOL_SOCKET &&
                              (option == SO_PASSCRED || option == SO_PASSSEC);

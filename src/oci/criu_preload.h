@@ -1,4 +1,5 @@
-// The library that makes CRIU understand the answers of newer kernels (src/criu_preload/).
+// The library that makes CRIU fit for us (src/criu_preload/): it understands the answers of newer
+// kernels, and does nothing in the freeze window that can be done before it, or not at all.
 #pragma once
 
 #include <string>
@@ -11,6 +12,11 @@ inline constexpr const char* kCleanMemoryVariable = "STILL_CRIU_CLEAN_MEMORY";
 // That file: where CRIU keeps its own, on a file system in memory, without which it would ask the
 // kernel everything anew each time.
 inline constexpr const char* kCleanKnowledge = "/run/criu-still.kdat";
+
+// Names the socket of a CriuGate; set, CRIU waits there.
+inline constexpr const char* kGateVariable = "STILL_CRIU_GATE";
+// Set, CRIU takes the kernel's connection tracking for empty.
+inline constexpr const char* kNoConntrackVariable = "STILL_CRIU_NO_CONNTRACK";
 
 // The value of LD_PRELOAD for a program that calls CRIU for a dump: our library, then what the
 // variable holds already. The library lies beside the still program or in ../lib/still; empty where

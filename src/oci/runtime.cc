@@ -162,8 +162,10 @@ Command OciRuntime::checkpoint_command(const std::string& id,
   if (const std::string preload = criu_preload(); !preload.empty()) {
     result.environment["LD_PRELOAD"] = preload;
   }
-  if (options.clean_memory) {
-    result.environment[kCleanMemoryVariable] = kCleanKnowledge;
+  if (options.clean_memory) result.environment[kCleanMemoryVariable] = kCleanKnowledge;
+  if (options.gate) result.environment[kGateVariable] = options.gate->native();
+  if (options.leave_running && !options.tcp_established) {
+    result.environment[kNoConntrackVariable] = "1";
   }
   if (options.criu_configuration) {
     result.environment["CRIU_CONFIG_FILE"] = options.criu_configuration->native();

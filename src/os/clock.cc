@@ -1,5 +1,6 @@
 #include "os/clock.h"
 
+#include <algorithm>
 #include <ctime>
 #include <format>
 
@@ -18,6 +19,12 @@ std::chrono::nanoseconds read_clock(clockid_t clock) {
 }  // namespace
 
 Instant Instant::now() { return {read_clock(CLOCK_REALTIME), read_clock(CLOCK_MONOTONIC)}; }
+
+int milliseconds_until(Deadline deadline) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1'000'000));
+}
 
 std::string rfc3339(std::chrono::nanoseconds wall) {
   if (wall.count() == 0) return "0001-01-01T00:00:00Z";

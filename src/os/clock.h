@@ -12,6 +12,9 @@ inline Deadline deadline_in(std::chrono::nanoseconds duration) {
   return std::chrono::steady_clock::now() + duration;
 }
 
+// For poll(2): rounded up, at most some minutes; 0 when it is past.
+int milliseconds_until(Deadline deadline);
+
 // One moment on both clocks, as nanoseconds: wall since the Unix epoch (CLOCK_REALTIME), monotonic
 // since an unspecified start (CLOCK_MONOTONIC). Differences are taken on the monotonic one only:
 // the wall clock may be stepped.

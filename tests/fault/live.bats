@@ -30,8 +30,8 @@ checkpoint_with_fault() {
 
 # Steps in their order. Until the thaw there is a guardian, and from "frozen" to "cut" the container
 # stands still.
-all_steps=("in the journal" guarded staged prepared frozen dumping dumped cut thawed released writing complete written)
-guarded_steps=(guarded staged prepared frozen dumping dumped cut thawed)
+all_steps=("in the journal" guarded staged prepared ready frozen dumping dumped cut thawed released writing complete written)
+guarded_steps=(guarded staged prepared ready frozen dumping dumped cut thawed)
 # Of a cut by forks: from "held" to "forked" ptrace holds all threads, too, and until "merged" there are copies
 # of the processes.
 fork_steps=(dumped cut held forked thawed copied merged released)
@@ -127,7 +127,7 @@ for step in "${guarded_fork_steps[@]}"; do
   bats_test_function --description "still and the guardian are killed, by fork: $step" -- by_fork both_killed "$step"
 done
 bats_test_function --description "the guardian is terminated: frozen" -- without_guardian frozen "$TERMINATE_GUARDIAN"
-for after in 0 0.03; do
+for after in 0 0.004; do
   bats_test_function --description "the runtime is killed: dumping for $after s" -- runtime_killed "$KILL_RUNTIME" "$after"
   bats_test_function --description "the runtime is terminated: dumping for $after s" -- runtime_killed "$TERMINATE_RUNTIME" "$after"
 done

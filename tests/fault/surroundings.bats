@@ -156,7 +156,16 @@ odd_fails() {
 
 @test "a runtime that says that all is well and has done nothing" {
   runtime_that 'exit 0'
-  odd_fails "no complete images"
+  odd_fails "ended before the container was frozen, and says that all is well"
+  runtime_that 'exit 0'
+  still pause odd >/dev/null
+  fails_with "no complete images" still checkpoint -R -e "$WORK/archive" odd
+  still unpause odd >/dev/null
+}
+
+@test "a runtime whose CRIU does not wait for the freeze" {
+  runtime_that 'unset LD_PRELOAD'
+  odd_fails "ended before the container was frozen, and says that all is well"
 }
 
 @test "a runtime that returns garbage" {
@@ -176,7 +185,7 @@ odd_fails() {
 }
 
 @test "a runtime that is slower than --max-pause allows" {
-  runtime_that 'sleep 1'
+  runtime_that '"$REAL" "$@"; sleep 1; exit 0'
   odd_fails "stood still for" --max-pause 500ms
 }
 

@@ -111,22 +111,28 @@ own_cgroup() {
   done
 }
 
-# A runtime that writes down, each time it is called for a checkpoint, what the container's freezer
-# says.
+# A runtime that writes down what the container's freezer says when it is called for a checkpoint,
+# and when it has done that.
 nosy_runtime() {
-  local file=cgroup.freeze
+  local file=cgroup.freeze look
   [[ $(cgroup_version) == v2 ]] || file=freezer.self_freezing
-  fake_runtime "cat \$(find /sys/fs/cgroup -path '*'\${*: -1}'*/$file') >>$WORK/seen"
+  look="cat \$(find /sys/fs/cgroup -path '*'\${*: -1}'*/$file') >>$WORK/seen"
+  fake_runtime "$look; $(command -v "$(any_runtime)") \"\$@\" || exit; $look; exit 0"
 }
 
-@test "frozen before the runtime is called; not at all when CRIU ends the container" {
+@test "frozen after the runtime is called and until it is done; not at all when CRIU ends the container" {
   nosy_runtime
   start_ticker web --runtime "$WORK/fake"
   still checkpoint -R -e "$WORK/web.tar" web
-  is 1 cat "$WORK/seen"
+  is $'0\n1' cat "$WORK/seen"
+  still pause web
+  rm "$WORK/seen"
+  still checkpoint -R -e "$WORK/web.tar" web
+  is $'1\n1' cat "$WORK/seen"
+  still unpause web
   rm "$WORK/seen"
   still checkpoint -e "$WORK/web.tar" web
-  is 0 cat "$WORK/seen"
+  is 0 head -1 "$WORK/seen"
 }
 
 @test "a container without cgroups gets a weaker checkpoint that says so" {

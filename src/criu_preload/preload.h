@@ -1,0 +1,16 @@
+// What the parts of the library that is preloaded into CRIU share. It may use the C library alone.
+#pragma once
+
+#include <cstddef>
+
+// A function of the C library's in whose place CRIU finds ours.
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+inline constexpr size_t kPathSize = 512;
+
+// clean_memory.cc: the path in the place of one of CRIU's knowledge of the kernel, in buffer; path
+// itself for every other.
+const char* knowledge_path(const char* path, char (&buffer)[kPathSize]);
+
+// freeze_gate.cc: returns when CRIU may open the file. False: it must not, and errno says so.
+bool pass_freeze_gate(const char* path);
