@@ -6,9 +6,11 @@
 #include "base/hooks.h"
 #include "base/text.h"
 #include "memory/self_test.h"
+#include "memory/soft_dirty.h"
 #include "oci/criu_memory.h"
 #include "oci/criu_preload.h"
 #include "os/files.h"
+#include "os/parallel.h"
 
 namespace still::checkpoint {
 namespace {
@@ -59,6 +61,7 @@ void MemoryCut::prepare() {
     const auto processes = container_.processes();
     known_ = memory::inner_pids(processes);
     oci::write_complete_parent(place_.parent(), known_);
+    kernel_tracks_changes_ = memory::kernel_tracks_changes();
     copy_.prepare(processes);
   });
 }
@@ -69,6 +72,10 @@ void MemoryCut::before_dump() {
     for (const pid_t pid : memory::inner_pids(processes_)) {
       if (!std::ranges::contains(known_, pid)) oci::write_complete_page_map(place_.parent(), pid);
     }
+    if (!kernel_tracks_changes_) return;
+    parallel_for(processes_.size(), 1, processor_count(), [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) memory::forget_changes(processes_[i]);
+    });
   });
 }
 

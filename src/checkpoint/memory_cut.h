@@ -53,6 +53,7 @@ class MemoryCut {
   const StagingPlace place_;
   std::vector<pid_t> processes_;
   std::vector<pid_t> known_;  // pids that the parent's images have
+  bool kernel_tracks_changes_ = false;
   memory::ForkCopy copy_;
 };
 

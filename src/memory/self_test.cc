@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "memory/fork_copy.h"
 #include "memory/merge.h"
+#include "memory/soft_dirty.h"
 #include "oci/criu.h"
 #include "oci/criu_memory.h"
 #include "oci/criu_preload.h"
@@ -120,6 +121,7 @@ void try_it(const std::filesystem::path& directory) {
   const Subject subject;
   const std::vector<pid_t> subjects = {subject.pid()};
   oci::write_complete_parent(parent, inner_pids(subjects));
+  if (kernel_tracks_changes()) forget_changes(subject.pid());
   dump(subject.pid(), images);
   ForkCopy copy;
   const Deadline deadline = deadline_in(kTimeout);
