@@ -5,6 +5,7 @@
 # Many rounds in one command:
 #   STILL_TEST_ROUNDS=1000 ./dev exec bats tests/system/adversaries.bats
 #   STILL_TEST_ROUNDS=1000 ./dev exec --cgroup-v1 env STILL_TEST_CGROUP=v1 bats tests/system/adversaries.bats
+# STILL_TEST_MEMORY_CUT=fork has all of them cut by forks, else every other one is.
 # STILL_TEST_RUNTIMES=crun limits them to one runtime.
 
 bats_require_minimum_version 1.5.0
@@ -29,7 +30,7 @@ all_consistent() {
   local runtime=$1 round
   start_adversary "$runtime"
   for ((round = 1; round <= STILL_TEST_ROUNDS; ++round)); do
-    adversary_round
+    adversary_round still --memory-cut "$(memory_way "$round")"
     container_ends_with 0 copy || {
       echo "round $round: $(findings copy)"
       return 1

@@ -47,7 +47,7 @@ all_consistent() {
   start_counter "$runtime"
   for ((round = 1; round <= STILL_TEST_ROUNDS; ++round)); do
     before=$(steps counter)
-    live_checkpoint counter "$WORK/archive"
+    live_checkpoint counter "$WORK/archive" --memory-cut "$(memory_way "$round")"
     restore_copy "$WORK/archive" copy data
     ends_consistent copy "$before"
     remove_copy copy

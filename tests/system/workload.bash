@@ -93,11 +93,17 @@ start_adversary() {
 attacks() { still logs "$1" 2>/dev/null | sed -n 's/.* slowest=\([0-9]*\)$/\1/p' | tail -n 1; }
 attacks_on() { [[ $(attacks "$1") -gt $2 ]]; }
 
-# adversary_round [PROGRAM]: a live checkpoint of "adversary" into the container "copy", which runs
+# memory_way ROUND: both ways to cut the memory in turn, or STILL_TEST_MEMORY_CUT.
+memory_way() {
+  local ways=(fork stock)
+  echo "${STILL_TEST_MEMORY_CUT:-${ways[$1 % 2]}}"
+}
+
+# adversary_round [PROGRAM [FLAG...]]: a live checkpoint of "adversary" into the container "copy", which runs
 # on for a while, compares everything once more when it is stopped, and has ended with its verdict.
 adversary_round() {
   local program=${1:-still}
-  "$program" container checkpoint --leave-running --export "$WORK/archive" adversary
+  "$program" container checkpoint --leave-running --export "$WORK/archive" "${@:2}" adversary
   [[ $program != still || $(manifest "$WORK/archive" .consistent) == true ]]
   restore_copy "$WORK/archive" copy data
   sleep 0.5
