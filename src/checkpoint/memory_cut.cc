@@ -5,6 +5,7 @@
 
 #include "base/hooks.h"
 #include "base/text.h"
+#include "memory/ordinary.h"
 #include "memory/self_test.h"
 #include "memory/soft_dirty.h"
 #include "oci/criu_memory.h"
@@ -17,6 +18,9 @@ namespace {
 
 // How long the threads may take to stop, and the kernel to make a fork of gigabytes.
 constexpr std::chrono::seconds kTakeTimeout{10};
+
+// Forks take some 5 ms even of processes without memory; CRIU writes this much in that time.
+constexpr uint64_t kLittleMemory = uint64_t{8} << 20;
 
 // What throws becomes ForkCutFailed.
 template <typename Work>
@@ -38,16 +42,20 @@ std::string why_stock_memory(const engine::Container& container, const engine::L
   if (plan.freezing == Freezing::kAlreadyFrozen) return "the container is paused";
   if (plan.freezing == Freezing::kNone || hooks::freeze_is_off()) return "it cannot be frozen";
   if (oci::criu_preload().empty()) return "the library for CRIU is not installed";
-  const size_t processes = container.processes().size();
+  const auto processes = container.processes();
+  if (auto reason = memory::why_not_ordinary(processes); !reason.empty()) return reason;
   const auto room = container.room();
-  if (room.processes < processes) {
+  if (room.processes < processes.size()) {
     return std::format("its limit of processes leaves room for {}, and it has {}", room.processes,
-                       processes);
+                       processes.size());
   }
   if (room.memory_bytes < plan.options.memory_headroom_bytes) {
     return std::format("its limit of memory leaves {}, less than --memory-headroom ({})",
                        human_size(room.memory_bytes),
                        human_size(plan.options.memory_headroom_bytes));
+  }
+  if (plan.options.memory_cut == MemoryWay::kAuto && plan.memory_bytes < kLittleMemory) {
+    return std::format("it has no more than {}, which takes no longer", human_size(kLittleMemory));
   }
   return memory::why_fork_cut_fails(layout.runroot);
 }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "oci/criu_memory.h"
 #include "os/files.h"
+#include "os/maps.h"
 #include "os/parallel.h"
 #include "os/process.h"
 #include "os/process_status.h"

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <format>
-#include <string_view>
 
 #include "base/text.h"
 #include "memory/tracee.h"
 #include "os/files.h"
+#include "os/maps.h"
 
 namespace still::memory {
 namespace {
@@ -106,13 +105,6 @@ class Way {
   bool frame_known_ = true;
 };
 
-std::optional<uint64_t> parse_number(const std::string& text, int base) {
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 }  // namespace
 
 std::optional<int64_t> return_slot(std::span<const unsigned char> after_system_call) {
@@ -124,27 +116,6 @@ std::optional<uint64_t> AddressMap::writable_start(uint64_t address) const {
     if (address >= start && address < end) return start;
   }
   return std::nullopt;
-}
-
-std::optional<MapsLine> parse_maps_line(const std::string& line) {
-  // "START-END PERMISSIONS OFFSET DEVICE INODE [NAME]", numbers in hexadecimal but for the inode
-  auto words = split(line, ' ');
-  std::erase(words, "");
-  if (words.size() < 5 || words[1].size() != 4) return std::nullopt;
-  const size_t dash = words[0].find('-');
-  if (dash == std::string::npos) return std::nullopt;
-  const auto start = parse_number(words[0].substr(0, dash), 16);
-  const auto end = parse_number(words[0].substr(dash + 1), 16);
-  const auto offset = parse_number(words[2], 16);
-  const auto inode = parse_number(words[4], 10);
-  if (!start || !end || !offset || !inode) return std::nullopt;
-  return MapsLine{.start = *start,
-                  .end = *end,
-                  .permissions = words[1],
-                  .offset = *offset,
-                  .device = words[3],
-                  .inode = *inode,
-                  .name = join({words.begin() + 5, words.end()}, "")};
 }
 
 AddressMap read_address_map(pid_t pid) {

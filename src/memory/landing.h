@@ -23,18 +23,6 @@ struct Landing {
   uint64_t leave_handler = 0;
 };
 
-// A line of /proc/PID/maps, or the first of a mapping in /proc/PID/smaps (proc_pid_maps(5)).
-struct MapsLine {
-  uint64_t start = 0, end = 0;
-  std::string permissions;  // "rw-p"
-  uint64_t offset = 0;
-  std::string device;
-  uint64_t inode = 0;
-  std::string name;  // "[stack]"; without the spaces in it
-};
-// nullopt for another line.
-std::optional<MapsLine> parse_maps_line(const std::string& line);
-
 // A mapping with code in it.
 struct CodeMapping {
   uint64_t start = 0, end = 0;

@@ -60,23 +60,6 @@ TEST(Landing, IsNowhereWithoutCode) {
   EXPECT_FALSE(landings.find(::getpid(), map));
 }
 
-TEST(AddressMap, LinesAreReadAsTheKernelWritesThem) {
-  const auto line = parse_maps_line(
-      "7f01a000-7f01c000 r-xp 00002000 fe:01 1234                       /usr/lib/lib x.so");
-  ASSERT_TRUE(line);
-  EXPECT_EQ(line->start, 0x7f01a000U);
-  EXPECT_EQ(line->end, 0x7f01c000U);
-  EXPECT_EQ(line->permissions, "r-xp");
-  EXPECT_EQ(line->offset, 0x2000U);
-  EXPECT_EQ(line->device, "fe:01");
-  EXPECT_EQ(line->inode, 1234U);
-  EXPECT_TRUE(parse_maps_line("7f01a000-7f01c000 rw-p 00000000 00:00 0 "));
-  for (const char* other : {"", "Size:                  8 kB", "VmFlags: rd wr mr mw me ac wf",
-                            "x-y rw-p 0 00:00 0", "1-2 rw-p 0 00:00"}) {
-    EXPECT_FALSE(parse_maps_line(other)) << other;
-  }
-}
-
 TEST(AddressMap, KnowsThePrivateMemoryThatCanBeWritten) {
   constexpr size_t kSize = 8192;
   void* memory = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

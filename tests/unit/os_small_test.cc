@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/files.h"
+#include "os/maps.h"
 #include "os/process_status.h"
 #include "os/temp_dir.h"
 #include "support.h"
@@ -109,6 +110,24 @@ TEST(ProcessStatus, IsReadByField) {
   EXPECT_EQ(process_status_field(::getpid(), "Pi"), std::nullopt);
   constexpr pid_t kNobody = 1 << 22;  // PID_MAX_LIMIT
   EXPECT_EQ(process_status_field(kNobody, "Pid"), std::nullopt);
+}
+
+TEST(MapsLine, IsReadAsTheKernelWritesIt) {
+  const auto line = parse_maps_line(
+      "7f01a000-7f01c000 r-xp 00002000 fe:01 1234                       /usr/lib/lib\\012 x.so");
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->start, 0x7f01a000U);
+  EXPECT_EQ(line->end, 0x7f01c000U);
+  EXPECT_EQ(line->permissions, "r-xp");
+  EXPECT_EQ(line->offset, 0x2000U);
+  EXPECT_EQ(line->device, "fe:01");
+  EXPECT_EQ(line->inode, 1234U);
+  EXPECT_EQ(line->name, "/usr/lib/lib\n x.so");
+  EXPECT_TRUE(parse_maps_line("7f01a000-7f01c000 rw-p 00000000 00:00 0 "));
+  for (const char* other : {"", "Size:                  8 kB", "VmFlags: rd wr mr mw me ac wf",
+                            "x-y rw-p 0 00:00 0", "1-2 rw-p 0 00:00"}) {
+    EXPECT_FALSE(parse_maps_line(other)) << other;
+  }
 }
 
 }  // namespace
