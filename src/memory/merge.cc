@@ -26,6 +26,7 @@ constexpr size_t kPieceBytes = size_t{4} << 20;
 struct Piece {
   uint64_t address = 0;
   uint64_t pages = 0;
+  uint32_t flags = 0;         // of the pages
   bool from_copy = false;     // else from CRIU's own file of pages
   uint64_t source = 0;        // offset in that
   bool zeros_may_go = false;  // pages of zeros need not be there
@@ -110,9 +111,9 @@ class Reader {
   const Fd memory_;
 };
 
-bool is_missing(const oci::PageRange& range) {
-  return (range.flags & (oci::kInParent | oci::kLazy)) != 0;
-}
+bool is_missing(const oci::PageRange& range) { return (range.flags & oci::kPresent) == 0; }
+
+uint32_t flags_of(bool lazy) { return oci::kPresent | (lazy ? oci::kLazy : 0); }
 
 class Merging {
  public:
@@ -161,6 +162,7 @@ class Merging {
         const bool missing = is_missing(range);
         pieces_.push_back({.address = address,
                            .pages = (end - address) / kPageSize,
+                           .flags = missing ? flags_of(inside && mapping->lazy) : range.flags,
                            .from_copy = missing,
                            .source = source,
                            .zeros_may_go = missing && inside && mapping->anonymous});
@@ -180,7 +182,7 @@ class Merging {
       read_own(own, piece.source, written.pages.data(), size);
     }
     if (!piece.zeros_may_go) {
-      written.ranges = {{piece.address, piece.pages, oci::kPresent}};
+      written.ranges = {{piece.address, piece.pages, piece.flags}};
       return written;
     }
     size_t kept = 0;
@@ -189,7 +191,7 @@ class Merging {
       if (is_zero(content)) continue;
       if (kept != page) std::memcpy(written.pages.data() + kept * kPageSize, content, kPageSize);
       ++kept;
-      append(written.ranges, {piece.address + page * kPageSize, 1, oci::kPresent});
+      append(written.ranges, {piece.address + page * kPageSize, 1, piece.flags});
     }
     written.pages.resize(kept * kPageSize);
     return written;
@@ -210,7 +212,7 @@ class Merging {
   static void append(std::vector<oci::PageRange>& ranges, const oci::PageRange& range) {
     constexpr uint64_t kMostPages = uint64_t{1} << 31;
     if (!ranges.empty() && ranges.back().end() == range.address &&
-        ranges.back().pages + range.pages <= kMostPages) {
+        ranges.back().flags == range.flags && ranges.back().pages + range.pages <= kMostPages) {
       ranges.back().pages += range.pages;
     } else {
       ranges.push_back(range);

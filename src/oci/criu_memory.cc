@@ -17,6 +17,8 @@ namespace still::oci {
 namespace {
 
 // What a VMA is (criu/include/image.h, VMA_...).
+constexpr uint32_t kVsyscall = 1U << 2;
+constexpr uint32_t kVdso = 1U << 3;
 constexpr uint32_t kFilePrivate = 1U << 6;
 constexpr uint32_t kAnonymousPrivate = 1U << 9;
 
@@ -54,6 +56,13 @@ void write_image(const std::filesystem::path& file, const std::string& content) 
 
 bool has_advice(const criu::Mapping& mapping, int advice) {
   return (mapping.advice() >> advice & 1) != 0;
+}
+
+// CRIU's rule (criu/include/vma.h, vma_entry_can_be_lazy()).
+bool can_be_lazy(const criu::Mapping& mapping) {
+  constexpr uint32_t kNeeded = MAP_PRIVATE | MAP_ANONYMOUS;
+  return (mapping.flags() & (kNeeded | MAP_LOCKED)) == kNeeded &&
+         (mapping.status() & (kVdso | kVsyscall)) == 0;
 }
 
 }  // namespace
@@ -118,6 +127,7 @@ std::vector<Mapping> read_mappings(const std::filesystem::path& images, pid_t pi
         {.start = mapping.start(),
          .end = mapping.end(),
          .anonymous = (mapping.status() & (kAnonymousPrivate | kFilePrivate)) == kAnonymousPrivate,
+         .lazy = can_be_lazy(mapping),
          .not_in_fork =
              has_advice(mapping, MADV_DONTFORK) || has_advice(mapping, MADV_WIPEONFORK)});
   }

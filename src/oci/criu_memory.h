@@ -21,7 +21,7 @@ std::vector<DumpedProcess> read_processes(const std::filesystem::path& images);
 
 // Whose content is where (pagemap.proto, PE_...).
 inline constexpr uint32_t kInParent = 1;  // in the images that these ones are a difference to
-inline constexpr uint32_t kLazy = 2;      // to be had from a page server
+inline constexpr uint32_t kLazy = 2;      // may come later, on demand; alone: from a page server
 inline constexpr uint32_t kPresent = 4;   // in the file of pages
 
 struct PageRange {
@@ -47,6 +47,7 @@ struct Mapping {
   uint64_t start = 0;
   uint64_t end = 0;
   bool anonymous = false;    // private, without a file: a page that is not there reads as zeros
+  bool lazy = false;         // its pages may come on demand when it is restored (kLazy)
   bool not_in_fork = false;  // MADV_DONTFORK or MADV_WIPEONFORK
 };
 // mm-PID.img, in the order of addresses. Throws Error(kCorrupt), Error(kSystem).

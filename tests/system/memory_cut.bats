@@ -72,6 +72,43 @@ took_stock() {
   done
 }
 
+@test "objects of every kind are what they were" {
+  local runtime way
+  for runtime in $(runtimes); do
+    start things /bin/objects --runtime "$runtime"
+    for way in stock fork; do copies things "$way" 1; done
+    ends_well things data
+  done
+}
+
+# cut_twice NAME: $WORK/merged/checkpoint are images with copied memory, $WORK/again/images what CRIU makes of the
+# same instant.
+cut_twice() {
+  rm -rf "$WORK/merged" "$WORK/again" "$WORK/archive"
+  STILL_TEST_AT=frozen STILL_TEST_DO="STILL_PID=\$PPID $BATS_TEST_DIRNAME/dump-again $WORK/again" \
+    "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork --compress none "$1"
+  mkdir "$WORK/merged"
+  tar -xf "$WORK/archive" -C "$WORK/merged" checkpoint
+}
+
+compare_images() { "$BATS_TEST_DIRNAME/compare-images" "$WORK/again/images" "$WORK/merged/checkpoint"; }
+
+@test "images with copied memory are those that CRIU makes of the same instant" {
+  local runtime program
+  for runtime in $(runtimes); do
+    for program in mappings objects counter; do
+      start "$program" "/bin/$program" --runtime "$runtime"
+      cut_twice "$program"
+      compare_images
+      ends_well "$program" data
+    done
+  done
+  # The comparison can fail.
+  printf '\1' | dd of="$WORK/merged/checkpoint/pages-1.img" bs=1 seek=5000 conv=notrunc status=none
+  run ! compare_images
+  [[ $output == *"the page at 0x"* ]]
+}
+
 @test "nothing in the images shows how they were made" {
   start busy /bin/counter
   live_checkpoint busy "$WORK/archive" --memory-cut=fork --compress none
@@ -121,8 +158,37 @@ limits_work() { [[ $STILL_TEST_CGROUP == v1 ]] || grep -qw memory /sys/fs/cgroup
 KILL_COPIES='for score in /proc/[0-9]*/oom_score_adj; do
   [ "$(cat "$score" 2>/dev/null)" != 1000 ] || kill -KILL "$(basename "$(dirname "$score")")"; done; sleep 0.3'
 
-@test "a copy that is killed makes Still start over, by CRIU as it is" {
+# start_large: the counter, and beside it 16 MiB that somebody keeps.
+start_large() {
+  still run -d --name busy -v data:/data --rootfs "$ROOTFS" sh -c \
+    '(head -c 16777216 /dev/zero; tail -f /dev/null) | dd bs=32M iflag=fullblock of=/dev/null & exec counter' >/dev/null
+  eventually sh -c "still logs busy | grep -q '='"
+}
+
+@test "a little memory is written by CRIU, which takes no longer" {
   start busy /bin/counter
+  live_checkpoint busy "$WORK/archive" --memory-cut=auto
+  took_stock "takes no longer"
+  still rm --force busy >/dev/null
+  start_large
+  live_checkpoint busy "$WORK/second" --memory-cut=auto
+  [[ $(manifest "$WORK/second" .memory_cut) == fork ]]
+}
+
+@test "processes that are unlike others are left to CRIU" {
+  start busy /bin/counter
+  strace -o /dev/null -p "$(state busy Pid)" &
+  local tracer=$!
+  eventually grep -q "TracerPid:.*[1-9]" "/proc/$(state busy Pid)/status"
+  run still checkpoint -R --dry-run --memory-cut=auto busy
+  kill "$tracer"
+  wait "$tracer" || true
+  echo "$output"
+  [[ $output == *"written by CRIU (process "*"(counter) is traced)"* ]]
+}
+
+@test "a copy that is killed makes Still start over, by CRIU as it is" {
+  start_large
   STILL_TEST_AT=copied STILL_TEST_DO=$KILL_COPIES run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
     --memory-cut=auto busy
   echo "$output"

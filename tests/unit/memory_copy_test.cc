@@ -175,9 +175,9 @@ void write_images(const std::filesystem::path& images, const Subject& subject) {
       images, pid, {.pages_id = 1, .ranges = {{subject.memory(), kMemoryPages, oci::kInParent}}});
   test::write_text(images / "pages-1.img", "");
   constexpr uint64_t kAnonymousPrivate = 1 << 9;
-  const std::string mapping = test::number(1, subject.memory()) +
-                              test::number(2, subject.memory() + Subject::size()) +
-                              test::number(7, kAnonymousPrivate);
+  const std::string mapping =
+      test::number(1, subject.memory()) + test::number(2, subject.memory() + Subject::size()) +
+      test::number(6, MAP_PRIVATE | MAP_ANONYMOUS) + test::number(7, kAnonymousPrivate);
   test::write_text(images / std::format("mm-{}.img", pid),
                    test::image(0x57492820, {test::bytes(14, mapping)}));
   const std::string no_stack = test::number(1, 0) + test::number(2, 0) + test::number(3, 2);
@@ -267,7 +267,7 @@ TEST_F(MemoryCopy, IsPutAroundThePagesThatCriuHasWritten) {
   oci::write_page_map(images_.path(), subject.pid(),
                       {.pages_id = 1,
                        .ranges = {{start, 10, oci::kInParent},
-                                  {page(10), 2, oci::kPresent},
+                                  {page(10), 2, oci::kPresent | oci::kLazy},
                                   {page(12), kMemoryPages - 12, oci::kInParent}}});
   const std::string own(2 * oci::kPageSize, 'x');
   test::write_text(images_ / "pages-1.img", own);
@@ -283,7 +283,7 @@ TEST_F(MemoryCopy, IsPutAroundThePagesThatCriuHasWritten) {
   const auto map = oci::read_page_map(images_.path(), subject.pid());
   ASSERT_EQ(map.ranges.size(), 1U);
   EXPECT_EQ(map.ranges[0].pages, kUsedPages);
-  EXPECT_EQ(map.ranges[0].flags, oci::kPresent);
+  EXPECT_EQ(map.ranges[0].flags, oci::kPresent | oci::kLazy);
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(images_ / "parent")));
 }
 
@@ -388,6 +388,7 @@ TEST_F(MemoryCopy, WhoInjectsMayDieAtAnyMoment) {
       }
     }
     for (const uint64_t before = g_progress->copies; g_progress->copies == before;) {
+      ASSERT_TRUE(is_running(injector)) << "in round " << round;
       std::this_thread::sleep_for(1ms);
     }
     std::this_thread::sleep_for(std::chrono::microseconds(delay_us(random)));
