@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/yaml.h"
 #include "engine/container.h"
+#include "memory/self_test.h"
 #include "oci/criu.h"
 #include "oci/runtime.h"
 #include "os/files.h"
@@ -53,10 +54,13 @@ Json runtime_json(Context& context, const std::string& name) {
   return json;
 }
 
-Json criu_json() {
+Json criu_json(Context& context) {
   Json json;
   json["path"] = path_of("criu");
   json["version"] = answer(oci::criu_version);
+  const std::string reason =
+      answer([&] { return memory::why_fork_cut_fails(context.layout().runroot); });
+  json["forkCut"] = {{"works", reason.empty()}, {"reason", reason}};
   return json;
 }
 
@@ -78,7 +82,7 @@ Json host_json(Context& context) {
   host["cgroupManager"] = "cgroupfs";
   host["logDriver"] = "k8s-file";
   host["conmon"] = program_json("conmon");
-  host["criu"] = criu_json();
+  host["criu"] = criu_json(context);
   host["ociRuntime"] = runtime_json(context, engine::ContainerConfig{}.runtime);
   host["ociRuntimes"] = Json::array({runtime_json(context, "crun"), runtime_json(context, "runc")});
   return host;
