@@ -112,6 +112,17 @@ class Still(Engine):
         return ["--rootfs", str(self._rootfs)]
 
 
+class StillStock(Still):
+    """With the memory written by CRIU while the container stands still."""
+
+    name = "stock"
+    checkpoint_flags = [*Still.checkpoint_flags, "--memory-cut=stock"]
+
+    def __init__(self, mount, rootfs):
+        super().__init__(mount, rootfs)
+        self.env = {"STILL_ROOT": str(mount.path / "stock")}
+
+
 class Podman(Engine):
     """Podman as it comes, with all its files on the file system that is measured. From an image,
     because it does not export the changes of a container with --rootfs. Its checkpoint is what is

@@ -14,6 +14,8 @@ class Scenario:
     name: str
     about: str
     memory_mib: int = 16
+    probe: str = ""  # more flags of the probe
+    stock: bool = False  # measured with CRIU writing the memory, too
     volume: bool = False  # VOLUME_BYTES in VOLUME_FILES files
     files: int = 0  # of FILE_BYTES, in the writable layer of the root file system
     writer: str = ""  # what changes them
@@ -38,7 +40,7 @@ class Scenario:
             steps.append(f"writer fill /files --files {self.files} --size {FILE_BYTES} || exit 1")
         if self.writer:
             steps.append(f"writer {self.writer} & true")
-        steps.append(f"exec pause_probe --memory {self.memory_mib}")
+        steps.append(f"exec pause_probe --memory {self.memory_mib} {self.probe}")
         return ["sh", "-c", "; ".join(steps)]
 
 
@@ -48,9 +50,14 @@ _CHURN = "churn /files --rate"
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("A", "16 MiB of memory, nothing else"),
-        Scenario("B", "512 MiB of memory", memory_mib=512),
-        Scenario("C", "2 GiB of memory", memory_mib=2048),
+        Scenario("A", "16 MiB of memory, nothing else", stock=True),
+        Scenario("B", "512 MiB of memory", memory_mib=512, stock=True),
+        Scenario("C", "2 GiB of memory, in pages of 4 KiB", memory_mib=2048, stock=True),
+        Scenario("CH", "2 GiB of memory, in huge pages", memory_mib=2048, probe="--huge-pages",
+                 stock=True),
+        Scenario("C8", "8 GiB of memory, in pages of 4 KiB", memory_mib=8192, stock=True),
+        Scenario("P", "A in one of 300 processes with 4 threads each",
+                 probe="--processes 300 --threads 4", stock=True),
         Scenario("D", "A and an idle volume of 1 GiB in 8 files", volume=True, idle="A"),
         Scenario("E", "A and 20,000 idle files of 4 KiB", files=20_000, idle="A"),
         Scenario("E5", "A and 100,000 idle files of 4 KiB", files=100_000, idle="A"),
@@ -68,7 +75,7 @@ SCENARIOS = {
 
 FILE_SYSTEMS = ("ext4", "btrfs", "xfs")
 # A and B are there on each, because what D, E and F may add is added to them.
-DEFAULT = ("A B C D E E5 F G GS H "
+DEFAULT = ("A B C CH P D E E5 F G GS H "
            "A.btrfs B.btrfs D.btrfs E.btrfs F.btrfs A.xfs B.xfs D.xfs E.xfs F.xfs").split()
 
 

@@ -1,6 +1,7 @@
 // Measures pauses of the container that it runs in, from the inside: gap_clock.h says how. It can
 // hold memory meanwhile, so that there is something to dump.
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -28,6 +29,8 @@ struct Options {
   std::chrono::microseconds interval{200};
   uint64_t memory_mib = 0;
   bool huge_pages = false;
+  unsigned processes = 1;
+  unsigned threads = 1;
   std::filesystem::path output;
 };
 
@@ -50,6 +53,18 @@ void hold_memory(uint64_t size_bytes, bool huge_pages) {
   for (uint64_t i = 0; i < size_bytes / sizeof(uint64_t); ++i) words[i] = random();
 }
 
+// Processes that sleep, with as many threads; they end with this one.
+void make_company(unsigned processes, unsigned threads) {
+  for (unsigned i = 1; i < processes; ++i) {
+    const pid_t child = fork();
+    if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    if (child > 0) continue;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (unsigned j = 1; j < threads; ++j) std::thread([] { pause(); }).detach();
+    while (true) pause();
+  }
+}
+
 int probe(const Options& options) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -57,6 +72,7 @@ int probe(const Options& options) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
 
   const Output output(options.output);
+  make_company(options.processes, options.threads);
   hold_memory(options.memory_mib << 20, options.huge_pages);
   GapClock clock(options.interval);
   const std::jthread thread([&clock](const std::stop_token& stop) { clock.run(stop); });
@@ -81,6 +97,10 @@ int main(int argc, char** argv) try {
   app.add_option("--memory", options.memory_mib, "MiB of memory to fill and hold");
   app.add_flag("--huge-pages", options.huge_pages,
                "Ask for huge pages; without it, for small ones");
+  app.add_option("--processes", options.processes, "How many, one of them the one that measures")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", options.threads, "How many each of the others has")
+      ->check(CLI::PositiveNumber);
   app.add_option("--output", options.output, "File to append to, instead of standard output");
   app.footer(kSignals);
   CLI11_PARSE(app, argc, argv);
