@@ -18,7 +18,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "preload.h"
+#include "criu_preload/preload.h"
 
 namespace {
 

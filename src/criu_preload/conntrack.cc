@@ -14,7 +14,7 @@
 
 #include <cstring>
 
-#include "preload.h"
+#include "criu_preload/preload.h"
 
 namespace {
 

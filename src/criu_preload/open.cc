@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "preload.h"
+#include "criu_preload/preload.h"
 
 EXPORTED int open64(const char* path, int flags, ...) {
   mode_t mode = 0;

@@ -16,7 +16,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "preload.h"
+#include "criu_preload/preload.h"
 
 namespace {
 

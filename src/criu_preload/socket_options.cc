@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "preload.h"
+#include "criu_preload/preload.h"
 
 EXPORTED int getsockopt(int socket, int level, int option, void* value,
                         socklen_t* length) noexcept {
