@@ -42,7 +42,8 @@ Room room_of(const std::filesystem::path& directory) {
                            statistic(directory, "total_inactive_file"));
   return {.memory_bytes = std::min(v1, v2),
           .processes =
-              left(number_in(directory / "pids.max"), number_in(directory / "pids.current"), 0)};
+              left(number_in(directory / "pids.max"), number_in(directory / "pids.current"), 0),
+          .ends_as_a_whole = number_in(directory / "memory.oom.group").value_or(0) != 0};
 }
 
 }  // namespace
@@ -54,6 +55,7 @@ Room room_in(const std::vector<std::filesystem::path>& roots, const std::string&
       const Room room = room_of(root.native() + rest);
       least.memory_bytes = std::min(least.memory_bytes, room.memory_bytes);
       least.processes = std::min(least.processes, room.processes);
+      least.ends_as_a_whole |= room.ends_as_a_whole;
     }
   }
   return least;

@@ -13,6 +13,8 @@ namespace still::cgroup {
 struct Room {
   uint64_t memory_bytes = UINT64_MAX;
   uint64_t processes = UINT64_MAX;
+  // When memory is short the kernel ends all processes together (memory.oom.group).
+  bool ends_as_a_whole = false;
 };
 
 // The least room of the cgroup at `path` and of those above it, in any of the hierarchies that are

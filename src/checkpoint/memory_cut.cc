@@ -49,6 +49,7 @@ std::string why_stock_memory(const engine::Container& container, const engine::L
     return std::format("its limit of processes leaves room for {}, and it has {}", room.processes,
                        processes.size());
   }
+  if (room.ends_as_a_whole) return "it is ended as a whole when memory is short (memory.oom.group)";
   if (room.memory_bytes < plan.options.memory_headroom_bytes) {
     return std::format("its limit of memory leaves {}, less than --memory-headroom ({})",
                        human_size(room.memory_bytes),

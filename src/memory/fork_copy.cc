@@ -124,7 +124,8 @@ bool wait_for_end(pid_t pid) {
 }
 
 void make_expendable(pid_t child) {
-  // The first to go: the container shall not pay for its copy.
+  // The first to go, from the first page on that the container changes: it shall not pay for its
+  // copy.
   write_control_file(std::format("/proc/{}/oom_score_adj", child), "1000");
 }
 
@@ -250,6 +251,7 @@ Copy ForkCopy::take_process(Process& process, Deadline deadline) {
   }
   Injection injection(process.threads.front(), *landing, process.map, process.alternate_stack);
   copy.child = injection.fork(deadline);
+  make_expendable(copy.child);
   copy.corrections.push_back(injection.overwritten());
   return copy;
 }
@@ -261,7 +263,6 @@ void ForkCopy::let_go() {
 void ForkCopy::keep(Deadline deadline) {
   in_shares([&](Share& share) {
     for (const Copy& copy : share.copies) {
-      make_expendable(copy.child);
       share.children.push_back(Tracee::adopt(copy.child, deadline));
       const auto expected = expected_not_in_fork_.find(copy.parent);
       for (const Range& wiped : mappings_with_flags(copy.child, {"wf"})) {

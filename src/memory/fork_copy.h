@@ -45,13 +45,14 @@ class ForkCopy {
   // every thread, so that none runs when the cgroup is thawed. Throws Error(kConflict) if somebody
   // else traces one, Error(kUnsupported) for processes that the images do not know.
   void hold(const std::vector<pid_t>& processes, const std::filesystem::path& images);
-  // The cgroup is thawed: copies each process. Throws Error(kConflict) when a process cannot be
+  // The cgroup is thawed: copies each process; the copies are the first to be killed when memory is
+  // short. Throws Error(kConflict) when a process cannot be
   // copied (a limit of processes), Error(kUnsupported) for one unlike others, Error(kTimeout).
   void take(Deadline deadline);
   // Lets the processes run. On an error before that the destructor does.
   void let_go();
-  // After let_go(): waits until the copies stand still, sees to it that they end with us, and that
-  // they are the first to be killed when memory is short. Throws Error(kConflict).
+  // After let_go(): waits until the copies stand still, and sees to it that they end with us.
+  // Throws Error(kConflict).
   void keep(Deadline deadline);
 
   const std::vector<Copy>& copies() const { return copies_; }

@@ -145,6 +145,28 @@ limits_work() { [[ $STILL_TEST_CGROUP == v1 ]] || grep -qw memory /sys/fs/cgroup
   live_checkpoint busy "$WORK/second" --memory-cut=fork --memory-headroom 1m
 }
 
+# memory_file NAME V1 V2: a file of the container's cgroup.
+memory_file() {
+  local root=/sys/fs/cgroup file=$3
+  [[ $STILL_TEST_CGROUP == v2 ]] || root=/sys/fs/cgroup/memory file=$2
+  echo "$(find "$root" -type d -name "*$(still inspect --format '{{.Id}}' "$1")*" | head -1)/$file"
+}
+
+@test "memory that runs out ends the copies, not the container" {
+  limits_work
+  start maps /bin/mappings # it rewrites all of its memory all the time
+  local limit
+  limit=$(memory_file maps memory.limit_in_bytes memory.max)
+  echo $(($(cat "$(memory_file maps memory.usage_in_bytes memory.current)") + (8 << 20))) >"$limit"
+  STILL_TEST_AT=copied STILL_TEST_DO="sleep 1" run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
+    --memory-cut=auto --memory-headroom 1m maps
+  echo "$output"
+  [[ $status -eq 0 && $output == *"the cop"*"once more, with CRIU as it is"* ]]
+  took_stock "the cut by forks failed"
+  [[ $(zombies maps) -eq 1 ]] # its own
+  ends_well maps data
+}
+
 @test "a paused container stays paused, and CRIU writes its memory" {
   start busy /bin/counter
   still pause busy >/dev/null

@@ -57,6 +57,13 @@ TEST_F(CgroupRoom, IsTheLeastOnTheWayUp) {
   EXPECT_EQ(room().memory_bytes, 100U);
 }
 
+TEST_F(CgroupRoom, SaysWhetherAllEndTogether) {
+  limit("still/abc", "memory.oom.group", "0");
+  EXPECT_FALSE(room().ends_as_a_whole);
+  limit("still", "memory.oom.group", "1");
+  EXPECT_TRUE(room().ends_as_a_whole);
+}
+
 TEST_F(CgroupRoom, IsReadInTheWordsOfV1) {
   limit("still/abc", "memory.limit_in_bytes", "1000");
   limit("still/abc", "memory.usage_in_bytes", "900");
