@@ -46,8 +46,8 @@ class ForkCopy {
   // else traces one, Error(kUnsupported) for processes that the images do not know.
   void hold(const std::vector<pid_t>& processes, const std::filesystem::path& images);
   // The cgroup is thawed: copies each process; the copies are the first to be killed when memory is
-  // short. Throws Error(kConflict) when a process cannot be
-  // copied (a limit of processes), Error(kUnsupported) for one unlike others, Error(kTimeout).
+  // short. Throws Error(kConflict) when a process cannot be copied (a limit of processes),
+  // Error(kUnsupported) for one unlike others, Error(kTimeout).
   void take(Deadline deadline);
   // Lets the processes run. On an error before that the destructor does.
   void let_go();
