@@ -38,7 +38,7 @@ struct CheckpointOptions {
   // How much memory CRIU's images may take until they are in the archive; larger ones, and all of
   // them with 0, are kept in the store meanwhile.
   uint64_t memory_staging_bytes = 0;
-  MemoryWay memory_cut = MemoryWay::kStock;
+  MemoryWay memory_cut = MemoryWay::kAuto;
   // For --memory-cut=auto and fork: how much of its limit of memory the container must have left,
   // because pages that it changes while they are copied are there twice.
   uint64_t memory_headroom_bytes = uint64_t{64} << 20;

@@ -266,8 +266,8 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
             "SIZE (default 0: in the store)");
   add_value(command, "--memory-cut", flags.memory_cut,
             "How a live checkpoint cuts the memory: by forks of the processes, in milliseconds; by "
-            "CRIU as it is; or by forks where that works",
-            "auto|fork|stock (default stock)");
+            "CRIU as it is; or by forks where that works and is faster",
+            "auto|fork|stock (default auto)");
   add_value(command, "--memory-headroom", flags.memory_headroom,
             "What the container's limit of memory must leave for a cut by forks: pages that it "
             "changes meanwhile are there twice",
