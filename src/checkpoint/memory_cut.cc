@@ -19,8 +19,8 @@ namespace {
 // How long the threads may take to stop, and the kernel to make a fork of gigabytes.
 constexpr std::chrono::seconds kTakeTimeout{10};
 
-// Forks take some 5 ms even of processes without memory; CRIU writes this much in that time.
-constexpr uint64_t kLittleMemory = uint64_t{8} << 20;
+// Forks take 5 to 10 ms of any container; CRIU writes less than this in that time.
+constexpr uint64_t kLittleMemory = uint64_t{24} << 20;
 
 // What throws becomes ForkCutFailed.
 template <typename Work>

@@ -180,10 +180,10 @@ memory_file() {
 KILL_COPIES='for score in /proc/[0-9]*/oom_score_adj; do
   [ "$(cat "$score" 2>/dev/null)" != 1000 ] || kill -KILL "$(basename "$(dirname "$score")")"; done; sleep 0.3'
 
-# start_large: the counter, and beside it 16 MiB that somebody keeps.
+# start_large: the counter, and beside it 32 MiB that somebody keeps.
 start_large() {
   still run -d --name busy -v data:/data --rootfs "$ROOTFS" sh -c \
-    '(head -c 16777216 /dev/zero; tail -f /dev/null) | dd bs=32M iflag=fullblock of=/dev/null & exec counter' >/dev/null
+    '(head -c 33554432 /dev/zero; tail -f /dev/null) | dd bs=64M iflag=fullblock of=/dev/null & exec counter' >/dev/null
   eventually sh -c "still logs busy | grep -q '='"
 }
 

@@ -92,7 +92,7 @@ redis_survives() {
   counter=$(redis redis get counter)
   keys=$(redis redis dbsize)
 
-  live_checkpoint redis "$WORK/archive" --tcp-established
+  live_checkpoint redis "$WORK/archive" --tcp-established --memory-cut=fork
   restore_copy "$WORK/archive" copy data --tcp-established
   examine_redis copy copy "$counter" "$keys"
   # The original went on meanwhile.
@@ -188,7 +188,7 @@ postgres_survives() {
   wait_until 10 transacts_beyond postgres 500
   before=$(transactions postgres)
 
-  live_checkpoint postgres "$WORK/archive"
+  live_checkpoint postgres "$WORK/archive" --memory-cut=fork
   restore_copy "$WORK/archive" copy data
   restore_copy "$WORK/archive" crashed data
   examine_postgres copy copy "$before"
