@@ -11,11 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
