@@ -10,10 +10,10 @@ namespace still::checkpoint {
 namespace {
 
 // What is usual (docs/performance.md); each counts as one earlier checkpoint.
-constexpr double kSmallDump = 0.13e9;  // nanoseconds for no memory at all,
+constexpr double kSmallDump = 0.05e9;  // nanoseconds for no memory at all,
 constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 constexpr double kGibibyteDump = 1.2e9;     // and for this much;
-constexpr double kGibibyteForked = 0.23e9;  // when it is cut by forks
+constexpr double kGibibyteForked = 0.11e9;  // when it is cut by forks
 constexpr double kLookPerEntry = 1500;      // nanoseconds
 
 constexpr double kOwnWeight = 4;  // of checkpoints of the same container

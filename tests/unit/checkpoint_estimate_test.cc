@@ -32,8 +32,8 @@ store::Measurement measured(const std::string& container, uint64_t memory_bytes,
 TEST(ExpectedPause, GuessesWithoutExperience) {
   const Estimate small = expected_pause(plan_with(16 * kMiB, 10), {});
   EXPECT_EQ(small.learned_from, 0U);
-  EXPECT_GT(small.pause, 100ms);
-  EXPECT_LT(small.pause, 400ms);
+  EXPECT_GT(small.pause, 20ms);
+  EXPECT_LT(small.pause, 200ms);
   EXPECT_GT(expected_pause(plan_with(4096 * kMiB, 10), {}).pause, 2s);
 }
 
