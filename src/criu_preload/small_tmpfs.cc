@@ -15,6 +15,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <span>
 
 #include "criu_preload/preload.h"
 
@@ -58,10 +59,10 @@ class Archive {
   dev_t file_system_ = 0;
 };
 
-template <size_t kSize>
-bool put_number(char (&field)[kSize], unsigned long long number) {
-  const int length = std::snprintf(field, kSize, "%0*llo", static_cast<int>(kSize - 1), number);
-  return length == static_cast<int>(kSize - 1);
+// In octal, the whole field but for a null.
+bool put_number(std::span<char> field, unsigned long long number) {
+  const auto digits = static_cast<int>(field.size() - 1);
+  return std::snprintf(field.data(), field.size(), "%0*llo", digits, number) == digits;
 }
 
 bool put_text(char (&field)[100], const char* text) {

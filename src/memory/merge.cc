@@ -8,7 +8,7 @@
 #include <bit>
 #include <cstring>
 #include <format>
-#include <limits>
+#include <memory>
 
 #include "base/error.h"
 #include "oci/criu_memory.h"
@@ -32,10 +32,12 @@ struct Piece {
   bool zeros_may_go = false;  // pages of zeros need not be there
 };
 
-// Pieces as they were written: which pages, from where in the file.
-struct Written {
+// A piece as it is to be written. Used again and again: memory that is new to us would cost more
+// than what is copied into it.
+struct Loaded {
   std::vector<oci::PageRange> ranges;
-  std::vector<std::byte> pages;  // one after the other
+  std::unique_ptr<std::byte[]> pages = std::make_unique_for_overwrite<std::byte[]>(kPieceBytes);
+  size_t size = 0;  // of the pages, one after the other
 };
 
 bool is_zero(const std::byte* page) {
@@ -132,15 +134,14 @@ class Merging {
     const Fd to = open_file(merged, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     const Reader reader(copy_);
     // Pieces are read by several threads, a bundle at a time, and written in their order.
-    const size_t bundle = size_t{2} * processor_count();
-    for (size_t first = 0; first < pieces_.size(); first += bundle) {
+    std::vector<Loaded> bundle(std::min(pieces_.size(), size_t{2} * processor_count()));
+    for (size_t first = 0; first < pieces_.size(); first += bundle.size()) {
       poll();
-      const size_t count = std::min(bundle, pieces_.size() - first);
-      std::vector<Written> written(count);
+      const size_t count = std::min(bundle.size(), pieces_.size() - first);
       parallel_for(count, 1, processor_count(), [&](size_t begin, size_t end) {
-        for (size_t i = begin; i < end; ++i) written[i] = load(pieces_[first + i], own, reader);
+        for (size_t i = begin; i < end; ++i) load(bundle[i], pieces_[first + i], own, reader);
       });
-      for (const Written& piece : written) put(piece, to);
+      for (size_t i = 0; i < count; ++i) put(bundle[i], to);
     }
     std::filesystem::rename(merged, file);
     oci::write_page_map(images_, copy_.process,
@@ -172,29 +173,30 @@ class Merging {
     }
   }
 
-  Written load(const Piece& piece, const Fd& own, const Reader& reader) const {
-    Written written;
-    const size_t size = piece.pages * kPageSize;
-    written.pages.resize(size);
+  static void load(Loaded& to, const Piece& piece, const Fd& own, const Reader& reader) {
+    std::byte* const pages = to.pages.get();
+    to.size = piece.pages * kPageSize;
     if (piece.from_copy) {
-      reader.read(piece.address, written.pages.data(), size);
+      reader.read(piece.address, pages, to.size);
     } else {
-      read_own(own, piece.source, written.pages.data(), size);
+      read_own(own, piece.source, pages, to.size);
     }
-    if (!piece.zeros_may_go) {
-      written.ranges = {{piece.address, piece.pages, piece.flags}};
-      return written;
-    }
+    to.ranges = {{piece.address, piece.pages, piece.flags}};
+    if (piece.zeros_may_go) leave_out_zeros(to, piece);
+  }
+
+  static void leave_out_zeros(Loaded& from, const Piece& piece) {
+    std::byte* const pages = from.pages.get();
+    from.ranges.clear();
     size_t kept = 0;
     for (uint64_t page = 0; page < piece.pages; ++page) {
-      std::byte* content = written.pages.data() + page * kPageSize;
+      const std::byte* content = pages + page * kPageSize;
       if (is_zero(content)) continue;
-      if (kept != page) std::memcpy(written.pages.data() + kept * kPageSize, content, kPageSize);
+      if (kept != page) std::memcpy(pages + kept * kPageSize, content, kPageSize);
       ++kept;
-      append(written.ranges, {piece.address + page * kPageSize, 1, piece.flags});
+      append(from.ranges, {piece.address + page * kPageSize, 1, piece.flags});
     }
-    written.pages.resize(kept * kPageSize);
-    return written;
+    from.size = kept * kPageSize;
   }
 
   static void read_own(const Fd& own, uint64_t offset, std::byte* to, size_t size) {
@@ -219,13 +221,12 @@ class Merging {
     }
   }
 
-  void put(const Written& piece, const Fd& to) {
-    write_all(to, {reinterpret_cast<const char*>(piece.pages.data()), piece.pages.size()});
+  void put(const Loaded& piece, const Fd& to) {
+    write_all(to, {reinterpret_cast<const char*>(piece.pages.get()), piece.size});
     for (const oci::PageRange& range : piece.ranges) {
       append(merged_, range);
       totals_.written_bytes += range.pages * kPageSize;
     }
-    totals_.read_bytes += piece.pages.size();
   }
 
   const std::filesystem::path& images_;
@@ -254,7 +255,6 @@ MergeTotals merge(const std::filesystem::path& images, const std::vector<Copy>& 
   MergeTotals totals;
   for (const Copy& copy : copies) {
     const MergeTotals one = Merging(images, copy).run(poll);
-    totals.read_bytes += one.read_bytes;
     totals.written_bytes += one.written_bytes;
   }
   require_all(images);

@@ -11,7 +11,6 @@
 namespace still::memory {
 
 struct MergeTotals {
-  uint64_t read_bytes = 0;
   uint64_t written_bytes = 0;  // without pages of zeros, which need not be there
 };
 
