@@ -20,7 +20,6 @@ namespace still::oci {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 
 std::vector<std::string> sorted_lines(const std::string& text) {
   auto lines = split(text, '\n');

@@ -38,9 +38,11 @@ const workload::Output kOutput{""};
 constexpr size_t kPage = 4096;
 constexpr time_t kHour = 3600;
 
-template <typename Result>
-Result check(Result result, const char* what) {
-  if (result == Result(-1)) throw std::system_error(errno, std::generic_category(), what);
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+int check(int result, const char* what) {
+  if (result < 0) fail(what);
   return result;
 }
 
@@ -67,7 +69,7 @@ bool reads(int fd, const std::string& text) {
 }
 
 void writes(int fd, const std::string& text) {
-  check(write(fd, text.data(), text.size()), "write");
+  if (write(fd, text.data(), text.size()) < 0) fail("write");
 }
 
 void hold_pipes_and_sockets(Verdicts& verdicts) {
@@ -194,14 +196,14 @@ void hold_lock(Verdicts& verdicts) {
 // Below its last page, which alone is there, it may grow as it is used.
 void hold_growing(Verdicts& verdicts) {
   constexpr size_t kReach = 64 * kPage;
-  auto* place = static_cast<char*>(
-      check(mmap(nullptr, kReach, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
-            "mmap"));
-  check(munmap(place, kReach), "munmap");
-  auto* memory = static_cast<volatile char*>(
-      check(mmap(place + kReach - kPage, kPage, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0),
-            "mmap"));
+  void* reach =
+      mmap(nullptr, kReach, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reach == MAP_FAILED) fail("mmap");
+  check(munmap(reach, kReach), "munmap");
+  void* last = mmap(static_cast<char*>(reach) + kReach - kPage, kPage, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0);
+  if (last == MAP_FAILED) fail("mmap");
+  auto* memory = static_cast<volatile char*>(last);
   memory[10] = 'g';
   memory[10 - static_cast<ptrdiff_t>(kPage)] = 'r';
   verdicts.add("mapping that grows", [memory] {
