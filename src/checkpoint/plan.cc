@@ -168,6 +168,11 @@ Plan make_plan(const engine::Container& container, const std::vector<engine::Con
   plan.freezing = decide_freezing(container, freezer.get(), options);
   plan.cgroup_version = freezer ? cgroup::to_string(freezer->version()) : "none";
   plan.memory_bytes = check_processes(container);
+  const bool stands_frozen =
+      plan.freezing == Freezing::kFreeze || plan.freezing == Freezing::kAlreadyFrozen;
+  if (stands_frozen && freezer->version() == cgroup::Version::kV1) {
+    refuse_stopped(container);
+  }
   plan.trees = plan_trees(container, layout, options);
   plan.stock_because = why_stock_memory(container, layout, plan);
   if (options.memory_cut == MemoryWay::kFork && !plan.stock_because.empty()) {

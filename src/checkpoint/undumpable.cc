@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/process_status.h"
 #include "os/walk.h"
 
 namespace still::checkpoint {
@@ -77,6 +78,17 @@ uint64_t check_processes(const engine::Container& container) {
     memory_bytes += resident_bytes(pid);
   }
   return memory_bytes;
+}
+
+void refuse_stopped(const engine::Container& container) {
+  for (const pid_t pid : container.processes()) {
+    if (!process_status_field(pid, "State").value_or("").starts_with("T")) continue;
+    throw Error(ErrorKind::kUnsupported,
+                std::format("process {} ({}) is stopped, and CRIU cannot dump such a one while "
+                            "cgroup v1 freezes it",
+                            pid, command_of(pid)),
+                "let it go on first (SIGCONT)");
+  }
 }
 
 }  // namespace still::checkpoint

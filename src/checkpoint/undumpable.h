@@ -13,4 +13,10 @@ namespace still::checkpoint {
 // all processes in bytes, for estimates.
 uint64_t check_processes(const engine::Container& container);
 
+// For containers that are dumped while a freezer of cgroup v1 holds them. Throws
+// Error(kUnsupported) naming a process that a signal has stopped: ptrace(2) waits for ever for such
+// a one when it is frozen (ptrace_attach() in the kernel waits for a stop of another kind), and
+// CRIU with it.
+void refuse_stopped(const engine::Container& container);
+
 }  // namespace still::checkpoint

@@ -211,27 +211,31 @@ void hold_growing(Verdicts& verdicts) {
   });
 }
 
-// One that has ended and is not waited for, one that is stopped, one that ignores all it can.
-void hold_children(Verdicts& verdicts) {
-  const pid_t ended = check(fork(), "fork");
-  if (ended == 0) _exit(9);
+void hold_stopped(Verdicts& verdicts) {
   const pid_t stopped = check(fork(), "fork");
   if (stopped == 0) {
     raise(SIGSTOP);
     _exit(10);
   }
+  siginfo_t info{};
+  check(waitid(P_PID, static_cast<id_t>(stopped), &info, WSTOPPED | WNOWAIT), "waitid");
+  verdicts.add("stopped child", [stopped] {
+    kill(stopped, SIGCONT);
+    return workload::wait_for(stopped) == 10;
+  });
+}
+
+// One that has ended and is not waited for, one that ignores all it can, and one that is stopped.
+void hold_children(Verdicts& verdicts, bool with_stopped) {
+  const pid_t ended = check(fork(), "fork");
+  if (ended == 0) _exit(9);
+  if (with_stopped) hold_stopped(verdicts);
   const pid_t deaf = check(fork(), "fork");
   if (deaf == 0) {
     for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_IGN);
     for (;;) pause();
   }
-  siginfo_t info{};
-  check(waitid(P_PID, static_cast<id_t>(stopped), &info, WSTOPPED | WNOWAIT), "waitid");
   verdicts.add("ended child", [ended] { return workload::wait_for(ended) == 9; });
-  verdicts.add("stopped child", [stopped] {
-    kill(stopped, SIGCONT);
-    return workload::wait_for(stopped) == 10;
-  });
   verdicts.add("deaf child", [deaf] {
     int status = 0;
     if (waitpid(deaf, &status, WNOHANG) != 0) return false;
@@ -247,13 +251,15 @@ int main(int argc, char** argv) try {
       "Holds one of each of the kernel's objects that have a state, until SIGTERM; ends with 3 "
       "when "
       "one does not have it any more. Prints \"objects=held\".");
+  bool without_stopped = false;
+  app.add_flag("--no-stopped", without_stopped, "Without a child that is stopped");
   CLI11_PARSE(app, argc, argv);
   sigset_t end;
   sigemptyset(&end);
   sigaddset(&end, SIGTERM);
   check(sigprocmask(SIG_BLOCK, &end, nullptr), "sigprocmask");
   Verdicts verdicts;
-  hold_children(verdicts);
+  hold_children(verdicts, !without_stopped);
   hold_signals(verdicts);
   hold_pipes_and_sockets(verdicts);
   hold_events(verdicts);
