@@ -76,10 +76,10 @@ class FreezeWindow {
 
   // Once: has CRIU get ready, freezes all, runs the dump and capture_trees (in another thread, at
   // the same time), checks that all are still frozen, and thaws what it froze. On every failure the
-  // containers run
-  // (or are paused) as before when the exception arrives; the runtime has ended by then. Throws
-  // Error(kTimeout) when the freeze or the runtime takes too long, Error(kRuntime) when the runtime
-  // fails or thaws the container, whatever capture_trees throws, and what cancellation does.
+  // containers run (or are paused) as before when the exception arrives; the runtime has ended by
+  // then. Throws Error(kTimeout) when the freeze or the runtime takes too long, Error(kRuntime)
+  // when the runtime fails or thaws the container, whatever capture_trees throws, and what
+  // cancellation does.
   Cut run(const WindowWork& work, Cancellation& cancellation, Observer& observer);
 
  private:

@@ -186,6 +186,11 @@ void ForkCopy::hold(const std::vector<pid_t>& processes, const std::filesystem::
   }
 }
 
+std::vector<Range> ForkCopy::expected_not_in_fork(pid_t pid) const {
+  const auto found = expected_not_in_fork_.find(pid);
+  return found == expected_not_in_fork_.end() ? std::vector<Range>() : found->second;
+}
+
 ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path& images) const {
   Process process{.pid = pid,
                   .image_pid = inner_pid(pid),
@@ -201,9 +206,7 @@ ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path&
   process.map = read_address_map(pid);
   process.alternate_stack = oci::read_alternate_stack(images, process.image_pid);
   // CRIU's images do not know all of it, and to ask the kernel now would take too long: see keep().
-  const auto expected = expected_not_in_fork_.find(pid);
-  std::vector<Range> not_in_fork;
-  if (expected != expected_not_in_fork_.end()) not_in_fork = expected->second;
+  std::vector<Range> not_in_fork = expected_not_in_fork(pid);
   for (const oci::Mapping& mapping : oci::read_mappings(images, process.image_pid)) {
     if (mapping.not_in_fork) not_in_fork.emplace_back(mapping.start, mapping.end);
   }
@@ -264,10 +267,9 @@ void ForkCopy::keep(Deadline deadline) {
   in_shares([&](Share& share) {
     for (const Copy& copy : share.copies) {
       share.children.push_back(Tracee::adopt(copy.child, deadline));
-      const auto expected = expected_not_in_fork_.find(copy.parent);
+      const auto expected = expected_not_in_fork(copy.parent);
       for (const Range& wiped : mappings_with_flags(copy.child, {"wf"})) {
-        if (expected != expected_not_in_fork_.end() && is_covered(wiped, expected->second))
-          continue;
+        if (is_covered(wiped, expected)) continue;
         throw Error(ErrorKind::kConflict,
                     std::format("process {} has just asked for memory to be wiped on fork ({:#x})",
                                 copy.process, wiped.first));

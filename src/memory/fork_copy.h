@@ -89,6 +89,8 @@ class ForkCopy {
   // Has each share's tracer do the work, all at the same time. Throws what the first one throws
   // when all have ended.
   void in_shares(const std::function<void(Share&)>& work);
+  // As prepare() has found it; empty for a process that came later.
+  std::vector<std::pair<uint64_t, uint64_t>> expected_not_in_fork(pid_t pid) const;
   Process hold_process(pid_t pid, const std::filesystem::path& images) const;
   Copy take_process(Process& process, Deadline deadline);
   void reap(std::vector<Tracee>& parent_threads, pid_t parent, pid_t child);

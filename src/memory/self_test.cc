@@ -110,7 +110,8 @@ void compare(const Copy& copy, const std::filesystem::path& images,
   for (const oci::PageRange& range : map.ranges) {
     for (uint64_t page = range.address; page < range.end(); page += oci::kPageSize) {
       const std::string_view there = pages.substr(0, oci::kPageSize);
-      if (!is_among(page, by_criu) && there != expected(copy, page)) {
+      const bool present = (range.flags & oci::kPresent) != 0;
+      if (!present || (!is_among(page, by_criu) && there != expected(copy, page))) {
         throw Error(ErrorKind::kRuntime, std::format("the page at {:#x} is not what it was", page));
       }
       pages.remove_prefix(there.size());
