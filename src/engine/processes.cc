@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "os/process_status.h"
 
 namespace still::engine {
 namespace {
@@ -33,26 +34,10 @@ std::vector<pid_t> all_processes() {
 constexpr std::chrono::milliseconds kStopTimeout{500};
 constexpr std::chrono::milliseconds kPollInterval{1};
 
-// Of /proc/PID/stat what comes after the command, which may hold anything but ends with the last
-// ")": state, parent, ... Empty if the process has ended.
-std::vector<std::string> stat_fields(pid_t pid) {
-  const auto stat = read_file_if_exists(std::format("/proc/{}/stat", pid));
-  const size_t end = stat ? stat->rfind(')') : std::string::npos;
-  if (end == std::string::npos) return {};
-  return split(trim(std::string_view(*stat).substr(end + 1)), ' ');
-}
-
-// nullopt if it has ended.
-std::optional<pid_t> parent_of(pid_t pid) {
-  const auto fields = stat_fields(pid);
-  const auto parent = fields.size() > 1 ? parse_integer(fields[1]) : std::nullopt;
-  return parent ? std::optional(static_cast<pid_t>(*parent)) : std::nullopt;
-}
-
 // Stopped, traced, or as good as gone: it makes no more children.
 bool stands_still(pid_t pid) {
-  const auto fields = stat_fields(pid);
-  return fields.empty() || fields[0].empty() || std::string_view("TtZXx").contains(fields[0][0]);
+  const auto stat = process_stat(pid);
+  return !stat || std::string_view("TtZX").contains(stat->state);
 }
 
 void stop(pid_t pid) {
@@ -66,7 +51,7 @@ void stop(pid_t pid) {
 std::map<pid_t, pid_t> all_parents() {
   std::map<pid_t, pid_t> parents;
   for (const pid_t pid : all_processes()) {
-    if (const auto parent = parent_of(pid)) parents[pid] = *parent;
+    if (const auto stat = process_stat(pid)) parents[pid] = stat->parent;
   }
   return parents;
 }

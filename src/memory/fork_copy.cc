@@ -62,12 +62,8 @@ std::vector<pid_t> children_of(pid_t pid) {
 
 // A process without an exit signal is one of ours: clone(2) of the C libraries always names one.
 bool is_copy(pid_t pid) {
-  constexpr size_t kExitSignal = 38 - 3;  // proc_pid_stat(5), counted from the third field
-  const std::string stat = read_file_if_exists(std::format("/proc/{}/stat", pid)).value_or("");
-  const size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return false;
-  const auto fields = split(std::string_view(stat).substr(name_end + 2), ' ');
-  return fields.size() > kExitSignal && fields[kExitSignal] == "0";
+  const auto stat = process_stat(pid);
+  return stat && stat->exit_signal == 0;
 }
 
 using Range = std::pair<uint64_t, uint64_t>;  // addresses, the end outside

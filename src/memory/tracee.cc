@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <format>
@@ -44,9 +45,22 @@ void must(long result, pid_t tid, const char* what) {
 
 void* pointer(uint64_t value) { return std::bit_cast<void*>(value); }
 
+// A task that is killed says so at once, but for an init: it waits for all its processes first, and
+// those that are held wait for us. So it is looked for when nothing has been heard for this long.
+constexpr std::chrono::milliseconds kBetweenLooks{20};
+
+bool is_past(Deadline deadline) { return std::chrono::steady_clock::now() >= deadline; }
+
+bool is_ending(pid_t tid) {
+  const auto stat = process_stat(tid);
+  return !stat || stat->is_ending();
+}
+
+Error killed(pid_t tid) { return {ErrorKind::kConflict, std::format("task {} was killed", tid)}; }
+
 // Sleeps for a moment; the task is the one that is waited for. Throws Error(kTimeout).
 void pause_until(Deadline deadline, pid_t tid) {
-  if (std::chrono::steady_clock::now() >= deadline) {
+  if (is_past(deadline)) {
     throw Error(ErrorKind::kTimeout, std::format("task {} does not stop", tid),
                 "it is probably stuck in the kernel");
   }
@@ -87,11 +101,13 @@ Tracee Tracee::adopt(pid_t child, Deadline deadline) {
   return tracee;
 }
 
-Tracee::Tracee(Tracee&& other) noexcept : tid_(std::exchange(other.tid_, 0)) {}
+Tracee::Tracee(Tracee&& other) noexcept
+    : tid_(std::exchange(other.tid_, 0)), ending_(other.ending_) {}
 
 Tracee& Tracee::operator=(Tracee&& other) noexcept {
   detach();
   tid_ = std::exchange(other.tid_, 0);
+  ending_ = other.ending_;
   return *this;
 }
 
@@ -126,8 +142,12 @@ std::optional<int> Tracee::poll_status() const {
 }
 
 int Tracee::wait_for_status(Deadline deadline) const {
-  for (;;) {
+  for (Deadline look = deadline_in(kBetweenLooks);;) {
     if (const auto status = poll_status()) return *status;
+    if (is_past(look)) {
+      if (is_ending(tid_)) throw killed(tid_);
+      look = deadline_in(kBetweenLooks);
+    }
     pause_until(deadline, tid_);
   }
 }
@@ -149,8 +169,13 @@ bool Tracee::poll_stopped() {
 }
 
 void Tracee::wait_until_stopped(std::vector<Tracee*> tracees, Deadline deadline) {
-  for (;;) {
+  for (Deadline look = deadline_in(kBetweenLooks);;) {
     std::erase_if(tracees, [](Tracee* tracee) { return tracee->poll_stopped(); });
+    if (is_past(look)) {
+      std::erase_if(tracees,
+                    [](Tracee* tracee) { return tracee->ending_ = is_ending(tracee->tid_); });
+      look = deadline_in(kBetweenLooks);
+    }
     if (tracees.empty()) return;
     pause_until(deadline, tracees.front()->tid_);
   }
@@ -214,9 +239,7 @@ Tracee::Result Tracee::run_system_call(Deadline deadline) {
   for (bool entered = false;;) {
     must(trace(PTRACE_SYSCALL, tid_, 0, nullptr), tid_, "go on with");
     const int status = wait_for_status(deadline);
-    if (!WIFSTOPPED(status)) {
-      throw Error(ErrorKind::kConflict, std::format("task {} was killed", std::exchange(tid_, 0)));
-    }
+    if (!WIFSTOPPED(status)) throw killed(std::exchange(tid_, 0));
     if (WSTOPSIG(status) == kSystemCallStop) {
       if (std::exchange(entered, true)) break;
     } else if (status >> 16 == PTRACE_EVENT_CLONE) {

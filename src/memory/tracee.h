@@ -31,10 +31,11 @@ class Tracee {
   ~Tracee();
 
   pid_t tid() const { return tid_; }
-  bool has_ended() const { return tid_ == 0; }
+  bool has_ended() const { return tid_ == 0 || ending_; }
 
-  // Waits until each has stopped as asked, or has ended. All at once, because the end of one can be
-  // the business of others that are held: an init waits for its processes. Throws Error(kTimeout).
+  // Waits until each has stopped as asked, or is ending. All at once, because one that has ended
+  // must be waited for before others can end: an init waits for its processes. Throws
+  // Error(kTimeout).
   static void wait_until_stopped(std::vector<Tracee*> tracees, Deadline deadline);
   // Lets go: it runs on. One that has ended is no error.
   void detach() noexcept;
@@ -69,6 +70,8 @@ class Tracee {
   bool poll_stopped();
 
   pid_t tid_;  // 0: let go, or ended
+  // Seen to end, before waitpid(2) said so.
+  bool ending_ = false;
 };
 
 // A piece of a process's memory, as it was at one moment.

@@ -22,6 +22,7 @@ extern "C" {
 #include "base/error.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/process_status.h"
 
 namespace still {
 namespace {
@@ -202,19 +203,6 @@ bool is_program(const std::filesystem::path& path) {
          ::access(path.c_str(), X_OK) == 0;
 }
 
-// The fields of /proc/PID/stat (proc_pid_stat(5)) from the third one, the state, on: the second,
-// the command, may hold anything but ends with the last ")". nullopt if there is no such process or
-// it is a zombie.
-constexpr size_t kFirstStatField = 3;
-std::optional<std::vector<std::string>> live_process_fields(pid_t pid) {
-  constexpr size_t kNeeded = 20;
-  const auto stat = read_file_if_exists(std::format("/proc/{}/stat", pid));
-  if (!stat) return std::nullopt;
-  auto fields = split(std::string_view(*stat).substr(stat->rfind(')') + 2), ' ');
-  if (fields.size() < kNeeded || fields[0] == "Z" || fields[0] == "X") return std::nullopt;
-  return fields;
-}
-
 }  // namespace
 
 std::string ExitStatus::describe() const {
@@ -352,12 +340,8 @@ std::optional<std::filesystem::path> find_program(const std::string& name) {
 }
 
 std::optional<uint64_t> process_start_time(pid_t pid) {
-  constexpr size_t kStartTime = 22;
-  const auto fields = live_process_fields(pid);
-  if (!fields) return std::nullopt;
-  const auto start = parse_integer((*fields)[kStartTime - kFirstStatField]);
-  if (!start) throw Error(ErrorKind::kSystem, std::format("cannot parse /proc/{}/stat", pid));
-  return static_cast<uint64_t>(*start);
+  const auto stat = process_stat(pid);
+  return stat && !stat->has_ended() ? std::optional(stat->start_time) : std::nullopt;
 }
 
 ProcessIdentity identify_process(pid_t pid) {
@@ -369,13 +353,12 @@ bool is_alive(const ProcessIdentity& process) {
 }
 
 bool group_is_alive(pid_t group) {
-  constexpr size_t kGroup = 5;
   if (::kill(-group, 0) != 0 && errno == ESRCH) return false;
   // That counts zombies.
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto pid = parse_integer(entry.path().filename().native());
-    const auto fields = pid ? live_process_fields(static_cast<pid_t>(*pid)) : std::nullopt;
-    if (fields && parse_integer((*fields)[kGroup - kFirstStatField]) == group) return true;
+    const auto stat = pid ? process_stat(static_cast<pid_t>(*pid)) : std::nullopt;
+    if (stat && !stat->has_ended() && stat->group == group) return true;
   }
   return false;
 }

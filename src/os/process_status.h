@@ -1,8 +1,9 @@
-// What the kernel says of a process in words.
+// What the kernel says of a process or a thread in /proc.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,5 +15,21 @@ namespace still {
 std::optional<std::string> process_status_field(pid_t pid, std::string_view name);
 // The same of a text that has been read.
 std::optional<std::string> status_field(std::string_view status, std::string_view name);
+
+// Of /proc/PID/stat (proc_pid_stat(5)).
+struct ProcessStat {
+  char state = 0;  // "Z": a zombie, "X": gone
+  pid_t parent = 0;
+  pid_t group = 0;
+  uint64_t flags = 0;       // PF_* of the kernel's linux/sched.h
+  uint64_t start_time = 0;  // clock ticks since boot
+  int64_t exit_signal = 0;  // 0: its parent is not told of its end
+
+  bool has_ended() const { return state == 'Z' || state == 'X'; }
+  // Whether it executes no instruction of its own any more; it can still wait for others in there.
+  bool is_ending() const;
+};
+// nullopt if there is none. Throws Error(kSystem).
+std::optional<ProcessStat> process_stat(pid_t pid);
 
 }  // namespace still

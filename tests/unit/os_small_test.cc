@@ -1,6 +1,9 @@
 // Descriptors, temporary directories, clocks.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/clock.h"
@@ -110,6 +113,32 @@ TEST(ProcessStatus, IsReadByField) {
   EXPECT_EQ(process_status_field(::getpid(), "Pi"), std::nullopt);
   constexpr pid_t kNobody = 1 << 22;  // PID_MAX_LIMIT
   EXPECT_EQ(process_status_field(kNobody, "Pid"), std::nullopt);
+}
+
+TEST(ProcessStat, IsReadByTheNumbersOfTheManual) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::prctl(PR_SET_NAME, "a) Z 1 2");
+    ::raise(SIGSTOP);
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, WUNTRACED);
+  const auto stopped = process_stat(child);
+  ::kill(child, SIGCONT);
+  siginfo_t info{};
+  ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+  const auto ended = process_stat(child);
+  ::waitpid(child, nullptr, 0);
+
+  ASSERT_TRUE(stopped && ended);
+  EXPECT_EQ(stopped->state, 'T');
+  EXPECT_EQ(stopped->parent, ::getpid());
+  EXPECT_EQ(stopped->group, ::getpgrp());
+  EXPECT_EQ(stopped->exit_signal, SIGCHLD);
+  EXPECT_FALSE(stopped->has_ended() || stopped->is_ending());
+  EXPECT_TRUE(ended->has_ended() && ended->is_ending());
+  EXPECT_EQ(ended->start_time, stopped->start_time);
+  EXPECT_FALSE(process_stat(child));
 }
 
 TEST(MapsLine, IsReadAsTheKernelWritesIt) {
