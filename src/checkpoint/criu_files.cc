@@ -7,6 +7,7 @@
 #include "cgroup/location.h"
 #include "engine/bundle.h"
 #include "oci/criu.h"
+#include "oci/lazy_pages.h"
 #include "os/files.h"
 
 namespace still::checkpoint {
@@ -22,7 +23,8 @@ std::filesystem::path write_configuration(const engine::Container& container,
                                           const std::map<std::string, std::string>& options) {
   const engine::ContainerPaths& paths = container.paths();
   auto overrides = options;
-  overrides.erase("network-lock");  // CRIU 4.1.1 is killed by it there, by a null pointer
+  overrides.erase("network-lock");   // CRIU 4.1.1 is killed by it there, by a null pointer
+  overrides.erase("action-script");  // that would be one more script, not the same one
   write_file_atomically(paths.criu_overrides(), oci::criu_configuration(overrides), 0600);
   write_file_atomically(paths.criu_configuration(), oci::criu_configuration(options), 0600);
   return paths.criu_configuration();
@@ -58,13 +60,17 @@ Command checkpoint_command(const engine::Container& container, const CheckpointO
   if (!settings.gate.empty()) runtime_options.gate = settings.gate;
   auto criu_options = runtime->criu_options(runtime_options);
   criu_options["ghost-limit"] = kGhostLimitBytes;
-  if (settings.without_memory) {
+  const bool lazy = settings.skeleton == memory::Skeleton::kLazyPages;
+  if (settings.skeleton == memory::Skeleton::kParentImage) {
     runtime_options.clean_memory = true;
     criu_options["track-mem"] = "";
     criu_options["prev-images-dir"] = "../parent";
+  } else if (lazy) {
+    criu_options.merge(oci::lazy_pages_options());
   }
   runtime_options.criu_configuration = write_configuration(container, criu_options);
-  return runtime->checkpoint_command(container.id(), runtime_options);
+  const Command command = runtime->checkpoint_command(container.id(), runtime_options);
+  return lazy ? oci::without_network(command) : command;
 }
 
 oci::RestoreOptions restore_options(const engine::Container& container,

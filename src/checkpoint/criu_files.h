@@ -23,8 +23,9 @@ struct DumpSettings {
   std::filesystem::path images;
   std::filesystem::path work;                    // for CRIU's log and statistics
   const cgroup::BorrowedCgroup* lent = nullptr;  // from lend_cgroup
-  // The images become a difference to those in `parent` beside them, and every page is in these.
-  bool without_memory = false;
+  // The images are to be without memory. With a parent image: they become a difference to those in
+  // `parent` beside them.
+  std::optional<memory::Skeleton> skeleton;
   // Where CRIU waits before it touches the container (oci/criu_gate.h); empty: nowhere.
   std::filesystem::path gate{};
 };

@@ -13,7 +13,8 @@ namespace {
 constexpr double kSmallDump = 0.05e9;  // nanoseconds for no memory at all,
 constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 constexpr double kGibibyteDump = 1.2e9;     // and for this much;
-constexpr double kGibibyteForked = 0.11e9;  // when it is cut by forks
+constexpr double kGibibyteForked = 0.11e9;  // when it is cut by forks,
+constexpr double kGibibyteLazy = 0.35e9;    // also with lazy pages
 constexpr double kLookPerEntry = 1500;      // nanoseconds
 
 constexpr double kOwnWeight = 4;  // of checkpoints of the same container
@@ -49,13 +50,18 @@ uint64_t entries_of(const Plan& plan) {
   return entries;
 }
 
+double gibibyte_dump(const Plan& plan) {
+  if (!plan.stock_because.empty()) return kGibibyteDump;
+  return plan.skeleton == memory::Skeleton::kLazyPages ? kGibibyteLazy : kGibibyteForked;
+}
+
 }  // namespace
 
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier) {
   const bool by_fork = plan.stock_because.empty();
   Line dump, capture;
   dump.add(0, kSmallDump, 1);
-  dump.add(kGibibyte, by_fork ? kGibibyteForked : kGibibyteDump, 1);
+  dump.add(kGibibyte, gibibyte_dump(plan), 1);
   capture.add(0, 0, 1);
   capture.add(1e5, 1e5 * kLookPerEntry, 1);
   size_t learned_from = 0;

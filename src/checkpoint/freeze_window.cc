@@ -114,7 +114,7 @@ std::chrono::nanoseconds Cut::pause() const {
 FreezeWindow::FreezeWindow(WindowSettings settings)
     : settings_(std::move(settings)),
       to_freeze_(not_frozen_yet(settings_)),
-      runtime_(settings_.dump),
+      runtime_(settings_.runtime, settings_.dump),
       guardian_(std::in_place, Ward{.freezers = to_freeze_,
                                     .runtime = &runtime_.process(),
                                     .init = settings_.init,

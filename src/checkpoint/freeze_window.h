@@ -32,7 +32,8 @@ struct Cut {
 struct WindowSettings {
   cgroup::Freezer* freezer = nullptr;     // null: the container cannot be frozen
   std::vector<cgroup::Freezer*> sharers;  // of containers that are frozen for the same time
-  Command dump;                           // the OCI runtime's checkpoint
+  std::string runtime;                    // its name, for messages
+  Command dump;                           // the runtime's checkpoint
   // Where that has CRIU wait for the freeze (oci/criu_gate.h): it is started before that. Empty: it
   // is started after it.
   std::filesystem::path gate;

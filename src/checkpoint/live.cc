@@ -215,12 +215,14 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
   const auto gate = can_wait_for_freeze(plan) ? place.gate() : std::filesystem::path();
   FreezeWindow window({.freezer = freezers.own.get(),
                        .sharers = pointers(freezers.sharers),
-                       .dump = checkpoint_command(container, plan.options,
-                                                  {.images = place.images(),
-                                                   .work = place.work(),
-                                                   .lent = lent.get(),
-                                                   .without_memory = by_fork,
-                                                   .gate = gate}),
+                       .runtime = container.config().runtime,
+                       .dump = checkpoint_command(
+                           container, plan.options,
+                           {.images = place.images(),
+                            .work = place.work(),
+                            .lent = lent.get(),
+                            .skeleton = by_fork ? std::optional(plan.skeleton) : std::nullopt,
+                            .gate = gate}),
                        .gate = gate,
                        .init = container.record().pid,
                        .freeze_timeout = plan.options.freeze_timeout,
@@ -232,7 +234,7 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
   archive::Manifest manifest = describe(container, plan);
   const Staging staging(place, stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
   std::optional<MemoryCut> memory;
-  if (by_fork) memory.emplace(container, place);
+  if (by_fork) memory.emplace(container, plan.skeleton, place);
   TreeCaptures captures(plan.trees, staging, cancellation);
   hooks::reached("staged");
   if (memory) memory->prepare();
@@ -258,7 +260,10 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
   result.cut_pass = captures.last_pass();
   const auto trees = captures.results(live.cut.was_frozen);
   judge(result, plan, trees, observer);
-  result.criu = oci::read_dump_statistics(place.work() / kStatisticsMember);
+  // CRIU 4.1.1 writes no times of its own when it has kept pages.
+  if (!by_fork || plan.skeleton != memory::Skeleton::kLazyPages) {
+    result.criu = oci::read_dump_statistics(place.work() / kStatisticsMember);
+  }
   describe_result(manifest, result);
   const auto log = plan.options.keep ? keep_criu_files(place.work(), container.paths().dump_work())
                                      : std::filesystem::path();

@@ -6,10 +6,8 @@
 #include "base/hooks.h"
 #include "base/text.h"
 #include "memory/ordinary.h"
-#include "memory/self_test.h"
 #include "memory/soft_dirty.h"
 #include "oci/criu_memory.h"
-#include "oci/criu_preload.h"
 #include "os/files.h"
 #include "os/parallel.h"
 
@@ -33,15 +31,12 @@ auto attempt(const Work& work) try {
   throw ForkCutFailed(error);
 }
 
-}  // namespace
-
-std::string why_stock_memory(const engine::Container& container, const engine::Layout& layout,
-                             const Plan& plan) {
+// Whatever the machine can do; empty: nothing.
+std::string why_stock_memory(const engine::Container& container, const Plan& plan) {
   if (!plan.options.leave_running) return "CRIU ends the container";
   if (plan.options.memory_cut == MemoryWay::kStock) return "asked for";
   if (plan.freezing == Freezing::kAlreadyFrozen) return "the container is paused";
   if (plan.freezing == Freezing::kNone || hooks::freeze_is_off()) return "it cannot be frozen";
-  if (oci::criu_preload().empty()) return "the library for CRIU is not installed";
   const auto processes = container.processes();
   if (auto reason = memory::why_not_ordinary(processes); !reason.empty()) return reason;
   const auto room = container.room();
@@ -58,26 +53,47 @@ std::string why_stock_memory(const engine::Container& container, const engine::L
   if (plan.options.memory_cut == MemoryWay::kAuto && plan.memory_bytes < kLittleMemory) {
     return std::format("it has no more than {}, which takes no longer", human_size(kLittleMemory));
   }
-  return memory::why_fork_cut_fails(layout.runroot);
+  return {};
 }
 
-MemoryCut::MemoryCut(const engine::Container& container, StagingPlace place)
-    : container_(container), place_(std::move(place)) {}
+}  // namespace
+
+void decide_memory_cut(Plan& plan, const engine::Container& container,
+                       const engine::Layout& layout) {
+  plan.stock_because = why_stock_memory(container, plan);
+  if (!plan.stock_because.empty()) return;
+  const auto answer = memory::find_fork_cut(layout.runroot);
+  if (!answer.skeleton) {
+    plan.stock_because = answer.reason;
+  } else if (answer.skeleton == memory::Skeleton::kLazyPages &&
+             container.config().network == "host") {
+    plan.stock_because =
+        "its network is the host's, where others could ask CRIU for its memory; " + answer.reason;
+  } else {
+    plan.skeleton = *answer.skeleton;
+  }
+}
+
+MemoryCut::MemoryCut(const engine::Container& container, memory::Skeleton skeleton,
+                     StagingPlace place)
+    : container_(container), skeleton_(skeleton), place_(std::move(place)) {}
 
 void MemoryCut::prepare() {
   attempt([&] {
-    make_directory(place_.parent(), 0700);
     const auto processes = container_.processes();
+    copy_.prepare(processes);
+    if (skeleton_ != memory::Skeleton::kParentImage) return;
+    make_directory(place_.parent(), 0700);
     known_ = memory::inner_pids(processes);
     oci::write_complete_parent(place_.parent(), known_);
     kernel_tracks_changes_ = memory::kernel_tracks_changes();
-    copy_.prepare(processes);
   });
 }
 
 void MemoryCut::before_dump() {
   attempt([&] {
     processes_ = container_.freezer()->processes();
+    if (skeleton_ != memory::Skeleton::kParentImage) return;
     for (const pid_t pid : memory::inner_pids(processes_)) {
       if (!std::ranges::contains(known_, pid)) oci::write_complete_page_map(place_.parent(), pid);
     }

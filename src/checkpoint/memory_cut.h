@@ -14,13 +14,14 @@
 #include "engine/layout.h"
 #include "memory/fork_copy.h"
 #include "memory/merge.h"
+#include "memory/self_test.h"
 
 namespace still::checkpoint {
 
-// Why the memory is to be written by CRIU while the container stands still, in words for people;
-// empty if it can be cut by forks. The plan is complete but for this.
-std::string why_stock_memory(const engine::Container& container, const engine::Layout& layout,
-                             const Plan& plan);
+// How the memory is cut, by forks or by CRIU itself: Plan::stock_because and Plan::skeleton. The
+// plan is complete but for this.
+void decide_memory_cut(Plan& plan, const engine::Container& container,
+                       const engine::Layout& layout);
 
 // Something went wrong that CRIU by itself may well be able to do; nothing is left of it.
 class ForkCutFailed : public Error {
@@ -29,12 +30,12 @@ class ForkCutFailed : public Error {
   explicit ForkCutFailed(const Error& error) : Error(error) {}
 };
 
-// The cut by forks. CRIU writes images without memory (they say that it is in a parent, which is
-// made up); the processes are forked before they run on; what their children hold is merged into
-// the images afterwards. Every function throws ForkCutFailed.
+// The cut by forks. CRIU writes images without memory (memory::Skeleton); the processes are forked
+// before they run on; what their children hold is merged into the images afterwards. Every function
+// throws ForkCutFailed.
 class MemoryCut {
  public:
-  MemoryCut(const engine::Container& container, StagingPlace place);
+  MemoryCut(const engine::Container& container, memory::Skeleton skeleton, StagingPlace place);
   MemoryCut(const MemoryCut&) = delete;
   MemoryCut& operator=(const MemoryCut&) = delete;
 
@@ -50,6 +51,7 @@ class MemoryCut {
 
  private:
   const engine::Container& container_;
+  const memory::Skeleton skeleton_;
   const StagingPlace place_;
   std::vector<pid_t> processes_;
   std::vector<pid_t> known_;  // pids that the parent's images have

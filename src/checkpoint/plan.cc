@@ -174,7 +174,7 @@ Plan make_plan(const engine::Container& container, const std::vector<engine::Con
     refuse_stopped(container);
   }
   plan.trees = plan_trees(container, layout, options);
-  plan.stock_because = why_stock_memory(container, layout, plan);
+  decide_memory_cut(plan, container, layout);
   if (options.memory_cut == MemoryWay::kFork && !plan.stock_because.empty()) {
     throw Error(ErrorKind::kUnsupported, "the memory cannot be cut by forks: " + plan.stock_because,
                 "leave --memory-cut=fork out");

@@ -12,6 +12,7 @@
 
 #include "archive/writer.h"
 #include "engine/container.h"
+#include "memory/self_test.h"
 #include "tree/survey.h"
 
 namespace still::checkpoint {
@@ -80,8 +81,9 @@ struct Plan {
   // too; one with the default way cannot be certified then.
   std::vector<std::string> sharers;
   uint64_t memory_bytes = 0;  // resident, of all processes
-  // Why the memory is not cut by forks; empty if it is.
+  // Why the memory is not cut by forks; empty if it is, and then how.
   std::string stock_because;
+  memory::Skeleton skeleton = memory::Skeleton::kParentImage;
 };
 
 // Throws Error: kConflict (not running, processes brought in by exec), kUnsupported (resources that

@@ -36,9 +36,9 @@ std::string read_back(const Fd& file) {
 
 }  // namespace
 
-HeldRuntime::HeldRuntime(Command command)
+HeldRuntime::HeldRuntime(std::string name, Command command)
     : errors_(make_memory_file()),
-      program_(command.arguments[0]),
+      name_(std::move(name)),
       child_(prepare(std::move(command), errors_)) {
   // CRIU inherits it. What captures the trees meanwhile needs less time, and takes what is left.
   raise_priority(child_.pid());
@@ -49,7 +49,7 @@ RuntimeWatch::RuntimeWatch(HeldRuntime held, pid_t container_init,
     : container_init_(container_init),
       hang_timeout_(hang_timeout),
       errors_(std::move(held.errors_)),
-      program_(std::move(held.program_)),
+      name_(std::move(held.name_)),
       child_(std::move(held.child_).let_go()) {}
 
 RuntimeWatch::~RuntimeWatch() {
@@ -66,10 +66,10 @@ void RuntimeWatch::wait_until_ready(oci::CriuGate& gate, const std::function<boo
   while (!gate.wait(child_.pidfd(), deadline_in(kAskInterval))) {
     if (child_.wait_until(Deadline())) {
       wait();
-      throw Error(ErrorKind::kRuntime,
-                  std::format("{} ended before the container was frozen, and says that all is well",
-                              program_),
-                  "look whether it, and CRIU, are what they should be");
+      throw Error(
+          ErrorKind::kRuntime,
+          std::format("{} ended before the container was frozen, and says that all is well", name_),
+          "look whether it, and CRIU, are what they should be");
     }
     if (unwanted() || std::chrono::steady_clock::now() >= hung_at) wait([] { return true; });
   }
@@ -80,18 +80,18 @@ void RuntimeWatch::wait(const std::function<bool()>& unwanted) {
   const ExitStatus status = child_.wait();
   if (killed) {
     throw Error(ErrorKind::kTimeout,
-                std::format("{} did nothing for {} and was ended; the container is unharmed",
-                            program_, human_duration(hang_timeout_)),
+                std::format("{} did nothing for {} and was ended; the container is unharmed", name_,
+                            human_duration(hang_timeout_)),
                 "look for what the runtime waits for, or raise --runtime-timeout");
   }
   if (status.ok()) return;
   if (status.signal != 0) {
     throw Error(ErrorKind::kConflict,
                 std::format("{} was {} while it took the checkpoint; the checkpoint is discarded",
-                            program_, status.describe()),
+                            name_, status.describe()),
                 "find out who did it");
   }
-  std::string message = std::format("{} checkpoint failed ({})", program_, status.describe());
+  std::string message = std::format("{} checkpoint failed ({})", name_, status.describe());
   if (const std::string line = last_line(read_back(errors_)); !line.empty()) {
     message += ": " + line;
   }

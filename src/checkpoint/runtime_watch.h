@@ -16,15 +16,15 @@ namespace still::checkpoint {
 // The runtime's process, in a process group of its own, waiting to be started.
 class HeldRuntime {
  public:
-  // Errors as HeldChild::prepare.
-  explicit HeldRuntime(Command command);
+  // name: for messages. Errors as HeldChild::prepare.
+  HeldRuntime(std::string name, Command command);
 
   const HeldChild& process() const { return child_; }
 
  private:
   friend class RuntimeWatch;
   Fd errors_;  // where its standard error goes
-  std::string program_;
+  std::string name_;
   HeldChild child_;
 };
 
@@ -53,7 +53,7 @@ class RuntimeWatch {
   const pid_t container_init_;
   const std::chrono::nanoseconds hang_timeout_;
   Fd errors_;
-  const std::string program_;
+  const std::string name_;
   Child child_;
   bool finished_ = false;
 };

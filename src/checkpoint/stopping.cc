@@ -36,7 +36,8 @@ void run_dump(const engine::Container& container, const Plan& plan,
   const std::filesystem::path work = container.paths().dump_work();
   const pid_t init = container.record().pid;
   const auto lent = lend_cgroup(container);
-  HeldRuntime runtime(checkpoint_command(container, plan.options,
+  HeldRuntime runtime(container.config().runtime,
+                      checkpoint_command(container, plan.options,
                                          {.images = images, .work = work, .lent = lent.get()}));
   const Guardian guardian({.freezers = {},
                            .runtime = &runtime.process(),

@@ -138,8 +138,8 @@ std::string describe(const checkpoint::Estimate& estimate) {
 }
 
 std::string describe_memory_cut(const checkpoint::Plan& plan) {
-  if (plan.stock_because.empty()) return "cut by forks of the processes";
-  return "written by CRIU (" + plan.stock_because + ")";
+  if (!plan.stock_because.empty()) return "written by CRIU (" + plan.stock_because + ")";
+  return "cut by forks of the processes (" + memory::to_string(plan.skeleton) + ")";
 }
 
 void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estimate) {

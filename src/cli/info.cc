@@ -58,9 +58,14 @@ Json criu_json(Context& context) {
   Json json;
   json["path"] = path_of("criu");
   json["version"] = answer(oci::criu_version);
-  const std::string reason =
-      answer([&] { return memory::why_fork_cut_fails(context.layout().runroot); });
-  json["forkCut"] = {{"works", reason.empty()}, {"reason", reason}};
+  memory::ForkCut cut;
+  cut.reason = answer([&] {
+    cut = memory::find_fork_cut(context.layout().runroot);
+    return cut.reason;
+  });
+  json["forkCut"] = {{"works", cut.skeleton.has_value()},
+                     {"skeleton", cut.skeleton ? memory::to_string(*cut.skeleton) : ""},
+                     {"reason", cut.reason}};
   return json;
 }
 

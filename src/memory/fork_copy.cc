@@ -208,7 +208,7 @@ ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path&
   }
   if (not_in_fork.empty()) return process;
   for (const oci::PageRange& range : oci::read_page_map(images, process.image_pid).ranges) {
-    if (range.flags != oci::kInParent) continue;
+    if (!range.is_missing()) continue;
     for (const auto& [from, to] : not_in_fork) {
       const uint64_t start = std::max(from, range.address);
       const uint64_t end = std::min(to, range.end());

@@ -113,8 +113,6 @@ class Reader {
   const Fd memory_;
 };
 
-bool is_missing(const oci::PageRange& range) { return (range.flags & oci::kPresent) == 0; }
-
 uint32_t flags_of(bool lazy) { return oci::kPresent | (lazy ? oci::kLazy : 0); }
 
 class Merging {
@@ -126,7 +124,7 @@ class Merging {
         mappings_(oci::read_mappings(images, copy.process)) {}
 
   MergeTotals run(const std::function<void()>& poll) {
-    if (std::ranges::none_of(map_.ranges, is_missing)) return {};
+    if (std::ranges::none_of(map_.ranges, &oci::PageRange::is_missing)) return {};
     divide();
     const auto file = oci::pages_file(images_, map_.pages_id);
     const Fd own = open_file(file, O_RDONLY);
@@ -160,7 +158,7 @@ class Merging {
         const bool inside = mapping != mappings_.end() && mapping->start <= address;
         const uint64_t border = inside ? mapping->end : range.end();
         const uint64_t end = std::min({range.end(), border, address + kPieceBytes});
-        const bool missing = is_missing(range);
+        const bool missing = range.is_missing();
         pieces_.push_back({.address = address,
                            .pages = (end - address) / kPageSize,
                            .flags = missing ? flags_of(inside && mapping->lazy) : range.flags,
@@ -242,7 +240,10 @@ class Merging {
 void require_all(const std::filesystem::path& images) {
   for (const oci::DumpedProcess& process : oci::read_processes(images)) {
     if (!oci::has_page_map(images, process.pid)) continue;
-    if (std::ranges::none_of(oci::read_page_map(images, process.pid).ranges, is_missing)) continue;
+    if (std::ranges::none_of(oci::read_page_map(images, process.pid).ranges,
+                             &oci::PageRange::is_missing)) {
+      continue;
+    }
     throw Error(ErrorKind::kConflict,
                 std::format("process {} ended before its memory was copied", process.pid));
   }

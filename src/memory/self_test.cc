@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <format>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "oci/criu.h"
 #include "oci/criu_memory.h"
 #include "oci/criu_preload.h"
+#include "oci/lazy_pages.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -71,12 +73,27 @@ class Subject {
   Child child_;
 };
 
-void dump(pid_t pid, const std::filesystem::path& images) {
-  Command command{.arguments = {"criu", "dump", "--tree", std::to_string(pid), "--images-dir",
-                                images, "--leave-running", "--track-mem", "--prev-images-dir",
-                                "../parent", "--manage-cgroups=ignore", "--log-file", "dump.log"}};
+Command dump_command(pid_t pid, const std::filesystem::path& images) {
+  return {.arguments = {"criu", "dump", "--tree", std::to_string(pid), "--images-dir", images,
+                        "--leave-running", "--manage-cgroups=ignore", "--log-file", "dump.log"}};
+}
+
+Command with_parent_image(Command command) {
+  command.arguments.insert(command.arguments.end(),
+                           {"--track-mem", "--prev-images-dir", "../parent"});
   command.environment["LD_PRELOAD"] = oci::criu_preload();
   command.environment[oci::kCleanMemoryVariable] = oci::kCleanKnowledge;
+  return command;
+}
+
+Command with_lazy_pages(Command command) {
+  for (const auto& [name, value] : oci::lazy_pages_options()) {
+    command.arguments.push_back("--" + name + (value.empty() ? "" : "=" + value));
+  }
+  return oci::without_network(std::move(command));
+}
+
+void dump(const Command& command, const std::filesystem::path& images) {
   if (run_command(command).status.ok()) return;
   throw Error(ErrorKind::kRuntime, "CRIU failed: " + oci::explain_criu_log(images / "dump.log"));
 }
@@ -122,17 +139,22 @@ void compare(const Copy& copy, const std::filesystem::path& images,
   }
 }
 
-void try_it(const std::filesystem::path& directory) {
+void try_it(Skeleton skeleton, const std::filesystem::path& directory) {
   const TempDir work(directory, "memory-cut-");
   const auto images = work.path() / "images";
-  const auto parent = work.path() / "parent";
   make_directory(images, 0700);
-  make_directory(parent, 0700);
   const Subject subject;
   const std::vector<pid_t> subjects = {subject.pid()};
-  oci::write_complete_parent(parent, inner_pids(subjects));
-  if (kernel_tracks_changes()) forget_changes(subject.pid());
-  dump(subject.pid(), images);
+  const Command command = dump_command(subject.pid(), images);
+  if (skeleton == Skeleton::kParentImage) {
+    const auto parent = work.path() / "parent";
+    make_directory(parent, 0700);
+    oci::write_complete_parent(parent, inner_pids(subjects));
+    if (kernel_tracks_changes()) forget_changes(subject.pid());
+    dump(with_parent_image(command), images);
+  } else {
+    dump(with_lazy_pages(command), images);
+  }
   ForkCopy copy;
   const Deadline deadline = deadline_in(kTimeout);
   copy.prepare(subjects);
@@ -141,38 +163,83 @@ void try_it(const std::filesystem::path& directory) {
   copy.let_go();
   copy.keep(deadline);
   auto by_criu = oci::read_page_map(images, copy.copies().at(0).process).ranges;
-  std::erase_if(by_criu, [](const auto& range) { return (range.flags & oci::kPresent) == 0; });
+  std::erase_if(by_criu, &oci::PageRange::is_missing);
   const auto totals = merge(images, copy.copies(), [] {});
   if (totals.written_bytes == 0) {
-    throw Error(ErrorKind::kRuntime, "CRIU writes the memory although it has not changed");
+    throw Error(ErrorKind::kRuntime, "CRIU writes the memory all the same");
   }
   compare(copy.copies().at(0), images, by_criu);
+}
+
+// Empty if it works.
+std::string why_fails(Skeleton skeleton, const std::filesystem::path& directory) try {
+  if (skeleton == Skeleton::kParentImage && oci::criu_preload().empty()) {
+    return "the library for CRIU is not installed";
+  }
+  if (skeleton == Skeleton::kLazyPages && oci::lazy_pages_program().empty()) {
+    return "still_lazy_pages is not installed";
+  }
+  try_it(skeleton, directory);
+  return {};
+} catch (const Error& error) {
+  return "its self-test failed: " + error.message();
 }
 
 // What the answer depends on.
 std::string circumstances() {
   utsname kernel{};
   ::uname(&kernel);
-  return join({boot_id(), kernel.release, kernel.version, oci::criu_version(), oci::criu_preload()},
+  return join({boot_id(), kernel.release, kernel.version, oci::criu_version(), oci::criu_preload(),
+               oci::lazy_pages_program()},
               "\n");
+}
+
+constexpr std::array kBestFirst = {Skeleton::kParentImage, Skeleton::kLazyPages};
+
+ForkCut try_all(const std::filesystem::path& directory) {
+  ForkCut result;
+  for (const Skeleton skeleton : kBestFirst) {
+    const std::string reason = why_fails(skeleton, directory);
+    if (reason.empty()) {
+      result.skeleton = skeleton;
+      break;
+    }
+    if (!result.reason.empty()) result.reason += "; ";
+    result.reason += std::format("{}: {}", to_string(skeleton), reason);
+  }
+  return result;
+}
+
+// As text: the skeleton's name, or nothing; a line feed; the reason.
+std::string format(const ForkCut& answer) {
+  return (answer.skeleton ? to_string(*answer.skeleton) : "") + "\n" + answer.reason;
+}
+
+ForkCut parse(std::string_view text) {
+  ForkCut answer;
+  const size_t end = text.find('\n');
+  for (const Skeleton skeleton : kBestFirst) {
+    if (text.substr(0, end) == to_string(skeleton)) answer.skeleton = skeleton;
+  }
+  if (end != std::string_view::npos) answer.reason = text.substr(end + 1);
+  return answer;
 }
 
 }  // namespace
 
-std::string why_fork_cut_fails(const std::filesystem::path& directory) {
+std::string to_string(Skeleton skeleton) {
+  return skeleton == Skeleton::kParentImage ? "parent-image" : "lazy-pages";
+}
+
+ForkCut find_fork_cut(const std::filesystem::path& directory) {
   const auto file = directory / "memory-cut";
   const std::string known = circumstances() + "\n\n";
   if (const auto answer = read_file_if_exists(file); answer && answer->starts_with(known)) {
-    return answer->substr(known.size());
+    return parse(std::string_view(*answer).substr(known.size()));
   }
-  std::string reason;
-  try {
-    try_it(directory);
-  } catch (const Error& error) {
-    reason = "its self-test failed: " + error.message();
-  }
-  write_file_atomically(file, known + reason, 0600);
-  return reason;
+  const ForkCut found = try_all(directory);
+  write_file_atomically(file, known + format(found), 0600);
+  return found;
 }
 
 }  // namespace still::memory

@@ -30,6 +30,8 @@ struct PageRange {
   uint32_t flags = 0;
 
   uint64_t end() const { return address + pages * kPageSize; }
+  // Its content is somewhere else.
+  bool is_missing() const { return (flags & kPresent) == 0; }
 };
 
 struct PageMap {

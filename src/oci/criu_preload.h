@@ -19,8 +19,8 @@ inline constexpr const char* kGateVariable = "STILL_CRIU_GATE";
 inline constexpr const char* kNoConntrackVariable = "STILL_CRIU_NO_CONNTRACK";
 
 // The value of LD_PRELOAD for a program that calls CRIU for a dump: our library, then what the
-// variable holds already. The library lies beside the still program or in ../lib/still; empty where
-// it is in neither: CRIU then works as the kernel lets it.
+// variable holds already. Empty where the library is not installed: CRIU then works as the kernel
+// lets it.
 std::string criu_preload();
 
 }  // namespace still::oci

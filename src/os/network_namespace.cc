@@ -17,8 +17,6 @@
 #include "os/forked.h"
 
 namespace still {
-namespace {
-
 bool bring_loopback_up() {
   ifreq request{};
   std::strcpy(request.ifr_name, "lo");
@@ -27,8 +25,6 @@ bool bring_loopback_up() {
   request.ifr_flags |= IFF_UP;
   return ::ioctl(socket, SIOCSIFFLAGS, &request) == 0;
 }
-
-}  // namespace
 
 void make_network_namespace(const std::filesystem::path& path) {
   open_file(path, O_RDONLY | O_CREAT, 0600);

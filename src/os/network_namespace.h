@@ -10,4 +10,7 @@ namespace still {
 // Error(kSystem).
 void make_network_namespace(const std::filesystem::path& path);
 
+// In the namespace of this process. System calls only. False with errno set when one fails.
+bool bring_loopback_up();
+
 }  // namespace still

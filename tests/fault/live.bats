@@ -25,7 +25,7 @@ teardown_file() {
 teardown() { echo "$BATS_TEST_DESCRIPTION" >>"$BATS_FILE_TMPDIR/cases"; }
 
 checkpoint_with_fault() {
-  at "$1" "$2" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" "--memory-cut=${WAY:-stock}" busy
+  at "$1" "$2" "${PROGRAM:-$STILL_TEST_PROGRAM}" checkpoint -R -e "$WORK/archive" "--memory-cut=${WAY:-stock}" busy
 }
 
 # Steps in their order. Until the thaw there is a guardian, and from "frozen" to "cut" the container
@@ -38,6 +38,16 @@ fork_steps=(dumped cut held forked thawed copied merged released)
 guarded_fork_steps=(held forked thawed)
 
 by_fork() { WAY=fork "$@"; }
+
+# Without the library for CRIU, which then keeps the pages and waits for somebody to ask for them.
+by_lazy_pages() {
+  local directory=$BATS_FILE_TMPDIR/without-library
+  if [[ ! -e $directory ]]; then
+    mkdir "$directory"
+    cp "$STILL_TEST_PROGRAM" "$(dirname "$STILL_TEST_PROGRAM")/still_lazy_pages" "$directory/"
+  fi
+  PROGRAM=$directory/$(basename "$STILL_TEST_PROGRAM") WAY=fork "$@"
+}
 
 killed() {
   ends_with 137 checkpoint_with_fault "$1" "$KILL_STILL"
@@ -126,6 +136,12 @@ for step in "${guarded_fork_steps[@]}"; do
   bats_test_function --description "the guardian is killed, by fork: $step" \
     -- by_fork without_guardian "$step" "$KILL_GUARDIAN"
   bats_test_function --description "still and the guardian are killed, by fork: $step" -- by_fork both_killed "$step"
+done
+for step in dumping dumped held; do
+  bats_test_function --description "still is killed, by lazy pages: $step" -- by_lazy_pages killed "$step"
+  bats_test_function --description "still is terminated, by lazy pages: $step" -- by_lazy_pages terminated "$step"
+  bats_test_function --description "still and the guardian are killed, by lazy pages: $step" \
+    -- by_lazy_pages both_killed "$step"
 done
 bats_test_function --description "the guardian is terminated: frozen" -- without_guardian frozen "$TERMINATE_GUARDIAN"
 for after in 0 0.004; do

@@ -173,7 +173,7 @@ make_three() {
   still info --format json >"$WORK/json"
   jq -e --arg root "$STILL_ROOT" --arg cgroup "$(cgroup_version)" '.store.graphRoot == $root and .host.cgroupVersion == $cgroup and
     (.host.criu.version | test("^[0-9]+[.][0-9]")) and (.host.conmon.version | test("conmon")) and
-    (.host.criu.forkCut == {"works": true, "reason": ""}) and
+    (.host.criu.forkCut == {"works": true, "skeleton": "parent-image", "reason": ""}) and
     ([.host.ociRuntimes[].name] == ["crun", "runc"]) and (.host.ociRuntimes[].version | test("^[0-9]")) and
     .store.containerStore == {"number": 0, "paused": 0, "running": 0, "stopped": 0}' "$WORK/json"
   is "$(cgroup_version)" still info --format '{{.host.cgroupVersion}}'

@@ -239,11 +239,67 @@ start_large() {
   copies busy fork 1
 }
 
-@test "without its library for CRIU Still leaves the memory to CRIU" {
-  local bin=$WORK/bin
-  mkdir "$bin"
-  cp "$(command -v still)" "$bin/"
+@test "a CRIU that fails without memory is called once more, as it is" {
+  local spoil='rm -r "$STILL_ROOT"/staging/*/parent'
+  start_large
+  STILL_TEST_AT=prepared STILL_TEST_DO=$spoil run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
+    --memory-cut=auto busy
+  echo "$output"
+  [[ $status -eq 0 && $output == *"once more, with CRIU as it is"* ]]
+  took_stock "the cut by forks failed"
+  rm "$WORK/archive"
+  STILL_TEST_AT=prepared STILL_TEST_DO=$spoil \
+    fails_with "CRIU" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
+  [[ ! -e $WORK/archive ]]
+  copies busy fork 1
+}
+
+# lazy_still: a Still without its library for CRIU, which has to do with what CRIU offers.
+lazy_still() {
+  mkdir -p "$WORK/bin"
+  cp "$(command -v still)" "$(dirname "$(command -v still)")/still_lazy_pages" "$WORK/bin/"
+  PATH=$WORK/bin:$PATH
+  [[ $(still info --format '{{.host.criu.forkCut.skeleton}}') == lazy-pages ]]
+}
+
+@test "without its library for CRIU Still has CRIU keep the pages, and nobody asks for them" {
+  local runtime program
+  lazy_still
+  for runtime in $(runtimes); do
+    for program in counter mappings; do
+      start "$program" "/bin/$program" --runtime "$runtime"
+      copies "$program" fork 2
+      ends_well "$program" data
+    done
+  done
+}
+
+# Who connects first would get the memory.
+@test "CRIU does not offer the pages to others on this machine" {
+  local taken
+  lazy_still
   start busy /bin/counter
-  "$bin/still" checkpoint -R -e "$WORK/archive" --memory-cut=auto busy
+  # Its port is in use where they are, and it does not notice.
+  python3 -c 'import socket, time
+listening = socket.create_server(("127.0.0.1", 1))
+print("taken", flush=True)
+time.sleep(600)' >"$WORK/taken" 3>&- &
+  taken=$!
+  eventually test -s "$WORK/taken"
+  copies busy fork 1
+  kill "$taken"
+  ends_well busy data
+  start open /bin/counter --network host
+  fails_with "others could ask CRIU for its memory" \
+    still checkpoint -R -e "$WORK/archive" --memory-cut=fork open
+}
+
+@test "with nothing of its own for CRIU Still leaves the memory to CRIU" {
+  lazy_still
+  rm "$WORK/bin/still_lazy_pages"
+  start_large
+  fails_with "library for CRIU is not installed; lazy-pages: still_lazy_pages is not installed" \
+    still checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
+  still checkpoint -R -e "$WORK/archive" --memory-cut=auto busy
   took_stock "library"
 }

@@ -45,6 +45,7 @@ Command shell(const std::string& script) { return {.arguments = {"sh", "-c", scr
 WindowSettings settings(cgroup::Freezer* freezer, const std::string& script) {
   return {.freezer = freezer,
           .sharers = {},
+          .runtime = "sh",
           .dump = shell(script),
           .init = ::getpid(),
           .freeze_timeout = 1000ms,
