@@ -13,16 +13,16 @@ die() {
   exit 1
 }
 
-# The packages of the environment, one a line.
-packages() { sed -e 's/#.*//' -e '/^@/d' "$checkout/tools/dev/packages" | xargs -n1; }
+# The packages of a list, one a line.
+packages() { sed -e 's/#.*//' -e '/^@/d' "$tools/$1" | xargs -n1; }
 
-# Names the environment: it changes with the package list and with the revision noted there.
-root_id() {
-  sed -e 's/#.*//' "$checkout/tools/dev/packages" | xargs -n1 | sort |
-    sha256sum | cut -c1-12
+# Names what is made from package lists: it changes with them and with the revisions noted there.
+list_id() {
+  local list
+  for list in "$@"; do sed -e 's/#.*//' "$tools/$list" | xargs -n1 | sort; done | sha256sum | cut -c1-12
 }
 
-root_dir() { printf '%s\n' "$cache/root-$(root_id)"; }
+root_dir() { printf '%s\n' "$cache/root-$(list_id packages)"; }
 
 # The environment changes mounts, cgroups and namespaces: become root, and keep what steers it.
 become_root() {
