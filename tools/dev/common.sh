@@ -24,6 +24,9 @@ list_id() {
 
 root_dir() { printf '%s\n' "$cache/root-$(list_id packages)"; }
 
+# What ./dev vm has beside the environment: tools/dev/make-vm.
+vm_dir() { printf '%s\n' "$cache/vm-$(list_id packages vm-packages)"; }
+
 # The environment changes mounts, cgroups and namespaces: become root, and keep what steers it.
 become_root() {
   [[ $EUID -ne 0 ]] || return 0
