@@ -67,7 +67,7 @@ class LoopMount:
     """A fresh file system on a sparse file, for this bench alone: what its used space gains, the
     bench has written. The device goes with the last mount, also if the bench is killed."""
 
-    SIZE_BYTES = 12 * GIB
+    SIZE_BYTES = 24 * GIB
     MAKE = {
         "ext4": ["mkfs.ext4", "-q"],
         "btrfs": ["mkfs.btrfs", "--quiet"],
