@@ -86,10 +86,10 @@ Command with_parent_image(Command command) {
   return command;
 }
 
-Command with_lazy_pages(Command command) {
-  for (const auto& [name, value] : oci::lazy_pages_options()) {
-    command.arguments.push_back("--" + name + (value.empty() ? "" : "=" + value));
-  }
+// With a file, as in a checkpoint: not every path can be in one.
+Command with_lazy_pages(Command command, const std::filesystem::path& configuration) {
+  write_file_atomically(configuration, oci::criu_configuration(oci::lazy_pages_options()), 0600);
+  command.environment["CRIU_CONFIG_FILE"] = configuration;
   return oci::without_network(std::move(command));
 }
 
@@ -153,7 +153,7 @@ void try_it(Skeleton skeleton, const std::filesystem::path& directory) {
     if (kernel_tracks_changes()) forget_changes(subject.pid());
     dump(with_parent_image(command), images);
   } else {
-    dump(with_lazy_pages(command), images);
+    dump(with_lazy_pages(command, work.path() / "criu.conf"), images);
   }
   ForkCopy copy;
   const Deadline deadline = deadline_in(kTimeout);
