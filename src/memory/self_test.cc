@@ -74,14 +74,18 @@ class Subject {
 };
 
 Command dump_command(pid_t pid, const std::filesystem::path& images) {
-  return {.arguments = {"criu", "dump", "--tree", std::to_string(pid), "--images-dir", images,
-                        "--leave-running", "--manage-cgroups=ignore", "--log-file", "dump.log"}};
+  Command command{.arguments = {"criu", "dump", "--tree", std::to_string(pid), "--images-dir",
+                                images, "--leave-running", "--manage-cgroups=ignore", "--log-file",
+                                "dump.log"}};
+  if (const std::string preload = oci::criu_preload(); !preload.empty()) {
+    command.environment["LD_PRELOAD"] = preload;
+  }
+  return command;
 }
 
 Command with_parent_image(Command command) {
   command.arguments.insert(command.arguments.end(),
                            {"--track-mem", "--prev-images-dir", "../parent"});
-  command.environment["LD_PRELOAD"] = oci::criu_preload();
   command.environment[oci::kCleanMemoryVariable] = oci::kCleanKnowledge;
   return command;
 }
