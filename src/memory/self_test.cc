@@ -77,9 +77,7 @@ Command dump_command(pid_t pid, const std::filesystem::path& images) {
   Command command{.arguments = {"criu", "dump", "--tree", std::to_string(pid), "--images-dir",
                                 images, "--leave-running", "--manage-cgroups=ignore", "--log-file",
                                 "dump.log"}};
-  if (const std::string preload = oci::criu_preload(); !preload.empty()) {
-    command.environment["LD_PRELOAD"] = preload;
-  }
+  oci::load_criu_preload(command);
   return command;
 }
 

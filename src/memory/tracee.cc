@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <format>

@@ -12,4 +12,9 @@ std::string criu_preload() {
   return library.empty() || present == nullptr ? library : library + ":" + present;
 }
 
+void load_criu_preload(Command& command) {
+  const std::string preload = criu_preload();
+  if (!preload.empty()) command.environment["LD_PRELOAD"] = preload;
+}
+
 }  // namespace still::oci

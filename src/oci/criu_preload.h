@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "os/process.h"
+
 namespace still::oci {
 
 // Names the file that src/criu_preload/clean_memory.cc puts in the place of CRIU's own knowledge of
@@ -22,5 +24,7 @@ inline constexpr const char* kNoConntrackVariable = "STILL_CRIU_NO_CONNTRACK";
 // variable holds already. Empty where the library is not installed: CRIU then works as the kernel
 // lets it.
 std::string criu_preload();
+// Has a command that calls CRIU load it, if it is installed.
+void load_criu_preload(Command& command);
 
 }  // namespace still::oci

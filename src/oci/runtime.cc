@@ -159,9 +159,7 @@ Command OciRuntime::checkpoint_command(const std::string& id,
   append_flag(arguments, options.file_locks, "--file-locks");
   arguments.push_back(id);
   Command result = command(arguments);
-  if (const std::string preload = criu_preload(); !preload.empty()) {
-    result.environment["LD_PRELOAD"] = preload;
-  }
+  load_criu_preload(result);
   if (options.clean_memory) result.environment[kCleanMemoryVariable] = kCleanKnowledge;
   if (options.gate) result.environment[kGateVariable] = options.gate->native();
   if (options.leave_running && !options.tcp_established) {

@@ -17,6 +17,7 @@
 #include "os/forked.h"
 
 namespace still {
+
 bool bring_loopback_up() {
   ifreq request{};
   std::strcpy(request.ifr_name, "lo");
