@@ -44,6 +44,12 @@ answers() {
   wait_until 2 steps_beyond "$1" "$before"
 }
 
+# It counts from the beginning then, and takes a while until it is beyond what it has logged before.
+start_again() {
+  still start busy >/dev/null
+  wait_until 20 answers busy
+}
+
 # --- afterwards -------------------------------------------------------------------------------------
 
 # in_store SQL: a statement in the store's database; prints the first column of its rows.

@@ -42,10 +42,7 @@ by_fork() { WAY=fork "$@"; }
 # Without the library for CRIU, which then keeps the pages and waits for somebody to ask for them.
 by_lazy_pages() {
   local directory=$BATS_FILE_TMPDIR/without-library
-  if [[ ! -e $directory ]]; then
-    mkdir "$directory"
-    cp "$STILL_TEST_PROGRAM" "$(dirname "$STILL_TEST_PROGRAM")/still_lazy_pages" "$directory/"
-  fi
+  [[ -e $directory ]] || copy_without_library "$STILL_TEST_PROGRAM" "$directory"
   PROGRAM=$directory/$(basename "$STILL_TEST_PROGRAM") WAY=fork "$@"
 }
 
@@ -113,8 +110,7 @@ init_killed() {
   eventually clean
   whole_or_absent "$WORK/archive"
   rm -f "$WORK/archive"
-  still start busy >/dev/null
-  wait_until 20 answers busy
+  start_again
 }
 
 for step in "${all_steps[@]}"; do

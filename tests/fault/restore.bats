@@ -43,12 +43,6 @@ ends_consistent() {
   still volume rm data >/dev/null
 }
 
-# It counts from the beginning then, and takes a while until it is beyond what it has logged before.
-start_again() {
-  still start busy >/dev/null
-  wait_until 20 answers busy
-}
-
 # The second try: it runs, consistent, and goes.
 succeeds() {
   eventually clean

@@ -226,40 +226,32 @@ start_large() {
   [[ $output == *"written by CRIU (process "*"(counter) is traced)"* ]]
 }
 
-@test "a copy that is killed makes Still start over, by CRIU as it is" {
+# falls_back STEP COMMAND TEXT: with that fault auto has CRIU do it once more, as it is; fork fails and says TEXT.
+falls_back() {
   start_large
-  STILL_TEST_AT=copied STILL_TEST_DO=$KILL_COPIES run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
-    --memory-cut=auto busy
+  STILL_TEST_AT=$1 STILL_TEST_DO=$2 run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=auto busy
   echo "$output"
   [[ $status -eq 0 && $output == *"once more, with CRIU as it is"* ]]
   took_stock "the cut by forks failed"
   [[ $(zombies busy) -eq 0 ]]
   rm "$WORK/archive"
-  STILL_TEST_AT=copied STILL_TEST_DO=$KILL_COPIES \
-    fails_with "cannot be read" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
+  STILL_TEST_AT=$1 STILL_TEST_DO=$2 \
+    fails_with "$3" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
   [[ ! -e $WORK/archive && $(zombies busy) -eq 0 ]]
   copies busy fork 1
 }
 
+@test "a copy that is killed makes Still start over, by CRIU as it is" {
+  falls_back copied "$KILL_COPIES" "cannot be read"
+}
+
 @test "a CRIU that fails without memory is called once more, as it is" {
-  local spoil='rm -r "$STILL_ROOT"/staging/*/parent'
-  start_large
-  STILL_TEST_AT=prepared STILL_TEST_DO=$spoil run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
-    --memory-cut=auto busy
-  echo "$output"
-  [[ $status -eq 0 && $output == *"once more, with CRIU as it is"* ]]
-  took_stock "the cut by forks failed"
-  rm "$WORK/archive"
-  STILL_TEST_AT=prepared STILL_TEST_DO=$spoil \
-    fails_with "CRIU" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
-  [[ ! -e $WORK/archive ]]
-  copies busy fork 1
+  falls_back prepared 'rm -r "$STILL_ROOT"/staging/*/parent' "CRIU"
 }
 
 # lazy_still: a Still without its library for CRIU, which has to do with what CRIU offers.
 lazy_still() {
-  mkdir -p "$WORK/bin"
-  cp "$(command -v still)" "$(dirname "$(command -v still)")/still_lazy_pages" "$WORK/bin/"
+  copy_without_library "$(command -v still)" "$WORK/bin"
   PATH=$WORK/bin:$PATH
   [[ $(still info --format '{{.host.criu.forkCut.skeleton}}') == lazy-pages ]]
 }

@@ -42,6 +42,12 @@ remove_copy() {
   still volume rm "$1"
 }
 
+# copy_without_library PROGRAM DIRECTORY, which is made: with all that belongs to it but its library for CRIU.
+copy_without_library() {
+  mkdir "$2"
+  cp "$1" "$(dirname "$1")/still_lazy_pages" "$2/"
+}
+
 is_running() { [[ $(still inspect --format '{{.State.Running}}' "$1") == true ]]; }
 
 # wait_until SECONDS COMMAND...
