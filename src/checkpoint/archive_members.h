@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "archive/tree_tar.h"
-#include "engine/container.h"
-#include "engine/container_config.h"
+#include "engine/container/container.h"
+#include "engine/container/container_config.h"
 
 namespace still::checkpoint {
 

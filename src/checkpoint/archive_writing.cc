@@ -30,8 +30,8 @@ archive::TreeTarOptions tar_options(const TreePlan& tree) {
           .upper_layer = tree.upper_layer};
 }
 
-void add_tree(archive::ArchiveWriter& writer, const TreePlan& tree, const CapturedTree& captured,
-              archive::Manifest& manifest) {
+void add_tree(archive::ArchiveWriter& writer, const TreePlan& tree,
+              const cut::CapturedTree& captured, archive::Manifest& manifest) {
   archive::TreeRecord record{.name = tree.name,
                              .member = tree.member,
                              .method = captured.method,
@@ -68,14 +68,14 @@ uint64_t expected_bytes(const Plan& plan) {
 
 uint64_t write_plain(const std::filesystem::path& target, const Plan& plan,
                      const ArchiveSources& sources, archive::Manifest manifest,
-                     Cancellation& cancellation, Observer& observer) {
-  const StepScope step(observer, Step::kArchive);
+                     cut::Cancellation& cancellation, cut::Observer& observer) {
+  const cut::StepScope step(observer, cut::Step::kArchive);
   archive::ArchiveWriter writer(target, plan.options.compression, sources.key);
   hooks::reached("writing");
   const uint64_t total = expected_bytes(plan);
   writer.set_progress([&](uint64_t done) {
     cancellation.check();
-    observer.progress(Step::kArchive, done, total);
+    observer.progress(cut::Step::kArchive, done, total);
   });
 
   writer.add_bytes(kConfigMember, sources.config_dump);
@@ -98,14 +98,14 @@ uint64_t write_plain(const std::filesystem::path& target, const Plan& plan,
 
 // Returns the size in bytes.
 uint64_t encrypt(const std::filesystem::path& plain, const Plan& plan, const std::string& key,
-                 Cancellation& cancellation, Observer& observer) {
-  const StepScope step(observer, Step::kEncrypt);
+                 cut::Cancellation& cancellation, cut::Observer& observer) {
+  const cut::StepScope step(observer, cut::Step::kEncrypt);
   const Fd file = open_file(plain, O_RDONLY);
   const auto total = static_cast<uint64_t>(stat_fd(file).st_size);
   AtomicFile target(plan.target, 0600, key);
   archive::encrypt_file(file, target.fd(), plan.options.recipients, [&](uint64_t done) {
     cancellation.check();
-    observer.progress(Step::kEncrypt, done, total);
+    observer.progress(cut::Step::kEncrypt, done, total);
   });
   hooks::reached("encrypted");
   const auto size_bytes = static_cast<uint64_t>(stat_fd(target.fd()).st_size);
@@ -125,7 +125,7 @@ std::vector<std::filesystem::path> archive_traces(const Plan& plan, const engine
 ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
                               const engine::Layout& layout, const std::string& key,
                               std::filesystem::path images, std::filesystem::path work,
-                              std::map<std::string, CapturedTree> trees) {
+                              std::map<std::string, cut::CapturedTree> trees) {
   ArchiveSources sources{.images = std::move(images),
                          .work = std::move(work),
                          .trees = std::move(trees),
@@ -142,7 +142,7 @@ ArchiveSources gather_sources(const engine::Container& container, const Plan& pl
 }
 
 uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
-                       Cancellation& cancellation, Observer& observer) try {
+                       cut::Cancellation& cancellation, cut::Observer& observer) try {
   if (plan.options.recipients.empty()) {
     return write_plain(plan.target, plan, sources, std::move(manifest), cancellation, observer);
   }

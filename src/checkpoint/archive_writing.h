@@ -8,20 +8,20 @@
 #include <vector>
 
 #include "archive/manifest.h"
-#include "checkpoint/cancellation.h"
-#include "checkpoint/observer.h"
 #include "checkpoint/plan.h"
-#include "checkpoint/tree_captures.h"
-#include "engine/container.h"
+#include "cut/cancellation.h"
+#include "cut/observer.h"
+#include "cut/trees.h"
+#include "engine/container/container.h"
 
 namespace still::checkpoint {
 
 // Where the parts of a cut lie. Gathered while the container is locked; afterwards nothing of the
 // container itself is read any more but its log.
 struct ArchiveSources {
-  std::filesystem::path images;               // CRIU's
-  std::filesystem::path work;                 // CRIU's log and statistics
-  std::map<std::string, CapturedTree> trees;  // by member
+  std::filesystem::path images;                    // CRIU's
+  std::filesystem::path work;                      // CRIU's log and statistics
+  std::map<std::string, cut::CapturedTree> trees;  // by member
   std::string config_dump;
   std::string spec_dump;
   std::string deleted_files;  // empty: the root file system is not part of the checkpoint
@@ -42,13 +42,13 @@ std::vector<std::filesystem::path> archive_traces(const Plan& plan, const engine
 ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
                               const engine::Layout& layout, const std::string& key,
                               std::filesystem::path images, std::filesystem::path work,
-                              std::map<std::string, CapturedTree> trees);
+                              std::map<std::string, cut::CapturedTree> trees);
 
 // Writes the archive to plan.target, whole and durable when it returns; the manifest gets its trees
 // and members. With recipients it is written to sources.plain first and from there, encrypted, to
 // the target. Returns the archive's size in bytes. On error nothing is left and Error names the
 // target. Asks cancellation now and then, and gives up when it says so.
 uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
-                       Cancellation& cancellation, Observer& observer);
+                       cut::Cancellation& cancellation, cut::Observer& observer);
 
 }  // namespace still::checkpoint

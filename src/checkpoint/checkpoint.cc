@@ -6,7 +6,7 @@ namespace still::checkpoint {
 
 CheckpointResult checkpoint(engine::Container& container, std::vector<engine::Container>& sharers,
                             const engine::Layout& layout, store::Store& store, const Plan& plan,
-                            Observer& observer) {
+                            cut::Observer& observer) {
   const auto start = std::chrono::steady_clock::now();
   // The default way freezes nobody, it only has to know of them.
   if (!plan.options.leave_running) sharers.clear();

@@ -6,12 +6,12 @@
 #include <optional>
 #include <string>
 
-#include "checkpoint/freeze_window.h"
-#include "checkpoint/observer.h"
 #include "checkpoint/plan.h"
-#include "engine/container.h"
+#include "criu/criu.h"
+#include "cut/observer.h"
+#include "cut/window.h"
+#include "engine/container/container.h"
 #include "memory/merge.h"
-#include "oci/criu.h"
 #include "tree/mirror.h"
 
 namespace still::checkpoint {
@@ -19,11 +19,11 @@ namespace still::checkpoint {
 struct CheckpointResult {
   bool consistent = false;
   std::string inconsistent_because;  // empty when consistent
-  Cut cut;                           // on the default path only dump_start and dump_end
+  cut::Cut cut;                      // on the default path only dump_start and dump_end
   std::string stock_because;         // as Plan; also when it was found out on the way
   memory::MergeTotals memory;        // what the copies held
   tree::PassTotals cut_pass;         // what the cut of a live checkpoint looked at and copied
-  std::optional<oci::DumpStatistics> criu;
+  std::optional<criu::DumpStatistics> criu;
   std::chrono::nanoseconds total{};
   uint64_t archive_bytes = 0;  // 0 without an archive
 };
@@ -40,6 +40,6 @@ struct CheckpointResult {
 // containers that a live checkpoint freezes too; unlocked when they run again.
 CheckpointResult checkpoint(engine::Container& container, std::vector<engine::Container>& sharers,
                             const engine::Layout& layout, store::Store& store, const Plan& plan,
-                            Observer& observer);
+                            cut::Observer& observer);
 
 }  // namespace still::checkpoint

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "oci/criu.h"
+#include "criu/criu.h"
 #include "os/process.h"
 
 namespace still::checkpoint {
@@ -33,7 +33,7 @@ archive::Manifest describe(const engine::Container& container, const Plan& plan)
   manifest.image = config.rootfs.empty() ? config.image : "rootfs:" + config.rootfs;
   manifest.runtime = runtime->name();
   manifest.versions = {{"still", STILL_VERSION},
-                       {"criu", oci::criu_version()},
+                       {"criu", criu::criu_version()},
                        {"runtime", runtime->version()},
                        {"conmon", conmon_version()},
                        {"kernel", kernel.release}};

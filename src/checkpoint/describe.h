@@ -4,7 +4,7 @@
 #include "archive/manifest.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/plan.h"
-#include "engine/container.h"
+#include "engine/container/container.h"
 
 namespace still::checkpoint {
 

@@ -11,16 +11,16 @@
 #include "base/text.h"
 #include "checkpoint/archive_members.h"
 #include "checkpoint/archive_writing.h"
-#include "checkpoint/cancellation.h"
-#include "checkpoint/criu_files.h"
 #include "checkpoint/describe.h"
-#include "checkpoint/mapped_files.h"
-#include "checkpoint/memory_cut.h"
-#include "checkpoint/staging.h"
-#include "checkpoint/tree_captures.h"
 #include "checkpoint/ways.h"
+#include "criu/preloading.h"
+#include "cut/cancellation.h"
+#include "cut/criu_files.h"
+#include "cut/mapped_files.h"
+#include "cut/memory_cut.h"
+#include "cut/staging.h"
+#include "cut/trees.h"
 #include "engine/operation.h"
-#include "oci/criu_preload.h"
 #include "os/files.h"
 #include "os/priority.h"
 
@@ -66,21 +66,21 @@ std::vector<pid_t> all_processes(const engine::Container& container, const Freez
 // Whether CRIU can get ready before the freeze.
 bool can_wait_for_freeze(const Plan& plan) {
   return plan.freezing == Freezing::kFreeze && !hooks::freeze_is_off() &&
-         !oci::criu_preload().empty();
+         !criu::criu_preload().empty();
 }
 
 // What is in the journal before anything is made.
 void note_traces(store::JournalEntry& entry, const engine::Container& container,
                  const engine::Layout& layout, const Plan& plan) {
   entry.paths = archive_traces(plan, layout, entry.key);
-  const StagingPlace place{layout.staging(container.id(), entry.key)};
+  const cut::StagingPlace place{layout.staging(container.id(), entry.key)};
   entry.paths.push_back(place.directory);
   if (plan.stock_because.empty()) entry.fork_images = place.images();
-  note_lent_cgroup(entry, container);
+  cut::note_lent_cgroup(entry, container);
 }
 
 // What is in the journal before anything is frozen.
-void note_window(store::JournalEntry& entry, const FreezeWindow& window,
+void note_window(store::JournalEntry& entry, const cut::FreezeWindow& window,
                  const engine::Container& container, const Sharers& sharers,
                  const Freezers& freezers) {
   entry.guardian = identify_process(window.guardian());
@@ -96,48 +96,51 @@ void note_window(store::JournalEntry& entry, const FreezeWindow& window,
 }
 
 struct LiveCut {
-  Cut cut;
+  cut::Cut cut;
   uint64_t log_bytes = 0;  // of the container's log; what comes later belongs to its life after it
 };
 
-LiveCut take_cut(FreezeWindow& window, const engine::Container& container, const Freezers& freezers,
-                 const StagingPlace& staging, TreeCaptures& captures, MemoryCut* memory,
-                 Cancellation& cancellation, Observer& observer) {
+LiveCut take_cut(cut::FreezeWindow& window, const engine::Container& container,
+                 const Freezers& freezers, const cut::StagingPlace& staging,
+                 cut::TreeCaptures& captures, cut::MemoryCut* memory,
+                 cut::Cancellation& cancellation, cut::Observer& observer) {
   const auto log = open_if_exists(container.paths().log(), O_RDONLY);
   LiveCut result;
-  WindowWork work{.capture_trees =
-                      [&](const Instant& frozen) {
-                        const auto mapped = mapped_inodes(all_processes(container, freezers),
-                                                          container.paths().upper());
-                        captures.cut(mapped, frozen);
-                      },
-                  .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
-                  .before_thaw =
-                      [&] {
-                        result.log_bytes = log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
-                        captures.end();
-                      }};
+  cut::WindowWork work{.capture_trees =
+                           [&](const Instant& frozen) {
+                             const auto mapped = cut::mapped_inodes(
+                                 all_processes(container, freezers), container.paths().upper());
+                             captures.cut(mapped, frozen);
+                           },
+                       .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
+                       .before_thaw =
+                           [&] {
+                             result.log_bytes =
+                                 log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
+                             captures.end();
+                           }};
   if (memory != nullptr) {
     work.before_dump = [&] { memory->before_dump(); };
     work.hold = [&] {
-      require_images(staging.images());
+      cut::require_images(staging.images());
       memory->hold();
     };
     work.after_thaw = [&] { memory->take(); };
   }
   try {
     result.cut = window.run(work, cancellation, observer);
-    require_images(staging.images());
+    cut::require_images(staging.images());
     return result;
   } catch (const Error& error) {
     // CRIU as it is may well succeed.
-    if (memory != nullptr && error.kind() == ErrorKind::kRuntime) throw ForkCutFailed(error);
-    throw explain_failure(error, oci::dump_log(staging.work()), container.paths().dump_work());
+    if (memory != nullptr && error.kind() == ErrorKind::kRuntime) throw cut::ForkCutFailed(error);
+    throw cut::explain_failure(error, oci::dump_log(staging.work()), container.paths().dump_work());
   }
 }
 
 // "volume:data: a, b and 3 more", for each tree that has some.
-std::string describe_foreign_changes(const Plan& plan, const std::vector<CapturedTree>& trees) {
+std::string describe_foreign_changes(const Plan& plan,
+                                     const std::vector<cut::CapturedTree>& trees) {
   constexpr size_t kNamed = 10;
   std::vector<std::string> parts;
   for (size_t i = 0; i < trees.size(); ++i) {
@@ -154,8 +157,8 @@ std::string describe_foreign_changes(const Plan& plan, const std::vector<Capture
   return join(parts, "; ");
 }
 
-std::string why_not_consistent(const Cut& cut, const Plan& plan,
-                               const std::vector<CapturedTree>& trees) {
+std::string why_not_consistent(const cut::Cut& cut, const Plan& plan,
+                               const std::vector<cut::CapturedTree>& trees) {
   if (hooks::freeze_is_off()) return {};
   if (!cut.was_frozen) {
     return "the container has no cgroup of its own: it ran on while its files were captured";
@@ -165,8 +168,8 @@ std::string why_not_consistent(const Cut& cut, const Plan& plan,
   return "somebody outside the container changed files while it stood still: " + foreign;
 }
 
-void judge(CheckpointResult& result, const Plan& plan, const std::vector<CapturedTree>& trees,
-           Observer& observer) {
+void judge(CheckpointResult& result, const Plan& plan, const std::vector<cut::CapturedTree>& trees,
+           cut::Observer& observer) {
   result.inconsistent_because = why_not_consistent(result.cut, plan, trees);
   result.consistent = result.inconsistent_because.empty();
   if (result.consistent) return;
@@ -178,16 +181,16 @@ void judge(CheckpointResult& result, const Plan& plan, const std::vector<Capture
   observer.warning("the checkpoint is not certified consistent: " + result.inconsistent_because);
 }
 
-std::map<std::string, CapturedTree> by_member(const Plan& plan,
-                                              const std::vector<CapturedTree>& trees) {
-  std::map<std::string, CapturedTree> result;
+std::map<std::string, cut::CapturedTree> by_member(const Plan& plan,
+                                                   const std::vector<cut::CapturedTree>& trees) {
+  std::map<std::string, cut::CapturedTree> result;
   for (size_t i = 0; i < trees.size(); ++i) result[plan.trees[i].member] = trees[i];
   return result;
 }
 
 uint64_t write_archive_unlocked(engine::Container& container, const Plan& plan,
                                 const ArchiveSources& sources, const archive::Manifest& manifest,
-                                Cancellation& cancellation, Observer& observer) {
+                                cut::Cancellation& cancellation, cut::Observer& observer) {
   uint64_t size_bytes = 0;
   container.unlocked([&] {
     auto writing = std::async(std::launch::async, [&] {
@@ -200,42 +203,42 @@ uint64_t write_archive_unlocked(engine::Container& container, const Plan& plan,
 }
 
 CheckpointResult take(engine::Container& container, Sharers& sharers, const engine::Layout& layout,
-                      store::Store& store, const Plan& plan, Observer& observer) {
-  Cancellation cancellation(plan.options.max_pause);
+                      store::Store& store, const Plan& plan, cut::Observer& observer) {
+  cut::Cancellation cancellation(plan.options.max_pause);
   engine::Operation operation(
       store, engine::kCheckpoint, container,
       [&](store::JournalEntry& entry) { note_traces(entry, container, layout, plan); });
   hooks::reached("in the journal");
   // Everything that can be made before the freeze is made here: the processes first, while no other
   // thread runs, the trees last, so that they have little time to change again.
-  const StagingPlace place{layout.staging(container.id(), operation.key())};
+  const cut::StagingPlace place{layout.staging(container.id(), operation.key())};
   const Freezers freezers = open_freezers(container, sharers);
-  const auto lent = lend_cgroup(container);
+  const auto lent = cut::lend_cgroup(container);
   const bool by_fork = plan.stock_because.empty();
   const auto gate = can_wait_for_freeze(plan) ? place.gate() : std::filesystem::path();
-  FreezeWindow window({.freezer = freezers.own.get(),
-                       .sharers = pointers(freezers.sharers),
-                       .runtime = container.config().runtime,
-                       .dump = checkpoint_command(
-                           container, plan.options,
-                           {.images = place.images(),
-                            .work = place.work(),
-                            .lent = lent.get(),
-                            .skeleton = by_fork ? std::optional(plan.skeleton) : std::nullopt,
-                            .gate = gate}),
-                       .gate = gate,
-                       .init = container.record().pid,
-                       .freeze_timeout = plan.options.freeze_timeout,
-                       .runtime_timeout = plan.options.runtime_timeout});
+  cut::FreezeWindow window({.freezer = freezers.own.get(),
+                            .sharers = pointers(freezers.sharers),
+                            .runtime = container.config().runtime,
+                            .dump = cut::checkpoint_command(
+                                container, plan.options,
+                                {.images = place.images(),
+                                 .work = place.work(),
+                                 .lent = lent.get(),
+                                 .skeleton = by_fork ? std::optional(plan.skeleton) : std::nullopt,
+                                 .gate = gate}),
+                            .gate = gate,
+                            .init = container.record().pid,
+                            .freeze_timeout = plan.options.freeze_timeout,
+                            .runtime_timeout = plan.options.runtime_timeout});
   operation.update([&](store::JournalEntry& entry) {
     note_window(entry, window, container, sharers, freezers);
   });
   hooks::reached("guarded");
   archive::Manifest manifest = describe(container, plan);
-  const Staging staging(place, stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
-  std::optional<MemoryCut> memory;
+  const cut::Staging staging(place, stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
+  std::optional<cut::MemoryCut> memory;
   if (by_fork) memory.emplace(container, plan.skeleton, place);
-  TreeCaptures captures(plan.trees, staging, cancellation);
+  cut::TreeCaptures captures(plan.trees, staging, cancellation);
   hooks::reached("staged");
   if (memory) memory->prepare();
   captures.prepare(observer);
@@ -251,7 +254,7 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
   result.cut = live.cut;
   result.stock_because = plan.stock_because;
   if (memory) {
-    const StepScope step(observer, Step::kMerge);
+    const cut::StepScope step(observer, cut::Step::kMerge);
     result.memory = memory->merge(cancellation);
     memory.reset();
   }
@@ -262,11 +265,12 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
   judge(result, plan, trees, observer);
   // CRIU 4.1.1 writes no times of its own when it has kept pages.
   if (!by_fork || plan.skeleton != memory::Skeleton::kLazyPages) {
-    result.criu = oci::read_dump_statistics(place.work() / kStatisticsMember);
+    result.criu = criu::read_dump_statistics(place.work() / kStatisticsMember);
   }
   describe_result(manifest, result);
-  const auto log = plan.options.keep ? keep_criu_files(place.work(), container.paths().dump_work())
-                                     : std::filesystem::path();
+  const auto log = plan.options.keep
+                       ? cut::keep_criu_files(place.work(), container.paths().dump_work())
+                       : std::filesystem::path();
   ArchiveSources sources = gather_sources(container, plan, layout, operation.key(), place.images(),
                                           place.work(), by_member(plan, trees));
   sources.log_bytes = live.log_bytes;
@@ -283,10 +287,10 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
 
 CheckpointResult take_live(engine::Container& container, Sharers& sharers,
                            const engine::Layout& layout, store::Store& store, const Plan& plan,
-                           Observer& observer) {
+                           cut::Observer& observer) {
   try {
     return take(container, sharers, layout, store, plan, observer);
-  } catch (const ForkCutFailed& error) {
+  } catch (const cut::ForkCutFailed& error) {
     if (plan.options.memory_cut == MemoryWay::kFork) throw;
     Plan stock = plan;
     stock.stock_because = "the cut by forks failed: " + error.message();

@@ -10,9 +10,9 @@
 #include "base/error.h"
 #include "base/hooks.h"
 #include "base/text.h"
-#include "checkpoint/memory_cut.h"
 #include "checkpoint/undumpable.h"
-#include "oci/criu.h"
+#include "criu/criu.h"
+#include "cut/memory_cut.h"
 #include "os/files.h"
 #include "os/mount.h"
 #include "tree/capture.h"
@@ -154,7 +154,7 @@ Plan make_plan(const engine::Container& container, const std::vector<engine::Con
     throw Error(ErrorKind::kConflict, "container " + container.name() + " is not running",
                 "start it first: still start " + container.name());
   }
-  oci::criu_version();  // throws where there is no CRIU
+  criu::criu_version();  // throws where there is no CRIU
   const auto freezer = container.freezer();
 
   Plan plan;
@@ -174,7 +174,7 @@ Plan make_plan(const engine::Container& container, const std::vector<engine::Con
     refuse_stopped(container);
   }
   plan.trees = plan_trees(container, layout, options);
-  decide_memory_cut(plan, container, layout);
+  cut::decide_memory_cut(plan, container, layout);
   if (options.memory_cut == MemoryWay::kFork && !plan.stock_because.empty()) {
     throw Error(ErrorKind::kUnsupported, "the memory cannot be cut by forks: " + plan.stock_because,
                 "leave --memory-cut=fork out");

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "archive/writer.h"
-#include "engine/container.h"
+#include "engine/container/container.h"
 #include "memory/self_test.h"
 #include "tree/survey.h"
 

@@ -4,12 +4,12 @@
 #include "base/text.h"
 #include "checkpoint/archive_members.h"
 #include "checkpoint/archive_writing.h"
-#include "checkpoint/cancellation.h"
-#include "checkpoint/criu_files.h"
 #include "checkpoint/describe.h"
-#include "checkpoint/guardian.h"
-#include "checkpoint/runtime_watch.h"
 #include "checkpoint/ways.h"
+#include "cut/cancellation.h"
+#include "cut/criu_files.h"
+#include "cut/guardian.h"
+#include "cut/runtime_watch.h"
 #include "engine/operation.h"
 #include "os/files.h"
 
@@ -28,50 +28,51 @@ void note_traces(store::JournalEntry& entry, const engine::Container& container,
   if (plan.writes_archive) entry.paths = archive_traces(plan, layout, entry.key);
   entry.images = images_place(container, entry.key);
   entry.paths.push_back(entry.images);
-  note_lent_cgroup(entry, container);
+  cut::note_lent_cgroup(entry, container);
 }
 
 void run_dump(const engine::Container& container, const Plan& plan,
-              const std::filesystem::path& images, engine::Operation& operation, Cut& cut) {
+              const std::filesystem::path& images, engine::Operation& operation, cut::Cut& cut) {
   const std::filesystem::path work = container.paths().dump_work();
   const pid_t init = container.record().pid;
-  const auto lent = lend_cgroup(container);
-  HeldRuntime runtime(container.config().runtime,
-                      checkpoint_command(container, plan.options,
-                                         {.images = images, .work = work, .lent = lent.get()}));
-  const Guardian guardian({.freezers = {},
-                           .runtime = &runtime.process(),
-                           .init = init,
-                           .hang_timeout = plan.options.runtime_timeout});
+  const auto lent = cut::lend_cgroup(container);
+  cut::HeldRuntime runtime(
+      container.config().runtime,
+      cut::checkpoint_command(container, plan.options,
+                              {.images = images, .work = work, .lent = lent.get()}));
+  const cut::Guardian guardian({.freezers = {},
+                                .runtime = &runtime.process(),
+                                .init = init,
+                                .hang_timeout = plan.options.runtime_timeout});
   operation.update([&](store::JournalEntry& entry) {
     entry.guardian = identify_process(guardian.pid());
     entry.runtime = identify_process(runtime.process().pid());
   });
   hooks::reached("guarded");
   cut.dump_start = Instant::now();
-  RuntimeWatch watch(std::move(runtime), init, plan.options.runtime_timeout);
+  cut::RuntimeWatch watch(std::move(runtime), init, plan.options.runtime_timeout);
   hooks::reached("dumping");
   watch.wait();
-  require_images(images);
+  cut::require_images(images);
   hooks::reached("dumped");
   cut.dump_end = Instant::now();
 }
 
 // After this the container's memory is in the store and its processes are gone.
-Cut dump_and_stop(engine::Container& container, const Plan& plan, engine::Operation& operation,
-                  Observer& observer) {
-  const StepScope step(observer, Step::kDump);
+cut::Cut dump_and_stop(engine::Container& container, const Plan& plan, engine::Operation& operation,
+                       cut::Observer& observer) {
+  const cut::StepScope step(observer, cut::Step::kDump);
   const engine::ContainerPaths& paths = container.paths();
   TempDir images(images_place(container, operation.key()));
   remove_tree(paths.dump_work());
   make_directory(paths.dump_work(), 0700);
-  Cut cut;
+  cut::Cut cut;
   try {
     run_dump(container, plan, images.path(), operation, cut);
   } catch (const Error& error) {
     // What happened to the runtime after that does not matter: the images are all there is of it.
     if (!container.has_ended_in(images.path())) {
-      throw explain_failure(error, oci::dump_log(paths.dump_work()), paths.dump_work());
+      throw cut::explain_failure(error, oci::dump_log(paths.dump_work()), paths.dump_work());
     }
     cut.dump_end = Instant::now();
     observer.warning(error.message() +
@@ -83,9 +84,9 @@ Cut dump_and_stop(engine::Container& container, const Plan& plan, engine::Operat
   return cut;
 }
 
-std::map<std::string, CapturedTree> trees_in_place(const engine::Container& container,
-                                                   const Plan& plan) {
-  std::map<std::string, CapturedTree> trees;
+std::map<std::string, cut::CapturedTree> trees_in_place(const engine::Container& container,
+                                                        const Plan& plan) {
+  std::map<std::string, cut::CapturedTree> trees;
   for (const TreePlan& tree : plan.trees) {
     const bool is_shm = tree.member == kShmMember;
     trees[tree.member] = {.path = is_shm ? container.paths().shm_content() : tree.source,
@@ -103,7 +104,8 @@ std::string why_not_consistent(const Plan& plan) {
 
 void export_stopped(const engine::Container& container, const Plan& plan,
                     const ArchiveSources& sources, const archive::Manifest& manifest,
-                    Cancellation& cancellation, CheckpointResult& result, Observer& observer) try {
+                    cut::Cancellation& cancellation, CheckpointResult& result,
+                    cut::Observer& observer) try {
   result.archive_bytes = write_archive(plan, sources, manifest, cancellation, observer);
 } catch (const Error& error) {
   if (error.signal() != 0) {
@@ -122,10 +124,10 @@ void export_stopped(const engine::Container& container, const Plan& plan,
 }  // namespace
 
 CheckpointResult take_and_stop(engine::Container& container, const engine::Layout& layout,
-                               store::Store& store, const Plan& plan, Observer& observer) {
+                               store::Store& store, const Plan& plan, cut::Observer& observer) {
   const engine::ContainerPaths& paths = container.paths();
   archive::Manifest manifest = describe(container, plan);
-  Cancellation cancellation;
+  cut::Cancellation cancellation;
   cancellation.check();  // the last moment: the dump goes on to its end
   CheckpointResult result;
   result.inconsistent_because = why_not_consistent(plan);
@@ -137,7 +139,7 @@ CheckpointResult take_and_stop(engine::Container& container, const engine::Layou
       store, engine::kCheckpoint, container,
       [&](store::JournalEntry& entry) { note_traces(entry, container, layout, plan); });
   result.cut = dump_and_stop(container, plan, operation, observer);
-  result.criu = oci::read_dump_statistics(paths.dump_work() / kStatisticsMember);
+  result.criu = criu::read_dump_statistics(paths.dump_work() / kStatisticsMember);
   describe_result(manifest, result);
 
   hooks::reached("kept");

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/container.h"
+#include "engine/container/container.h"
 
 namespace still::checkpoint {
 

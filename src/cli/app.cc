@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "cli/unsupported.h"
+#include "cli/flags/unsupported.h"
 #include "engine/operation.h"
 
 namespace still::cli {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "engine/container.h"
+#include "engine/container/container.h"
 #include "engine/layout.h"
 #include "store/store.h"
 

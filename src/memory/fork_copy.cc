@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "oci/criu_memory.h"
+#include "criu/memory_images.h"
 #include "os/files.h"
 #include "os/maps.h"
 #include "os/parallel.h"
@@ -194,20 +194,20 @@ ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path&
                   .map = {},
                   .alternate_stack = {},
                   .not_in_fork = {}};
-  if (!oci::has_page_map(images, process.image_pid)) {
+  if (!criu::has_page_map(images, process.image_pid)) {
     throw Error(ErrorKind::kUnsupported,
                 std::format("the images know no process {} ({})", process.image_pid, pid));
   }
   process.threads = seize_threads(pid);
   process.map = read_address_map(pid);
-  process.alternate_stack = oci::read_alternate_stack(images, process.image_pid);
+  process.alternate_stack = criu::read_alternate_stack(images, process.image_pid);
   // CRIU's images do not know all of it, and to ask the kernel now would take too long: see keep().
   std::vector<Range> not_in_fork = expected_not_in_fork(pid);
-  for (const oci::Mapping& mapping : oci::read_mappings(images, process.image_pid)) {
+  for (const criu::Mapping& mapping : criu::read_mappings(images, process.image_pid)) {
     if (mapping.not_in_fork) not_in_fork.emplace_back(mapping.start, mapping.end);
   }
   if (not_in_fork.empty()) return process;
-  for (const oci::PageRange& range : oci::read_page_map(images, process.image_pid).ranges) {
+  for (const criu::PageRange& range : criu::read_page_map(images, process.image_pid).ranges) {
     if (!range.is_missing()) continue;
     for (const auto& [from, to] : not_in_fork) {
       const uint64_t start = std::max(from, range.address);
@@ -325,20 +325,20 @@ void ForkCopy::reap(std::vector<Tracee>& parent_threads, pid_t parent, pid_t chi
 
 size_t ForkCopy::collect_abandoned(const std::vector<pid_t>& processes,
                                    const std::filesystem::path& images) {
-  const auto dumped = oci::read_processes(images);
+  const auto dumped = criu::read_processes(images);
   ForkCopy left;
   size_t collected = 0;
   left.shares_.front().tracer.run([&] {
     for (const pid_t parent : processes) {
       for (const pid_t child : children_of(parent)) {
         if (!is_copy(child) ||
-            std::ranges::contains(dumped, inner_pid(child), &oci::DumpedProcess::pid)) {
+            std::ranges::contains(dumped, inner_pid(child), &criu::DumpedProcess::pid)) {
           continue;
         }
         // What holds gigabytes takes its time to end. One that does not is none of ours after all.
         if (!wait_for_end(child)) continue;
         try {
-          left.alternate_stacks_[parent] = oci::read_alternate_stack(images, inner_pid(parent));
+          left.alternate_stacks_[parent] = criu::read_alternate_stack(images, inner_pid(parent));
           auto threads = stop_threads(parent);
           left.reap(threads, parent, child);
           ++collected;

@@ -72,7 +72,7 @@ class ForkCopy {
     pid_t image_pid = 0;
     std::vector<Tracee> threads;  // the first one is the one that makes the fork
     AddressMap map;
-    oci::AlternateStack alternate_stack;  // of that thread
+    criu::AlternateStack alternate_stack;  // of that thread
     std::vector<std::pair<uint64_t, uint64_t>> not_in_fork;
   };
   // Some of the processes, and the OS thread that traces them and their copies.
@@ -98,7 +98,7 @@ class ForkCopy {
   Landings landings_;
   // By pid: start and end of what a fork leaves out, as it was before the freeze.
   std::map<pid_t, std::vector<std::pair<uint64_t, uint64_t>>> expected_not_in_fork_;
-  std::map<pid_t, oci::AlternateStack> alternate_stacks_;  // by pid
+  std::map<pid_t, criu::AlternateStack> alternate_stacks_;  // by pid
   std::vector<Copy> copies_;
   std::list<Share> shares_;  // one for each processor
 };

@@ -106,7 +106,7 @@ void require_ordinary(const Tracee& thread, const user_regs_struct& registers) {
 }
 
 // The end of the memory for the frame.
-uint64_t find_top(pid_t tid, const AddressMap& map, const oci::AlternateStack& alternate,
+uint64_t find_top(pid_t tid, const AddressMap& map, const criu::AlternateStack& alternate,
                   uint64_t rsp, uint64_t size) {
   const bool is_on_it = rsp - alternate.start < alternate.size;
   if (alternate.size >= size && !is_on_it && map.writable_start(alternate.start)) {
@@ -121,7 +121,7 @@ uint64_t find_top(pid_t tid, const AddressMap& map, const oci::AlternateStack& a
 }
 
 // The address is such that the frame's end of the extended state has the alignment it needs.
-uint64_t place_frame(pid_t tid, const AddressMap& map, const oci::AlternateStack& alternate,
+uint64_t place_frame(pid_t tid, const AddressMap& map, const criu::AlternateStack& alternate,
                      const user_regs_struct& registers, const std::vector<std::byte>& state) {
   const uint64_t size = size_of(state);
   const uint64_t top = find_top(tid, map, alternate, registers.rsp, size);
@@ -225,7 +225,7 @@ user_regs_struct outside_of_sequences(const Tracee& thread, user_regs_struct reg
 }  // namespace
 
 Injection::Injection(Tracee& thread, const Landing& landing, const AddressMap& map,
-                     const oci::AlternateStack& alternate_stack)
+                     const criu::AlternateStack& alternate_stack)
     : thread_(thread),
       landing_(landing),
       registers_(thread.registers()),

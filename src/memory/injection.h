@@ -13,9 +13,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "criu/memory_images.h"
 #include "memory/landing.h"
 #include "memory/tracee.h"
-#include "oci/criu_memory.h"
 
 namespace still::memory {
 
@@ -27,7 +27,7 @@ class Injection {
   // is no place for it, or for a thread that is not like others (32 bits, shadow stack);
   // Error(kSystem).
   Injection(Tracee& thread, const Landing& landing, const AddressMap& map,
-            const oci::AlternateStack& alternate_stack);
+            const criu::AlternateStack& alternate_stack);
   Injection(const Injection&) = delete;
   Injection& operator=(const Injection&) = delete;
   // Sets the thread back. Failures are logged: it then goes its own way back.

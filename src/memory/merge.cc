@@ -11,14 +11,14 @@
 #include <memory>
 
 #include "base/error.h"
-#include "oci/criu_memory.h"
+#include "criu/memory_images.h"
 #include "os/files.h"
 #include "os/parallel.h"
 
 namespace still::memory {
 namespace {
 
-using oci::kPageSize;
+using criu::kPageSize;
 
 constexpr size_t kPieceBytes = size_t{4} << 20;
 
@@ -35,7 +35,7 @@ struct Piece {
 // A piece as it is to be written. Used again and again: memory that is new to us would cost more
 // than what is copied into it.
 struct Loaded {
-  std::vector<oci::PageRange> ranges;
+  std::vector<criu::PageRange> ranges;
   std::unique_ptr<std::byte[]> pages = std::make_unique_for_overwrite<std::byte[]>(kPieceBytes);
   size_t size = 0;  // of the pages, one after the other
 };
@@ -113,20 +113,20 @@ class Reader {
   const Fd memory_;
 };
 
-uint32_t flags_of(bool lazy) { return oci::kPresent | (lazy ? oci::kLazy : 0); }
+uint32_t flags_of(bool lazy) { return criu::kPresent | (lazy ? criu::kLazy : 0); }
 
 class Merging {
  public:
   Merging(const std::filesystem::path& images, const Copy& copy)
       : images_(images),
         copy_(copy),
-        map_(oci::read_page_map(images, copy.process)),
-        mappings_(oci::read_mappings(images, copy.process)) {}
+        map_(criu::read_page_map(images, copy.process)),
+        mappings_(criu::read_mappings(images, copy.process)) {}
 
   MergeTotals run(const std::function<void()>& poll) {
-    if (std::ranges::none_of(map_.ranges, &oci::PageRange::is_missing)) return {};
+    if (std::ranges::none_of(map_.ranges, &criu::PageRange::is_missing)) return {};
     divide();
-    const auto file = oci::pages_file(images_, map_.pages_id);
+    const auto file = criu::pages_file(images_, map_.pages_id);
     const Fd own = open_file(file, O_RDONLY);
     const auto merged = file.native() + ".merged";
     const Fd to = open_file(merged, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -142,8 +142,8 @@ class Merging {
       for (size_t i = 0; i < count; ++i) put(bundle[i], to);
     }
     std::filesystem::rename(merged, file);
-    oci::write_page_map(images_, copy_.process,
-                        {.pages_id = map_.pages_id, .ranges = std::move(merged_)});
+    criu::write_page_map(images_, copy_.process,
+                         {.pages_id = map_.pages_id, .ranges = std::move(merged_)});
     return totals_;
   }
 
@@ -152,7 +152,7 @@ class Merging {
   void divide() {
     uint64_t source = 0;
     auto mapping = mappings_.begin();
-    for (const oci::PageRange& range : map_.ranges) {
+    for (const criu::PageRange& range : map_.ranges) {
       for (uint64_t address = range.address; address < range.end();) {
         while (mapping != mappings_.end() && mapping->end <= address) ++mapping;
         const bool inside = mapping != mappings_.end() && mapping->start <= address;
@@ -209,7 +209,7 @@ class Merging {
   }
 
   // Runs that continue each other become one.
-  static void append(std::vector<oci::PageRange>& ranges, const oci::PageRange& range) {
+  static void append(std::vector<criu::PageRange>& ranges, const criu::PageRange& range) {
     constexpr uint64_t kMostPages = uint64_t{1} << 31;
     if (!ranges.empty() && ranges.back().end() == range.address &&
         ranges.back().flags == range.flags && ranges.back().pages + range.pages <= kMostPages) {
@@ -221,7 +221,7 @@ class Merging {
 
   void put(const Loaded& piece, const Fd& to) {
     write_all(to, {reinterpret_cast<const char*>(piece.pages.get()), piece.size});
-    for (const oci::PageRange& range : piece.ranges) {
+    for (const criu::PageRange& range : piece.ranges) {
       append(merged_, range);
       totals_.written_bytes += range.pages * kPageSize;
     }
@@ -229,19 +229,19 @@ class Merging {
 
   const std::filesystem::path& images_;
   const Copy& copy_;
-  const oci::PageMap map_;
-  const std::vector<oci::Mapping> mappings_;
+  const criu::PageMap map_;
+  const std::vector<criu::Mapping> mappings_;
   std::vector<Piece> pieces_;
-  std::vector<oci::PageRange> merged_;
+  std::vector<criu::PageRange> merged_;
   MergeTotals totals_;
 };
 
 // One that had ended before it was copied, say.
 void require_all(const std::filesystem::path& images) {
-  for (const oci::DumpedProcess& process : oci::read_processes(images)) {
-    if (!oci::has_page_map(images, process.pid)) continue;
-    if (std::ranges::none_of(oci::read_page_map(images, process.pid).ranges,
-                             &oci::PageRange::is_missing)) {
+  for (const criu::DumpedProcess& process : criu::read_processes(images)) {
+    if (!criu::has_page_map(images, process.pid)) continue;
+    if (std::ranges::none_of(criu::read_page_map(images, process.pid).ranges,
+                             &criu::PageRange::is_missing)) {
       continue;
     }
     throw Error(ErrorKind::kConflict,

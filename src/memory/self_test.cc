@@ -12,13 +12,13 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "criu/criu.h"
+#include "criu/lazy_dump.h"
+#include "criu/memory_images.h"
+#include "criu/preloading.h"
 #include "memory/fork_copy.h"
 #include "memory/merge.h"
 #include "memory/soft_dirty.h"
-#include "oci/criu.h"
-#include "oci/criu_memory.h"
-#include "oci/criu_preload.h"
-#include "oci/lazy_pages.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/process.h"
@@ -31,7 +31,7 @@ constexpr std::chrono::seconds kTimeout{10};
 
 // Something to be found in memory: in the environment of the process.
 std::string known_content() {
-  constexpr size_t kLength = 3 * oci::kPageSize;
+  constexpr size_t kLength = 3 * criu::kPageSize;
   std::string content;
   for (unsigned number = 0; content.size() < kLength; ++number) content += std::to_string(number);
   return content;
@@ -73,36 +73,34 @@ class Subject {
   Child child_;
 };
 
-Command dump_command(pid_t pid, const std::filesystem::path& images) {
-  Command command{.arguments = {"criu", "dump", "--tree", std::to_string(pid), "--images-dir",
-                                images, "--leave-running", "--manage-cgroups=ignore", "--log-file",
-                                "dump.log"}};
-  oci::load_criu_preload(command);
-  return command;
+Command dump_command(pid_t pid, const std::filesystem::path& images,
+                     const criu::PreloadSettings& settings = {}) {
+  return {.arguments = {"criu", "dump", "--tree", std::to_string(pid), "--images-dir", images,
+                        "--leave-running", "--manage-cgroups=ignore", "--log-file", "dump.log"},
+          .environment = criu::preload_environment(settings)};
 }
 
 Command with_parent_image(Command command) {
   command.arguments.insert(command.arguments.end(),
                            {"--track-mem", "--prev-images-dir", "../parent"});
-  command.environment[oci::kCleanMemoryVariable] = oci::kCleanKnowledge;
   return command;
 }
 
 // With a file, as in a checkpoint: not every path can be in one.
 Command with_lazy_pages(Command command, const std::filesystem::path& configuration) {
-  write_file_atomically(configuration, oci::criu_configuration(oci::lazy_pages_options()), 0600);
+  write_file_atomically(configuration, criu::criu_configuration(criu::lazy_pages_options()), 0600);
   command.environment["CRIU_CONFIG_FILE"] = configuration;
-  return oci::without_network(std::move(command));
+  return criu::without_network(std::move(command));
 }
 
 void dump(const Command& command, const std::filesystem::path& images) {
   if (run_command(command).status.ok()) return;
-  throw Error(ErrorKind::kRuntime, "CRIU failed: " + oci::explain_criu_log(images / "dump.log"));
+  throw Error(ErrorKind::kRuntime, "CRIU failed: " + criu::explain_criu_log(images / "dump.log"));
 }
 
 // What the copy holds of a page, corrected.
 std::string expected(const Copy& copy, uint64_t page) {
-  const Bytes held = save(copy.child, page, oci::kPageSize);
+  const Bytes held = save(copy.child, page, criu::kPageSize);
   std::string bytes(reinterpret_cast<const char*>(held.bytes.data()), held.bytes.size());
   for (const Bytes& correction : copy.corrections) {
     for (size_t i = 0; i < correction.bytes.size(); ++i) {
@@ -113,8 +111,8 @@ std::string expected(const Copy& copy, uint64_t page) {
   return bytes;
 }
 
-bool is_among(uint64_t page, const std::vector<oci::PageRange>& ranges) {
-  return std::ranges::any_of(ranges, [page](const oci::PageRange& range) {
+bool is_among(uint64_t page, const std::vector<criu::PageRange>& ranges) {
+  return std::ranges::any_of(ranges, [page](const criu::PageRange& range) {
     return page >= range.address && page < range.end();
   });
 }
@@ -122,14 +120,14 @@ bool is_among(uint64_t page, const std::vector<oci::PageRange>& ranges) {
 // Not with the process itself, nor with the pages that CRIU has written: a few words change when it
 // is interrupted and goes on (rseq(2), the rest of its sleep).
 void compare(const Copy& copy, const std::filesystem::path& images,
-             const std::vector<oci::PageRange>& by_criu) {
-  const auto map = oci::read_page_map(images, copy.process);
-  const std::string content = read_file(oci::pages_file(images, map.pages_id));
+             const std::vector<criu::PageRange>& by_criu) {
+  const auto map = criu::read_page_map(images, copy.process);
+  const std::string content = read_file(criu::pages_file(images, map.pages_id));
   std::string_view pages = content;
-  for (const oci::PageRange& range : map.ranges) {
-    for (uint64_t page = range.address; page < range.end(); page += oci::kPageSize) {
-      const std::string_view there = pages.substr(0, oci::kPageSize);
-      const bool present = (range.flags & oci::kPresent) != 0;
+  for (const criu::PageRange& range : map.ranges) {
+    for (uint64_t page = range.address; page < range.end(); page += criu::kPageSize) {
+      const std::string_view there = pages.substr(0, criu::kPageSize);
+      const bool present = (range.flags & criu::kPresent) != 0;
       if (!present || (!is_among(page, by_criu) && there != expected(copy, page))) {
         throw Error(ErrorKind::kRuntime, std::format("the page at {:#x} is not what it was", page));
       }
@@ -147,11 +145,12 @@ void try_it(Skeleton skeleton, const std::filesystem::path& directory) {
   make_directory(images, 0700);
   const Subject subject;
   const std::vector<pid_t> subjects = {subject.pid()};
-  const Command command = dump_command(subject.pid(), images);
+  const bool has_parent = skeleton == Skeleton::kParentImage;
+  const Command command = dump_command(subject.pid(), images, {.clean_memory = has_parent});
   if (skeleton == Skeleton::kParentImage) {
     const auto parent = work.path() / "parent";
     make_directory(parent, 0700);
-    oci::write_complete_parent(parent, inner_pids(subjects));
+    criu::write_complete_parent(parent, inner_pids(subjects));
     if (kernel_tracks_changes()) forget_changes(subject.pid());
     dump(with_parent_image(command), images);
   } else {
@@ -164,8 +163,8 @@ void try_it(Skeleton skeleton, const std::filesystem::path& directory) {
   copy.take(deadline);
   copy.let_go();
   copy.keep(deadline);
-  auto by_criu = oci::read_page_map(images, copy.copies().at(0).process).ranges;
-  std::erase_if(by_criu, &oci::PageRange::is_missing);
+  auto by_criu = criu::read_page_map(images, copy.copies().at(0).process).ranges;
+  std::erase_if(by_criu, &criu::PageRange::is_missing);
   const auto totals = merge(images, copy.copies(), [] {});
   if (totals.written_bytes == 0) {
     throw Error(ErrorKind::kRuntime, "CRIU writes the memory all the same");
@@ -175,10 +174,10 @@ void try_it(Skeleton skeleton, const std::filesystem::path& directory) {
 
 // Empty if it works.
 std::string why_fails(Skeleton skeleton, const std::filesystem::path& directory) try {
-  if (skeleton == Skeleton::kParentImage && oci::criu_preload().empty()) {
+  if (skeleton == Skeleton::kParentImage && criu::criu_preload().empty()) {
     return "the library for CRIU is not installed";
   }
-  if (skeleton == Skeleton::kLazyPages && oci::lazy_pages_program().empty()) {
+  if (skeleton == Skeleton::kLazyPages && criu::lazy_pages_program().empty()) {
     return "still_lazy_pages is not installed";
   }
   try_it(skeleton, directory);
@@ -191,8 +190,8 @@ std::string why_fails(Skeleton skeleton, const std::filesystem::path& directory)
 std::string circumstances() {
   utsname kernel{};
   ::uname(&kernel);
-  return join({boot_id(), kernel.release, kernel.version, oci::criu_version(), oci::criu_preload(),
-               oci::lazy_pages_program()},
+  return join({boot_id(), kernel.release, kernel.version, criu::criu_version(),
+               criu::criu_preload(), criu::lazy_pages_program()},
               "\n");
 }
 

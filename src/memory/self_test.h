@@ -12,7 +12,7 @@ enum class Skeleton {
   // They are to be the difference to a parent in which all memory is said to be. CRIU does not even
   // read the page tables of what has not changed.
   kParentImage,
-  // It keeps the pages in pipes for somebody who asks (oci/lazy_pages.h): with nothing but options
+  // It keeps the pages in pipes for somebody who asks (criu/lazy_dump.h): with nothing but options
   // of its own, and some tenths of a second for a GiB.
   kLazyPages
 };

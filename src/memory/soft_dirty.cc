@@ -9,7 +9,7 @@
 #include <format>
 
 #include "base/error.h"
-#include "oci/criu_memory.h"
+#include "criu/memory_images.h"
 #include "os/files.h"
 
 namespace still::memory {
@@ -18,7 +18,7 @@ namespace {
 bool is_marked_changed(const Fd& pagemap, const void* page) {
   constexpr uint64_t kSoftDirty = uint64_t{1} << 55;  // admin-guide/mm/pagemap.rst
   uint64_t entry = 0;
-  const auto index = reinterpret_cast<uint64_t>(page) / oci::kPageSize;
+  const auto index = reinterpret_cast<uint64_t>(page) / criu::kPageSize;
   if (::pread(pagemap.get(), &entry, sizeof entry, static_cast<off_t>(index * sizeof entry)) !=
       sizeof entry) {
     throw Error::system(errno, "cannot read /proc/self/pagemap");
@@ -31,7 +31,7 @@ bool is_marked_changed(const Fd& pagemap, const void* page) {
 bool kernel_tracks_changes() {
   const Fd pagemap = open_file("/proc/self/pagemap", O_RDONLY);
   void* memory =
-      ::mmap(nullptr, oci::kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      ::mmap(nullptr, criu::kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw Error::system(errno, "cannot map a page");
   volatile char* page = static_cast<char*>(memory);
   *page = 1;
@@ -39,7 +39,7 @@ bool kernel_tracks_changes() {
   const bool forgotten = !is_marked_changed(pagemap, memory);
   *page = 2;
   const bool noticed = is_marked_changed(pagemap, memory);
-  ::munmap(memory, oci::kPageSize);
+  ::munmap(memory, criu::kPageSize);
   return forgotten && noticed;
 }
 

@@ -1,4 +1,4 @@
-// crun. Internal to oci/.
+// crun. Internal to criu/.
 #pragma once
 
 #include "oci/runtime.h"

@@ -1,4 +1,4 @@
-// runc. Internal to oci/.
+// runc. Internal to criu/.
 #pragma once
 
 #include "oci/runtime.h"

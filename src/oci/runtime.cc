@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "oci/criu_preload.h"
 #include "oci/crun_runtime.h"
 #include "oci/runc_runtime.h"
 #include "os/files.h"
@@ -159,12 +158,7 @@ Command OciRuntime::checkpoint_command(const std::string& id,
   append_flag(arguments, options.file_locks, "--file-locks");
   arguments.push_back(id);
   Command result = command(arguments);
-  load_criu_preload(result);
-  if (options.clean_memory) result.environment[kCleanMemoryVariable] = kCleanKnowledge;
-  if (options.gate) result.environment[kGateVariable] = options.gate->native();
-  if (options.leave_running && !options.tcp_established) {
-    result.environment[kNoConntrackVariable] = "1";
-  }
+  for (const auto& [name, value] : options.environment) result.environment[name] = value;
   if (options.criu_configuration) {
     result.environment["CRIU_CONFIG_FILE"] = options.criu_configuration->native();
   }

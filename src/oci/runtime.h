@@ -27,11 +27,8 @@ struct CheckpointOptions {
   bool tcp_established = false;
   bool file_locks = false;
   std::optional<std::filesystem::path> criu_configuration;  // path of a file for CRIU_CONFIG_FILE
-  // CRIU is to find that no page has changed since the parent images that its configuration names
-  // (src/criu_preload/clean_memory.cc).
-  bool clean_memory = false;
-  // CRIU waits at this CriuGate before it touches the container.
-  std::optional<std::filesystem::path> gate;
+  // Variables for the runtime and CRIU beyond our own.
+  std::map<std::string, std::string> environment;
   // For a container without a cgroup of its own: the directory of the one that it has been lent
   // (cgroup::BorrowedCgroup). The runtime is shown it as /sys/fs/cgroup.
   std::optional<std::filesystem::path> borrowed_cgroup;

@@ -1,4 +1,4 @@
-// What a seccomp filter that is already compiled does, told by running it. Internal to oci/.
+// What a seccomp filter that is already compiled does, told by running it. Internal to criu/.
 #pragma once
 
 #include <linux/seccomp.h>

@@ -1,7 +1,7 @@
 // config.dump, up to what is decided by it before anything is made.
 #include "checkpoint/archive_members.h"
-#include "checkpoint/demands.h"
 #include "fuzz.h"
+#include "restore/demands.h"
 
 void still::fuzz::run(std::string_view input) {
   checkpoint::parse_config_identity(input);
@@ -9,5 +9,5 @@ void still::fuzz::run(std::string_view input) {
   const std::string once = engine::to_json(container.config);
   require(engine::to_json(engine::parse_container_config(once)) == once,
           "it is read as it was written");
-  checkpoint::demands_of(container.config);
+  restore::demands_of(container.config);
 }

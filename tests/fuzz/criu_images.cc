@@ -1,11 +1,11 @@
 // CRIU's images, each taken for every kind that is read.
+#include "criu/image_privileges.h"
 #include "fuzz.h"
-#include "oci/image_privileges.h"
 
 void still::fuzz::run(std::string_view input) {
   for (const char* name : {"inventory.img", "pstree.img", "files.img", "seccomp.img", "core-1.img",
                            "ids-1.img", "mountpoints-1.img"}) {
-    oci::ImagePrivileges privileges;
+    criu::ImagePrivileges privileges;
     try {
       privileges.add(name, input);
       privileges.beyond({});

@@ -1,9 +1,9 @@
 // stats-dump and stats-restore.
+#include "criu/criu.h"
 #include "fuzz.h"
-#include "oci/criu.h"
 
 void still::fuzz::run(std::string_view input) {
   const InputFile file(input);
-  oci::read_dump_statistics(file.path());
-  oci::read_restore_statistics(file.path());
+  criu::read_dump_statistics(file.path());
+  criu::read_restore_statistics(file.path());
 }

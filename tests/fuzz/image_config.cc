@@ -1,5 +1,5 @@
 // The configuration of an image, and what a container gets from it.
-#include "engine/image_config.h"
+#include "engine/image/image_config.h"
 
 #include "fuzz.h"
 

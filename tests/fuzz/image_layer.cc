@@ -1,5 +1,5 @@
 // A layer of an image, unpacked.
-#include "engine/layers.h"
+#include "engine/image/layers.h"
 #include "fuzz.h"
 
 void still::fuzz::run(std::string_view input) {

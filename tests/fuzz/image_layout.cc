@@ -1,7 +1,7 @@
 // index.json of an OCI layout that has one blob.
 #include <fcntl.h>
 
-#include "engine/oci_layout.h"
+#include "engine/image/oci_layout.h"
 #include "fuzz.h"
 
 void still::fuzz::run(std::string_view input) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/app.h"
-#include "cli/unsupported.h"
+#include "cli/flags/unsupported.h"
 
 namespace still::cli {
 namespace {

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "cli/container_view.h"
-#include "cli/filters.h"
+#include "cli/flags/filters.h"
+#include "cli/output/container_view.h"
 
 namespace still::cli {
 namespace {

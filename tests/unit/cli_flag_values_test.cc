@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "cli/flag_values.h"
+#include "cli/flags/flag_values.h"
 #include "os/files.h"
 #include "os/temp_dir.h"
 

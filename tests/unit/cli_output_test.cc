@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "cli/human.h"
-#include "cli/output.h"
-#include "cli/table.h"
-#include "cli/yaml.h"
+#include "cli/output/human.h"
+#include "cli/output/output.h"
+#include "cli/output/table.h"
+#include "cli/output/yaml.h"
 
 namespace still::cli {
 namespace {

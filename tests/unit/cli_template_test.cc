@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "cli/json.h"
-#include "cli/template.h"
+#include "cli/output/json.h"
+#include "cli/output/template.h"
 
 namespace still::cli {
 namespace {

@@ -3,10 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/container_config.h"
-#include "engine/image_config.h"
-#include "engine/image_names.h"
-#include "engine/security.h"
+#include "engine/container/container_config.h"
+#include "engine/container/security.h"
+#include "engine/image/image_config.h"
+#include "engine/image/image_names.h"
 #include "support.h"
 
 namespace still::engine {

@@ -17,11 +17,11 @@
 #include <thread>
 
 #include "base/text.h"
+#include "criu/memory_images.h"
 #include "criu_image_bytes.h"
 #include "memory/fork_copy.h"
 #include "memory/injection.h"
 #include "memory/merge.h"
-#include "oci/criu_memory.h"
 #include "os/files.h"
 #include "support.h"
 
@@ -79,7 +79,7 @@ bool keeps_red_zone() {
 Progress* g_progress = nullptr;
 
 [[noreturn]] void live(unsigned char* memory, int advice) {
-  if (::madvise(memory, kMemoryPages * oci::kPageSize, advice) != 0) ::_exit(1);
+  if (::madvise(memory, kMemoryPages * criu::kPageSize, advice) != 0) ::_exit(1);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGUSR1, [](int) { ++g_progress->signals; });
   int ends[2];
@@ -101,7 +101,7 @@ Progress* g_progress = nullptr;
     const bool waited = ::poll(&nothing, 1, 0) == 0 || errno == EINTR;
     // All pages of one step; what is behind them never changes.
     for (size_t page = 0; page < kUsedPages; ++page) {
-      std::memcpy(memory + page * oci::kPageSize, &step, sizeof step);
+      std::memcpy(memory + page * criu::kPageSize, &step, sizeof step);
     }
     if (!passed || !waited || !keeps_vector_registers() || !keeps_red_zone()) ::_exit(kHarmed);
     g_progress->steps = step;
@@ -131,7 +131,7 @@ class Subject {
 
   pid_t pid() const { return pid_; }
   uint64_t memory() const { return reinterpret_cast<uint64_t>(memory_); }
-  static size_t size() { return kMemoryPages * oci::kPageSize; }
+  static size_t size() { return kMemoryPages * criu::kPageSize; }
 
   // It makes steps, and did not end.
   bool goes_on() const {
@@ -171,8 +171,8 @@ bool is_running(pid_t pid) {
 // CRIU's images of it, as far as we read them: all its memory is in a parent.
 void write_images(const std::filesystem::path& images, const Subject& subject) {
   const pid_t pid = subject.pid();
-  oci::write_page_map(
-      images, pid, {.pages_id = 1, .ranges = {{subject.memory(), kMemoryPages, oci::kInParent}}});
+  criu::write_page_map(
+      images, pid, {.pages_id = 1, .ranges = {{subject.memory(), kMemoryPages, criu::kInParent}}});
   test::write_text(images / "pages-1.img", "");
   constexpr uint64_t kAnonymousPrivate = 1 << 9;
   const std::string mapping =
@@ -217,14 +217,14 @@ TEST_F(MemoryCopy, IsOfOneInstantAndTheProcessGoesOn) {
     copy(fork, subject, images_.path());
     ASSERT_TRUE(subject.goes_on());
     const auto totals = merge(images_.path(), fork.copies(), [] {});
-    EXPECT_EQ(totals.written_bytes, kUsedPages * oci::kPageSize);
+    EXPECT_EQ(totals.written_bytes, kUsedPages * criu::kPageSize);
     fork.end();
     const std::string pages = read_file(images_ / "pages-1.img");
-    ASSERT_EQ(pages.size(), kUsedPages * oci::kPageSize);
+    ASSERT_EQ(pages.size(), kUsedPages * criu::kPageSize);
     uint64_t first = 0;
     uint64_t last = 0;
     std::memcpy(&first, pages.data(), sizeof first);
-    std::memcpy(&last, pages.data() + pages.size() - oci::kPageSize, sizeof last);
+    std::memcpy(&last, pages.data() + pages.size() - criu::kPageSize, sizeof last);
     // It may have been in the middle of a step.
     EXPECT_TRUE(first == last || first == last + 1) << first << " " << last;
     EXPECT_GT(first, 0U);
@@ -263,13 +263,13 @@ TEST_F(MemoryCopy, IsPutAroundThePagesThatCriuHasWritten) {
   const Subject subject;
   write_images(images_.path(), subject);
   const uint64_t start = subject.memory();
-  const auto page = [&](uint64_t number) { return start + number * oci::kPageSize; };
-  oci::write_page_map(images_.path(), subject.pid(),
-                      {.pages_id = 1,
-                       .ranges = {{start, 10, oci::kInParent},
-                                  {page(10), 2, oci::kPresent | oci::kLazy},
-                                  {page(12), kMemoryPages - 12, oci::kInParent}}});
-  const std::string own(2 * oci::kPageSize, 'x');
+  const auto page = [&](uint64_t number) { return start + number * criu::kPageSize; };
+  criu::write_page_map(images_.path(), subject.pid(),
+                       {.pages_id = 1,
+                        .ranges = {{start, 10, criu::kInParent},
+                                   {page(10), 2, criu::kPresent | criu::kLazy},
+                                   {page(12), kMemoryPages - 12, criu::kInParent}}});
+  const std::string own(2 * criu::kPageSize, 'x');
   test::write_text(images_ / "pages-1.img", own);
   std::filesystem::create_symlink("../parent", images_ / "parent");
   ForkCopy fork;
@@ -277,13 +277,13 @@ TEST_F(MemoryCopy, IsPutAroundThePagesThatCriuHasWritten) {
   merge(images_.path(), fork.copies(), [] {});
   fork.end();
   const std::string pages = read_file(images_ / "pages-1.img");
-  EXPECT_EQ(pages.size(), kUsedPages * oci::kPageSize);
-  EXPECT_EQ(pages.substr(10 * oci::kPageSize, own.size()), own);
-  EXPECT_FALSE(pages.substr(0, 10 * oci::kPageSize).contains("xxxx"));
-  const auto map = oci::read_page_map(images_.path(), subject.pid());
+  EXPECT_EQ(pages.size(), kUsedPages * criu::kPageSize);
+  EXPECT_EQ(pages.substr(10 * criu::kPageSize, own.size()), own);
+  EXPECT_FALSE(pages.substr(0, 10 * criu::kPageSize).contains("xxxx"));
+  const auto map = criu::read_page_map(images_.path(), subject.pid());
   ASSERT_EQ(map.ranges.size(), 1U);
   EXPECT_EQ(map.ranges[0].pages, kUsedPages);
-  EXPECT_EQ(map.ranges[0].flags, oci::kPresent | oci::kLazy);
+  EXPECT_EQ(map.ranges[0].flags, criu::kPresent | criu::kLazy);
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(images_ / "parent")));
 }
 

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "oci/criu.h"
+#include "criu/criu.h"
 #include "oci/runtime.h"
 #include "os/files.h"
 #include "support.h"
@@ -251,16 +251,16 @@ TEST(RuntimeLogs, AreInTheWorkDirectory) {
 TEST(CriuVersion, IsAskedFromTheProgram) {
   const Programs programs;
   programs.add("criu", "echo Version: 4.1.1; echo GitID: 0");
-  EXPECT_EQ(criu_version(), "4.1.1");
+  EXPECT_EQ(criu::criu_version(), "4.1.1");
   programs.add("criu", "echo something else");
-  EXPECT_EQ(kind_thrown_by([] { criu_version(); }), ErrorKind::kRuntime);
+  EXPECT_EQ(kind_thrown_by([] { criu::criu_version(); }), ErrorKind::kRuntime);
 }
 
 TEST(CriuVersion, WithoutCriuIsAnErrorThatSaysWhatToInstall) {
   const std::string path = std::getenv("PATH");
   ::setenv("PATH", "/nonexistent", 1);
   try {
-    criu_version();
+    criu::criu_version();
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kNotFound);

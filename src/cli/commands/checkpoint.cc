@@ -1,0 +1,305 @@
+// still container checkpoint
+
+#include "checkpoint/checkpoint.h"
+
+#include <iostream>
+#include <map>
+
+#include "base/text.h"
+#include "checkpoint/estimate.h"
+#include "cli/app.h"
+#include "cli/flags/not_yet.h"
+#include "cli/flags/selection.h"
+#include "cli/output/json.h"
+#include "cli/output/output.h"
+#include "cli/output/progress.h"
+#include "engine/container/sharers.h"
+#include "tree/capture.h"
+
+namespace still::cli {
+namespace {
+
+struct CheckpointFlags {
+  ContainerArguments containers;
+  std::optional<std::string> export_file;
+  std::optional<std::string> compress;
+  std::vector<std::string> encrypt_to;
+  std::optional<std::string> memory_staging;
+  std::optional<std::string> memory_cut;
+  std::optional<std::string> memory_headroom;
+  std::optional<std::string> freeze_timeout;
+  std::optional<std::string> runtime_timeout;
+  std::optional<std::string> max_pause;
+  checkpoint::CheckpointOptions options;
+  bool print_stats = false;
+  bool dry_run = false;
+};
+
+int64_t microseconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+checkpoint::MemoryWay parse_memory_way(const std::string& text) {
+  using checkpoint::MemoryWay;
+  static const std::map<std::string, MemoryWay> kWays = {
+      {"auto", MemoryWay::kAuto}, {"fork", MemoryWay::kFork}, {"stock", MemoryWay::kStock}};
+  if (const auto way = kWays.find(text); way != kWays.end()) return way->second;
+  throw Error(ErrorKind::kUsage, "--memory-cut knows no \"" + printable(text) + "\"",
+              "write auto, fork or stock");
+}
+
+// Flags that hold for all containers of the command line.
+checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
+  checkpoint::CheckpointOptions options = flags.options;
+  if (flags.compress && !flags.export_file) {
+    throw Error(ErrorKind::kUsage, "--compress needs --export", "add --export FILE");
+  }
+  if (!flags.encrypt_to.empty() && !flags.export_file) {
+    throw Error(ErrorKind::kUsage, "--encrypt-to needs --export", "add --export FILE");
+  }
+  if (flags.export_file && flags.export_file->empty()) {
+    throw Error(ErrorKind::kUsage, "--export names no file", "write --export FILE");
+  }
+  if (flags.export_file) options.export_file = *flags.export_file;
+  options.recipients = flags.encrypt_to;
+  if (flags.compress) options.compression = archive::parse_compression(*flags.compress);
+  if (flags.memory_staging) options.memory_staging_bytes = parse_size(*flags.memory_staging);
+  if (flags.memory_cut) options.memory_cut = parse_memory_way(*flags.memory_cut);
+  if (flags.memory_headroom) options.memory_headroom_bytes = parse_size(*flags.memory_headroom);
+  if (flags.freeze_timeout) options.freeze_timeout = parse_duration(*flags.freeze_timeout);
+  if (flags.runtime_timeout) options.runtime_timeout = parse_duration(*flags.runtime_timeout);
+  if (flags.max_pause) options.max_pause = parse_duration(*flags.max_pause);
+  return options;
+}
+
+// Keys as Podman's, times in microseconds.
+Json statistics(const std::string& id, const checkpoint::CheckpointResult& result) {
+  const cut::Cut& cut = result.cut;
+  Json criu = nullptr;
+  if (result.criu) {
+    criu = {{"freezing_time", result.criu->freezing_time},
+            {"frozen_time", result.criu->frozen_time},
+            {"memdump_time", result.criu->memdump_time},
+            {"memwrite_time", result.criu->memwrite_time},
+            {"pages_scanned", result.criu->pages_scanned},
+            {"pages_written", result.criu->pages_written}};
+  }
+  return {{"Id", id},
+          {"runtime_checkpoint_duration", microseconds(cut.dump_end - cut.dump_start)},
+          {"criu_statistics", criu},
+          {"still_statistics",
+           {{"consistent", result.consistent},
+            {"pause", microseconds(cut.pause())},
+            {"freeze", microseconds(cut.frozen - cut.freeze_requested)},
+            {"dump", microseconds(cut.dump_end - cut.dump_start)},
+            {"capture", microseconds(cut.capture)},
+            {"memory_cut", result.stock_because.empty() ? "fork" : "stock"},
+            {"memory_cut_stock_because", result.stock_because},
+            {"memory_copied_bytes", result.memory.written_bytes},
+            {"fork", microseconds(cut.fork)},
+            {"capture_after_dump", microseconds(cut.cut_end - cut.dump_end)},
+            {"entries_looked_at", result.cut_pass.entries},
+            {"entries_changed", result.cut_pass.changed},
+            {"bytes_changed", result.cut_pass.changed_bytes},
+            {"total", microseconds(result.total)},
+            {"archive_bytes", result.archive_bytes}}}};
+}
+
+std::string describe(checkpoint::Freezing freezing, const std::string& cgroup_version) {
+  switch (freezing) {
+    case checkpoint::Freezing::kFreeze:
+      return "frozen by Still through its cgroup (" + cgroup_version + ")";
+    case checkpoint::Freezing::kAlreadyFrozen:
+      return "paused already, stays so";
+    case checkpoint::Freezing::kNone:
+      return "cannot be frozen: it has no cgroup of its own; the checkpoint will not be certified";
+    case checkpoint::Freezing::kNotNeeded:
+      return "ended by CRIU";
+  }
+  return {};
+}
+
+std::string describe_method(const checkpoint::Plan& plan, const checkpoint::TreePlan& tree) {
+  if (!plan.options.leave_running) return "read in place";
+  static const std::map<std::string, std::string> kWords = {
+      {tree::kCopy, "copied while frozen"},
+      {tree::kPreCopy, "copied before, the difference while frozen"},
+      {tree::kClone, "cloned before (shared blocks), the difference while frozen"},
+      {tree::kSnapshot, "as a snapshot"}};
+  return kWords.at(tree.found.method);
+}
+
+std::string describe(const checkpoint::Estimate& estimate) {
+  const std::string from =
+      estimate.learned_from == 0
+          ? "from what is usual"
+          : "from " + std::to_string(estimate.learned_from) + " earlier checkpoints of this store";
+  return "about " + human_duration(estimate.pause) + ", " + from;
+}
+
+std::string describe_memory_cut(const checkpoint::Plan& plan) {
+  if (!plan.stock_because.empty()) return "written by CRIU (" + plan.stock_because + ")";
+  return "cut by forks of the processes (" + memory::to_string(plan.skeleton) + ")";
+}
+
+void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estimate) {
+  std::cout << "container  " << plan.container_name << " (" << plan.container_id.substr(0, 12)
+            << ")\n"
+            << "processes  " << describe(plan.freezing, plan.cgroup_version) << "\n"
+            << "memory     " << human_size(plan.memory_bytes) << " resident, "
+            << describe_memory_cut(plan) << "\n";
+  for (const checkpoint::TreePlan& tree : plan.trees) {
+    std::cout << "tree       " << tree.name << ": " << tree.found.files << " entries, "
+              << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";
+  }
+  for (const std::string& sharer : plan.sharers) {
+    std::cout << "sharer     " << sharer << " writes to the same volume"
+              << (plan.options.leave_running ? " and is frozen too\n"
+                                             : ": the archive will not be certified\n");
+  }
+  if (plan.writes_archive) std::cout << "archive    " << plan.target.native() << "\n";
+  if (plan.options.leave_running) std::cout << "pause      " << describe(estimate) << "\n";
+}
+
+class Checkpoints {
+ public:
+  Checkpoints(Context& context, const CheckpointFlags& flags)
+      : context_(context), flags_(flags), options_(read_options(flags)) {}
+
+  void take(const std::string& id) {
+    const bool with_sharers = options_.leave_running
+                                  ? options_.freeze_sharers && !options_.ignore_volumes
+                                  : options_.export_file && !options_.ignore_volumes;
+    auto sharing = engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
+    const auto plan =
+        checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(), options_);
+    const auto estimate = checkpoint::expected_pause(plan, context_.store().measurements());
+    if (flags_.dry_run) return print_plan(plan, estimate);
+    checkpoint::require_short_pause(plan, estimate);
+    const auto result = take_planned(sharing, plan);
+    if (options_.leave_running) {
+      context_.store().add_measurement(checkpoint::measure(plan, result));
+    }
+    if (flags_.print_stats) {
+      statistics_.push_back(statistics(id, result));
+    } else {
+      std::cout << id << "\n";
+    }
+  }
+
+  void print_statistics(std::chrono::nanoseconds total) const {
+    if (!flags_.print_stats || flags_.dry_run) return;
+    std::cout << pretty({{"podman_checkpoint_duration", microseconds(total)},
+                         {"container_statistics", statistics_}});
+  }
+
+ private:
+  checkpoint::CheckpointResult take_planned(engine::Sharing& sharing,
+                                            const checkpoint::Plan& plan) {
+    ProgressLine progress;
+    return checkpoint::checkpoint(sharing.container, sharing.sharers, context_.layout(),
+                                  context_.store(), plan, progress);
+  }
+
+  Context& context_;
+  const CheckpointFlags& flags_;
+  const checkpoint::CheckpointOptions options_;
+  Json statistics_ = Json::array();
+};
+
+// With --all only running containers are meant.
+std::vector<std::string> selected(Context& context, const CheckpointFlags& flags) {
+  std::vector<std::string> ids;
+  for (const NamedContainer& container : find_containers(context, flags.containers)) {
+    const auto status = context.store().find_container(container.id).status;
+    if (!flags.containers.selection.all || status == store::ContainerStatus::kRunning) {
+      ids.push_back(container.id);
+    }
+  }
+  return ids;
+}
+
+int run_checkpoint(Context& context, const CheckpointFlags& flags) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto ids = selected(context, flags);
+  if (flags.export_file && ids.size() > 1) {
+    throw Error(ErrorKind::kUsage,
+                "--export takes one container and " + std::to_string(ids.size()) + " are named",
+                "checkpoint them one by one");
+  }
+  Checkpoints checkpoints(context, flags);
+  const int code = for_each_name(ids, [&](const std::string& id) { checkpoints.take(id); });
+  checkpoints.print_statistics(std::chrono::steady_clock::now() - start);
+  return code;
+}
+
+void add_flags(CLI::App& command, CheckpointFlags& flags) {
+  checkpoint::CheckpointOptions& options = flags.options;
+  add_container_arguments(command, flags.containers);
+  add_no_wait_flag(command);
+  add_all_flag(command, flags.containers, "-a,--all", "All running containers");
+  command.add_flag("-R,--leave-running", options.leave_running,
+                   "Live checkpoint: the container runs on afterwards");
+  add_value(command, "-e,--export", flags.export_file, "Write the checkpoint to an archive",
+            "FILE");
+  add_value(command, "-c,--compress", flags.compress, "Compression of the archive",
+            "zstd|gzip|none (default zstd)");
+  add_list(command, "--encrypt-to", flags.encrypt_to,
+           "Encrypt the archive to this age recipient: a public key, or a file of such",
+           "RECIPIENT");
+  command.add_flag("--file-locks", options.file_locks, "Allow processes that hold file locks");
+  command.add_flag("--ignore-rootfs", options.ignore_rootfs,
+                   "Leave changes of the root file system out of the archive");
+  command.add_flag("--ignore-volumes", options.ignore_volumes,
+                   "Leave named volumes out of the archive");
+  command.add_flag("-k,--keep", options.keep, "Keep CRIU's log and statistics in the store");
+  command.add_flag("--print-stats", flags.print_stats, "Print times and sizes as JSON");
+  command.add_flag("--tcp-established", options.tcp_established,
+                   "Allow established TCP connections");
+  command.add_flag("--require-freeze", options.require_freeze,
+                   "Fail rather than take a checkpoint that is not certified consistent");
+  command.add_flag("--freeze-sharers,!--no-freeze-sharers", options.freeze_sharers,
+                   "Freeze containers that write to the same volumes for the same time (default)");
+  add_value(command, "--memory-staging", flags.memory_staging,
+            "Keep the memory image in memory until it is in the archive, if it takes no more than "
+            "this",
+            "SIZE (default 0: in the store)");
+  add_value(command, "--memory-cut", flags.memory_cut,
+            "How a live checkpoint cuts the memory: by forks of the processes, in milliseconds; by "
+            "CRIU as it is; or by forks where that works and is faster",
+            "auto|fork|stock (default auto)");
+  add_value(command, "--memory-headroom", flags.memory_headroom,
+            "What the container's limit of memory must leave for a cut by forks: pages that it "
+            "changes meanwhile are there twice",
+            "SIZE (default 64m)");
+  add_value(
+      command, "--max-pause", flags.max_pause,
+      "Refuse a live checkpoint that is expected to keep the container frozen for longer, and "
+      "give it up when it does",
+      "DURATION (default: no limit)");
+  add_value(command, "--freeze-timeout", flags.freeze_timeout,
+            "How long the kernel may take to freeze the container", "DURATION (default 10s)");
+  add_value(command, "--runtime-timeout", flags.runtime_timeout,
+            "How long the runtime may do nothing before it counts as hung",
+            "DURATION (default 30s)");
+  command.add_flag("--dry-run", flags.dry_run, "Print what would be done, touch nothing");
+  not_yet_flag(command, "-P,--pre-checkpoint");
+  not_yet_flag(command, "--with-previous");
+  not_yet_value(command, "--create-image");
+}
+
+}  // namespace
+
+void register_checkpoint(CLI::App& parent, Context& context) {
+  CLI::App& command = add_command(
+      parent, {"checkpoint",
+               "Checkpoint containers: memory, root file system and volumes of one instant",
+               "[flags] CONTAINER...",
+               {"still container checkpoint --leave-running --export web.tar.zst web",
+                "still container checkpoint web", "still container checkpoint --dry-run -R web"}});
+  auto flags = std::make_shared<CheckpointFlags>();
+  add_flags(command, *flags);
+  on_run(command, context, [&context, flags] { return run_checkpoint(context, *flags); });
+}
+
+}  // namespace still::cli

@@ -1,0 +1,15 @@
+// Things as the JSON objects that `inspect` prints, with Podman's keys.
+#pragma once
+
+#include "cli/output/container_view.h"
+#include "cli/output/json.h"
+#include "engine/layout.h"
+#include "store/records.h"
+
+namespace still::cli {
+
+Json inspect_container(const engine::Layout& layout, const ContainerView& container);
+Json inspect_image(const store::ImageRecord& image);
+Json inspect_volume(const engine::Layout& layout, const store::VolumeRecord& volume);
+
+}  // namespace still::cli

@@ -1,0 +1,213 @@
+// still container restore
+
+#include "restore/restore.h"
+
+#include <iostream>
+
+#include "base/log.h"
+#include "cli/app.h"
+#include "cli/flags/container_flags.h"
+#include "cli/flags/not_yet.h"
+#include "cli/flags/selection.h"
+#include "cli/output/json.h"
+#include "cli/output/output.h"
+#include "cli/output/progress.h"
+#include "engine/container/container.h"
+
+namespace still::cli {
+namespace {
+
+struct RestoreFlags {
+  ContainerArguments containers;
+  std::optional<std::string> import_file;
+  std::optional<std::string> name;
+  std::optional<std::string> rootfs;
+  std::optional<std::string> identity;
+  ContainerFlags grants;
+  std::vector<std::string> rename_volumes;  // OLD=NEW
+  restore::RestoreOptions options;
+  bool print_stats = false;
+};
+
+int64_t microseconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+void refuse_without_import(const RestoreFlags& flags) {
+  const auto refuse = [&](bool used, const std::string& flag) {
+    if (!used) return;
+    throw Error(ErrorKind::kUsage, flag + " only makes sense with --import", "add --import FILE");
+  };
+  refuse(flags.name.has_value(), "--name");
+  refuse(flags.rootfs.has_value(), "--rootfs");
+  refuse(flags.identity.has_value(), "--identity");
+  refuse(!flags.rename_volumes.empty(), "--rename-volume");
+  refuse(flags.options.grants.everything, "--allow-spec");
+  refuse(!restore::demands_of(make_grants(flags.grants)).empty(), "what grants more to an archive");
+  refuse(flags.options.ignore_rootfs, "--ignore-rootfs");
+  refuse(flags.options.ignore_volumes, "--ignore-volumes");
+}
+
+void refuse_with_import(const RestoreFlags& flags) {
+  const engine::Selection& selection = flags.containers.selection;
+  if (selection.references.empty() && !selection.all && !selection.latest) return;
+  throw Error(ErrorKind::kUsage, "--import restores an archive and takes no container",
+              "leave the container out, or --import");
+}
+
+restore::RestoreOptions read_options(const RestoreFlags& flags) {
+  restore::RestoreOptions options = flags.options;
+  options.name = flags.name.value_or("");
+  options.rootfs = flags.rootfs.value_or("");
+  options.identity = flags.identity.value_or("");
+  options.grants.granted = make_grants(flags.grants);
+  for (const std::string& rename : flags.rename_volumes) {
+    const size_t equals = rename.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == rename.size()) {
+      throw Error(ErrorKind::kUsage, "\"" + rename + "\" is not OLD=NEW",
+                  "write --rename-volume data=data2");
+    }
+    options.rename_volumes[rename.substr(0, equals)] = rename.substr(equals + 1);
+  }
+  return options;
+}
+
+// Keys as Podman's, times in microseconds.
+Json statistics(const restore::RestoreResult& result) {
+  Json criu = nullptr;
+  if (result.criu) {
+    criu = {{"forking_time", result.criu->forking_time},
+            {"restore_time", result.criu->restore_time},
+            {"pages_restored", result.criu->pages_restored}};
+  }
+  return {{"Id", result.container_id},
+          {"runtime_restore_duration", microseconds(result.runtime_duration)},
+          {"criu_statistics", criu},
+          {"still_statistics", {{"total", microseconds(result.total)}}}};
+}
+
+class Restores {
+ public:
+  Restores(Context& context, const RestoreFlags& flags)
+      : context_(context), flags_(flags), options_(read_options(flags)) {}
+
+  void from_archive() {
+    ProgressLine progress;
+    report(restore::restore_archive(*flags_.import_file, context_.layout(), context_.store(),
+                                    options_, progress));
+  }
+
+  void in_place(const std::string& id) {
+    auto container = engine::Container::open(context_.layout(), context_.store(), id);
+    ProgressLine progress;
+    report(restore::restore_in_place(container, context_.layout(), context_.store(), options_,
+                                     progress));
+  }
+
+  void print_statistics(std::chrono::nanoseconds total) const {
+    if (!flags_.print_stats) return;
+    std::cout << pretty(
+        {{"podman_restore_duration", microseconds(total)}, {"container_statistics", statistics_}});
+  }
+
+ private:
+  void report(const restore::RestoreResult& result) {
+    if (!result.consistent) {
+      warn("the checkpoint was not certified consistent: " + result.inconsistent_because);
+    }
+    if (flags_.print_stats) {
+      statistics_.push_back(statistics(result));
+    } else {
+      std::cout << result.container_id << "\n";
+    }
+  }
+
+  Context& context_;
+  const RestoreFlags& flags_;
+  const restore::RestoreOptions options_;
+  Json statistics_ = Json::array();
+};
+
+// With --all only containers that ended by a checkpoint are meant.
+std::vector<std::string> selected(Context& context, const RestoreFlags& flags) {
+  std::vector<std::string> ids;
+  for (const NamedContainer& container : find_containers(context, flags.containers)) {
+    const auto record = context.store().find_container(container.id);
+    const bool ended = record.status == store::ContainerStatus::kExited;
+    if (!flags.containers.selection.all || (ended && record.checkpointed)) {
+      ids.push_back(container.id);
+    }
+  }
+  return ids;
+}
+
+int run_restore(Context& context, const RestoreFlags& flags) {
+  const auto start = std::chrono::steady_clock::now();
+  int code = 0;
+  if (flags.import_file) {
+    refuse_with_import(flags);
+  } else {
+    refuse_without_import(flags);
+  }
+  Restores restores(context, flags);
+  if (flags.import_file) {
+    restores.from_archive();
+  } else {
+    code = for_each_name(selected(context, flags),
+                         [&](const std::string& id) { restores.in_place(id); });
+  }
+  restores.print_statistics(std::chrono::steady_clock::now() - start);
+  return code;
+}
+
+void add_flags(CLI::App& command, RestoreFlags& flags) {
+  restore::RestoreOptions& options = flags.options;
+  add_container_arguments(command, flags.containers);
+  add_all_flag(command, flags.containers, "-a,--all", "All checkpointed containers");
+  add_value(command, "-i,--import", flags.import_file, "Restore from an archive", "FILE");
+  add_value(command, "-n,--name", flags.name, "Name of the new container, with --import", "NAME");
+  add_value(command, "--rootfs", flags.rootfs,
+            "Directory to use as base root file system, with --import", "DIR");
+  add_value(command, "--identity", flags.identity,
+            "Age identity that opens an encrypted archive, with --import", "FILE");
+  add_list(command, "--rename-volume", flags.rename_volumes,
+           "Restore the archive's volume OLD as NEW, with --import", "OLD=NEW");
+  command.add_flag("-k,--keep", options.keep,
+                   "Keep CRIU's log and statistics, and a checkpoint "
+                   "restored in place");
+  command.add_flag("--file-locks", options.file_locks, "Restore file locks");
+  command.add_flag("--tcp-established", options.tcp_established,
+                   "Restore established TCP connections");
+  command.add_flag("--tcp-close", options.tcp_close, "Restore TCP sockets as closed");
+  command.add_flag("--ignore-rootfs", options.ignore_rootfs,
+                   "Do not apply the archive's changes of the root file system");
+  command.add_flag("--ignore-volumes", options.ignore_volumes,
+                   "Do not restore volumes; use those of that name here");
+  command.add_flag("--print-stats", flags.print_stats, "Print times as JSON");
+  command.add_flag("--allow-spec", options.grants.everything,
+                   "Grant all that the archive asks for beyond the default: it is trusted");
+  add_granting_flags(command, flags.grants);
+  not_yet_value(command, "--import-previous");
+  not_yet_flag(command, "--ignore-static-ip");
+  not_yet_flag(command, "--ignore-static-mac");
+  not_yet_value(command, "-p,--publish");
+  not_yet_value(command, "--pod");
+}
+
+}  // namespace
+
+void register_restore(CLI::App& parent, Context& context) {
+  CLI::App& command = add_command(
+      parent,
+      {"restore",
+       "Restore containers from a checkpoint",
+       "[flags] CONTAINER...",
+       {"still container restore web", "still container restore --import web.tar.zst",
+        "still container restore --import web.tar.zst --name web2 --rename-volume data=data2",
+        "still container restore --import web.tar.zst -v /srv/web:/srv --cap-add NET_RAW"}});
+  auto flags = std::make_shared<RestoreFlags>();
+  add_flags(command, *flags);
+  on_run(command, context, [&context, flags] { return run_restore(context, *flags); });
+}
+
+}  // namespace still::cli

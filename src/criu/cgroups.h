@@ -1,0 +1,28 @@
+// The cgroups in a CRIU image: where the restored tasks will be put.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace still::criu {
+
+struct CgroupMove {
+  std::string from;  // the container's cgroup when it was dumped, "/still/ID"; empty: it had none
+  std::string to;    // its cgroup from now on; empty: none
+  std::vector<std::string> hierarchies;  // mounted here: cgroup::mounted_hierarchies()
+};
+
+// Rewrites cgroup.img so that the container is restored into another cgroup and on other machines.
+// The image names the cgroups of the dump, in all hierarchies of that machine; crun 1.21 always,
+// and runc unless told, let CRIU put the tasks there: into the cgroup of the original container, or
+// nowhere. Afterwards it names only hierarchies that exist here, `to` instead of `from` (the
+// container's cgroup namespace begins there), and no cgroups to be made by CRIU: that is done by
+// the runtime for `to`, with the limits of the new spec.
+// Returns the v2 cgroups below `to` that tasks are put into, as paths relative to it, parents
+// first: they must exist before the restore. Without cgroup.img: nothing to do. Throws
+// Error(kCorrupt).
+std::vector<std::string> move_cgroups(const std::filesystem::path& image_directory,
+                                      const CgroupMove& move);
+
+}  // namespace still::criu

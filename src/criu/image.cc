@@ -1,0 +1,84 @@
+#include "criu/image.h"
+
+#include <optional>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace still::criu {
+namespace {
+
+constexpr size_t kHeadSize = 12;
+
+uint32_t number_at(std::string_view bytes, size_t position) {
+  uint32_t value = 0;
+  for (size_t i = 4; i > 0; --i) {
+    value = value << 8 | static_cast<unsigned char>(bytes[position + i - 1]);
+  }
+  return value;
+}
+
+void append_number(std::string& bytes, uint32_t value) {
+  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
+}
+
+}  // namespace
+
+std::string_view image_payload(std::string_view image, ImageMagic magic,
+                               const std::filesystem::path& file) {
+  if (image.size() < kHeadSize || number_at(image, 0) != magic.kind ||
+      number_at(image, 4) != magic.type || number_at(image, 8) != image.size() - kHeadSize) {
+    fail_corrupt_image(file);
+  }
+  return image.substr(kHeadSize);
+}
+
+std::vector<std::string_view> image_entries(std::string_view image, const ImageKind& kind) {
+  const auto fail = [] [[noreturn]] {
+    throw Error(ErrorKind::kCorrupt, "it is no CRIU image of its kind");
+  };
+  const auto take_number = [&] {
+    if (image.size() < sizeof(uint32_t)) fail();
+    const uint32_t number = number_at(image, 0);
+    image.remove_prefix(sizeof number);
+    return number;
+  };
+  if (kind.kind != 0 && take_number() != kind.kind) fail();
+  if (take_number() != kind.type) fail();
+  std::vector<std::string_view> entries;
+  while (!image.empty()) {
+    const uint32_t size = take_number();
+    if (size > image.size()) fail();
+    entries.push_back(image.substr(0, size));
+    image.remove_prefix(size);
+  }
+  return entries;
+}
+
+std::string begin_image(const ImageKind& kind) {
+  std::string image;
+  if (kind.kind != 0) append_number(image, kind.kind);
+  append_number(image, kind.type);
+  return image;
+}
+
+void append_entry(std::string& image, const google::protobuf::MessageLite& message) {
+  const std::string payload = message.SerializeAsString();
+  append_number(image, static_cast<uint32_t>(payload.size()));
+  image += payload;
+}
+
+void fail_corrupt_image(const std::filesystem::path& file) {
+  throw Error(ErrorKind::kCorrupt, printable(file.native()) + " is damaged or no CRIU image");
+}
+
+std::string make_image(ImageMagic magic, const google::protobuf::MessageLite& message) {
+  const std::string payload = message.SerializeAsString();
+  std::string image;
+  append_number(image, magic.kind);
+  append_number(image, magic.type);
+  append_number(image, static_cast<uint32_t>(payload.size()));
+  return image + payload;
+}
+
+}  // namespace still::criu

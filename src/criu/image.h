@@ -1,0 +1,62 @@
+// The frame around the protobuf message of a CRIU image: two magic numbers, a length, the message.
+// All numbers are 32 bits, little endian. Internal to criu/.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace still::criu {
+
+struct ImageMagic {
+  uint32_t kind;  // of a container image or of a service file
+  uint32_t type;
+};
+inline constexpr ImageMagic kStatisticsMagic{0x55105940, 0x57093306};
+inline constexpr ImageMagic kCgroupMagic{0x54564319, 0x59383330};
+
+// Images with any number of messages, each behind its length; the magic numbers are those of
+// CRIU's criu/include/magic.h. inventory.img alone has no kind in front.
+struct ImageKind {
+  uint32_t kind;  // 0: none
+  uint32_t type;
+};
+inline constexpr ImageKind kInventoryImage{0, 0x58313116};
+inline constexpr ImageKind kTreeImage{0x54564319, 0x50273030};
+inline constexpr ImageKind kCoreImage{0x54564319, 0x55053847};
+inline constexpr ImageKind kIdsImage{0x54564319, 0x54432030};
+inline constexpr ImageKind kMountsImage{0x54564319, 0x55563928};
+inline constexpr ImageKind kFilesImage{0x54564319, 0x56303138};
+inline constexpr ImageKind kSeccompImage{0x54564319, 0x64413049};
+inline constexpr ImageKind kMmImage{0x54564319, 0x57492820};
+inline constexpr ImageKind kPageMapImage{0x54564319, 0x56084025};
+// Throws Error(kCorrupt).
+std::vector<std::string_view> image_entries(std::string_view image, const ImageKind& kind);
+
+// An image with nothing in it, and an entry behind what it has already.
+std::string begin_image(const ImageKind& kind);
+void append_entry(std::string& image, const google::protobuf::MessageLite& message);
+
+// The message of an image that has one. file is for errors. Throws Error(kCorrupt).
+std::string_view image_payload(std::string_view image, ImageMagic magic,
+                               const std::filesystem::path& file);
+[[noreturn]] void fail_corrupt_image(const std::filesystem::path& file);
+
+std::string make_image(ImageMagic magic, const google::protobuf::MessageLite& message);
+
+template <typename Message>
+Message parse_image(std::string_view image, ImageMagic magic, const std::filesystem::path& file) {
+  Message message;
+  // Not ParseFromString: that writes to standard error when a field is missing.
+  const std::string payload(image_payload(image, magic, file));
+  if (!message.ParsePartialFromString(payload) || !message.IsInitialized()) {
+    fail_corrupt_image(file);
+  }
+  return message;
+}
+
+}  // namespace still::criu

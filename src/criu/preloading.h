@@ -1,0 +1,39 @@
+// The library that makes CRIU fit for us (src/criu/preload/): it understands the answers of newer
+// kernels, and does nothing in the freeze window that can be done before it, or not at all.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace still::criu {
+
+// Names the file that src/criu/preload/clean_memory.cc puts in the place of CRIU's own knowledge of
+// the kernel; set, it makes CRIU take all memory for unchanged.
+inline constexpr const char* kCleanMemoryVariable = "STILL_CRIU_CLEAN_MEMORY";
+// That file: where CRIU keeps its own, on a file system in memory, without which it would ask the
+// kernel everything anew each time.
+inline constexpr const char* kCleanKnowledge = "/run/criu-still.kdat";
+
+// Names the socket of a CriuGate; set, CRIU waits there.
+inline constexpr const char* kGateVariable = "STILL_CRIU_GATE";
+// Set, CRIU takes the kernel's connection tracking for empty.
+inline constexpr const char* kNoConntrackVariable = "STILL_CRIU_NO_CONNTRACK";
+
+// The value of LD_PRELOAD for a program that calls CRIU for a dump: our library, then what the
+// variable holds already. Empty where the library is not installed: CRIU then works as the kernel
+// lets it.
+std::string criu_preload();
+
+struct PreloadSettings {
+  // CRIU is to find that no page has changed since its parent images (preload/clean_memory.cc).
+  bool clean_memory = false;
+  // No connection is saved (preload/conntrack.cc).
+  bool no_conntrack = false;
+  // The socket of the CriuGate at which CRIU waits before it touches the container; empty: nowhere.
+  std::filesystem::path gate{};
+};
+// The variables by which a command that calls CRIU loads it, if it is installed, and tells it that.
+std::map<std::string, std::string> preload_environment(const PreloadSettings& settings);
+
+}  // namespace still::criu

@@ -1,0 +1,49 @@
+// The small process that thaws a container whatever happens to still.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <vector>
+
+#include "cgroup/freezer.h"
+#include "os/fd.h"
+#include "os/process.h"
+
+namespace still::cut {
+
+// What a guardian guards.
+struct Ward {
+  std::vector<cgroup::Freezer*> freezers;   // that we freeze, and it thaws
+  const HeldChild* runtime = nullptr;       // that it waits for
+  pid_t init = 0;                           // of the container
+  std::chrono::nanoseconds hang_timeout{};  // as oci::RuntimeGroup
+};
+
+// In its own session, with our open descriptors of the freezers (the paths may come to mean
+// something else), and with our locks: they stay taken until it has done its work. When we end
+// without a word, by SIGKILL, it waits until the runtime's process group has ended by itself, then
+// thaws, and ends.
+class Guardian {
+ public:
+  // Returns when it is on guard. To be called while no other thread runs. Throws Error(kSystem).
+  explicit Guardian(const Ward& ward);
+  Guardian(const Guardian&) = delete;
+  Guardian& operator=(const Guardian&) = delete;
+  // Dismisses it: all is thawed again. Returns when it has ended.
+  ~Guardian();
+
+  pid_t pid() const { return running_.pid; }
+
+ private:
+  struct Running {
+    Fd channel;
+    pid_t pid;
+  };
+  static Running start(const Ward& ward);
+  void wait_for_end() const noexcept;
+
+  const Running running_;
+};
+
+}  // namespace still::cut

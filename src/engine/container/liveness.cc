@@ -1,0 +1,101 @@
+#include "engine/container/liveness.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+#include "base/text.h"
+#include "engine/container/container.h"
+#include "engine/container/processes.h"
+#include "engine/monitor/monitor.h"
+#include "os/clock.h"
+#include "os/files.h"
+#include "os/process.h"
+
+namespace still::engine {
+namespace {
+
+using store::ContainerRecord;
+using store::ContainerStatus;
+
+constexpr auto kExitFileTimeout = std::chrono::seconds(5);
+constexpr auto kPollInterval = std::chrono::milliseconds(2);
+
+std::optional<ExitRecord> read_exit(const Layout& layout, const ContainerRecord& record) {
+  const auto code = read_exit_code(layout, record.id);
+  struct stat status{};
+  if (!code || ::stat((layout.exits() / record.id).c_str(), &status) != 0) return std::nullopt;
+  const std::chrono::nanoseconds at = std::chrono::seconds(status.st_mtim.tv_sec) +
+                                      std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+  // A file's time is that of the last clock tick.
+  return ExitRecord{.code = *code, .at = std::max(at, record.started_at)};
+}
+
+bool waits_for_clean_up(pid_t monitor, const std::string& id) {
+  using namespace std::string_literals;
+  const std::string end = "container\0cleanup\0"s + id + "\0"s;  // the end of its exit command
+  return has_descendant(monitor,
+                        [&](const std::string& arguments) { return arguments.ends_with(end); });
+}
+
+}  // namespace
+
+bool is_running(const ContainerRecord& record) {
+  return record.status == ContainerStatus::kRunning || record.status == ContainerStatus::kPaused;
+}
+
+bool init_is_alive(const ContainerRecord& record) {
+  return record.pid > 0 && record.boot_id == boot_id() &&
+         process_start_time(record.pid) == record.pid_start_time;
+}
+
+bool monitor_is_alive(const Layout& layout, const std::string& id) {
+  const auto text = read_file_if_exists(layout.run(id) / "conmon.pid");
+  const auto pid = text ? parse_integer(trim(*text)) : std::nullopt;
+  // Another process may have the number by now; ours has the id among its arguments.
+  return pid && arguments_of(static_cast<pid_t>(*pid)).contains(id);
+}
+
+std::vector<pid_t> find_monitors(const std::string& id) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto pid = parse_integer(entry.path().filename().native());
+    if (!pid) continue;
+    const auto command = read_file_if_exists(entry.path() / "comm");
+    const auto process = static_cast<pid_t>(*pid);
+    if (command && trim(*command) == "conmon" && arguments_of(process).contains(id) &&
+        !waits_for_clean_up(process, id)) {
+      found.push_back(process);
+    }
+  }
+  return found;
+}
+
+ExitRecord wait_for_exit_record(const Layout& layout, const ContainerRecord& record) {
+  const Deadline deadline = deadline_in(kExitFileTimeout);
+  for (;;) {
+    // Asked first: what conmon wrote before it ended is then there.
+    const bool can_come = monitor_is_alive(layout, record.id);
+    if (const auto ended = read_exit(layout, record)) return *ended;
+    if (!can_come || std::chrono::steady_clock::now() >= deadline) {
+      return {.code = kUnknownExitCode, .at = Instant::now().wall};
+    }
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+ContainerRecord current(const Layout& layout, ContainerRecord record) {
+  if (!is_running(record)) return record;
+  if (!init_is_alive(record)) {
+    const auto ended = read_exit(layout, record);
+    record.status = ContainerStatus::kExited;
+    record.pid = 0;
+    record.exit_code = ended ? ended->code : kUnknownExitCode;
+    record.finished_at = ended ? ended->at : Instant::now().wall;
+  }
+  return record;
+}
+
+}  // namespace still::engine

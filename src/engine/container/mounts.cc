@@ -1,0 +1,114 @@
+#include "engine/container/mounts.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "engine/container/etc_files.h"
+#include "os/files.h"
+#include "os/process.h"
+
+namespace still::engine {
+namespace {
+
+using Options = std::vector<std::string>;
+
+const char* access(bool read_only) { return read_only ? "ro" : "rw"; }
+
+oci::SpecMount bind(const std::filesystem::path& source, const std::string& destination,
+                    Options options) {
+  return {.destination = destination,
+          .type = "bind",
+          .source = source.native(),
+          .options = std::move(options)};
+}
+
+oci::SpecMount volume_mount(const Layout& layout, const VolumeMount& mount) {
+  return bind(layout.volume_data(mount.volume), mount.destination,
+              {"rbind", "rprivate", "nosuid", "nodev", access(mount.read_only)});
+}
+
+oci::SpecMount bind_mount(const BindMount& mount) {
+  if (!path_exists(mount.source)) {
+    throw Error(ErrorKind::kNotFound,
+                "cannot mount " + printable(mount.source) + ": there is no such file or directory");
+  }
+  return bind(mount.source, mount.destination,
+              {mount.recursive ? "rbind" : "bind", "rprivate", access(mount.read_only)});
+}
+
+// Podman's defaults for --tmpfs; each yields to its opposite.
+constexpr std::array<std::pair<const char*, const char*>, 5> kTmpfsDefaults = {
+    {{"rw", "ro"},
+     {"nosuid", "suid"},
+     {"nodev", "dev"},
+     {"noexec", "exec"},
+     {"tmpcopyup", "notmpcopyup"}}};
+
+oci::SpecMount tmpfs_mount(const TmpfsMount& mount) {
+  Options options = mount.options;
+  for (const auto& [standard, opposite] : kTmpfsDefaults) {
+    if (!std::ranges::contains(options, opposite) && !std::ranges::contains(options, standard)) {
+      options.emplace_back(standard);
+    }
+  }
+  // Only Podman's word for the absence of "tmpcopyup"; the runtimes do not know it.
+  std::erase(options, "notmpcopyup");
+  return {.destination = mount.destination,
+          .type = "tmpfs",
+          .source = "tmpfs",
+          .options = std::move(options)};
+}
+
+// A statically linked one, as it runs in any root file system.
+std::filesystem::path find_init_program() {
+  for (const char* name : {"catatonit", "/usr/libexec/podman/catatonit", "tini-static"}) {
+    if (const auto program = find_program(name)) return *program;
+  }
+  throw Error(ErrorKind::kNotFound, "there is no init program for --init",
+              "install catatonit or tini");
+}
+
+bool mounts_at(const std::vector<oci::SpecMount>& mounts, const std::string& destination) {
+  return std::ranges::contains(mounts, destination, &oci::SpecMount::destination);
+}
+
+// The user's mounts win over ours.
+void add_default(std::vector<oci::SpecMount>& mounts, oci::SpecMount mount) {
+  if (!mounts_at(mounts, mount.destination)) mounts.push_back(std::move(mount));
+}
+
+void add_own_mounts(std::vector<oci::SpecMount>& mounts, const ContainerConfig& config,
+                    const ContainerPaths& paths) {
+  add_default(mounts, bind(paths.shm(), "/dev/shm",
+                           {"bind", "rprivate", "nosuid", "noexec", "nodev", "rw"}));
+  for (const char* name : kEtcFiles) {
+    add_default(mounts, bind(paths.etc() / name, std::string("/etc/") + name,
+                             {"bind", "rprivate", access(config.read_only)}));
+  }
+  if (config.init) mounts.push_back(bind(find_init_program(), kInitPath, {"bind", "ro"}));
+  if (!config.read_only) return;
+  for (const char* directory : {"/run", "/tmp", "/var/tmp"}) {
+    add_default(mounts, tmpfs_mount({.destination = directory, .options = {"mode=1777"}}));
+  }
+}
+
+size_t depth(const oci::SpecMount& mount) { return std::ranges::count(mount.destination, '/'); }
+
+}  // namespace
+
+std::vector<oci::SpecMount> container_mounts(const Layout& layout, const ContainerConfig& config,
+                                             const ContainerPaths& paths) {
+  std::vector<oci::SpecMount> mounts;
+  for (const auto& mount : config.volumes) mounts.push_back(volume_mount(layout, mount));
+  for (const auto& mount : config.binds) mounts.push_back(bind_mount(mount));
+  for (const auto& mount : config.tmpfs) mounts.push_back(tmpfs_mount(mount));
+  add_own_mounts(mounts, config, paths);
+  std::ranges::stable_sort(mounts, {}, depth);
+  return mounts;
+}
+
+}  // namespace still::engine

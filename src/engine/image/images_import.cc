@@ -1,0 +1,70 @@
+#include <fcntl.h>
+
+#include "archive/sha256.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "engine/container/lock.h"
+#include "engine/image/image_config.h"
+#include "engine/image/image_names.h"
+#include "engine/image/images.h"
+#include "engine/image/layers.h"
+#include "engine/image/tar_source.h"
+#include "os/clock.h"
+#include "os/files.h"
+#include "os/temp_dir.h"
+
+namespace still::engine {
+namespace {
+
+Fd open_source(const std::string& source, const TempDir& work) {
+  if (source == "-") return spool_standard_input(work.path() / "archive");
+  return open_file(source, O_RDONLY);
+}
+
+ImageConfig apply_changes(const std::vector<std::string>& changes) {
+  ImageConfig config;
+  for (const std::string& change : changes) apply_change(config, change);
+  return config;
+}
+
+Layer make_layer(const Layout& layout, const Fd& source, const std::string& name) try {
+  if (S_ISDIR(stat_fd(source).st_mode)) return copy_layer(layout, source);
+  return unpack_layer(layout, source, std::nullopt, {});
+} catch (const Error& error) {
+  throw error.in("cannot import " + printable(name));
+}
+
+std::string digest_of(std::string_view text) {
+  archive::Sha256 digest;
+  digest.update(text);
+  return digest.finish();
+}
+
+}  // namespace
+
+std::string Images::import(const std::string& source, const std::string& name,
+                           const std::vector<std::string>& changes) {
+  const ImageConfig config = apply_changes(changes);
+  store::ImageRecord image;
+  if (!name.empty()) image.names = {full_image_name(name)};
+  const TempDir work(layout_.staging(), "import-");
+  const Fd file = open_source(source, work);
+  const Fd lock = lock_shared_part(layout_, "images");
+  remove_unfinished_layers(layout_);
+  const Layer layer = make_layer(layout_, file, source);
+  image.created_at = Instant::now().wall;
+  image.layers = {layer.diff_id};
+  image.size_bytes = layer.size_bytes;
+  image.config_json = build_image_config(config, image.layers, rfc3339(image.created_at));
+  image.id = digest_of(image.config_json);
+  put(image);
+  return image.id;
+}
+
+// Layers without an image are nobody's.
+void Images::put(const store::ImageRecord& image) try { store_.put_image(image); } catch (...) {
+  remove_unused_layers(image.layers);
+  throw;
+}
+
+}  // namespace still::engine

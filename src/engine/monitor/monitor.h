@@ -1,0 +1,62 @@
+// conmon, the process that owns a container's stdio, writes its log and keeps its exit code.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "engine/container/container_config.h"
+#include "engine/layout.h"
+#include "oci/runtime.h"
+
+namespace still::engine {
+
+struct MonitorRequest {
+  std::string id;
+  std::string name;
+  const ContainerConfig& config;
+  const oci::OciRuntime& runtime;
+  // Restore from these images instead of creating.
+  std::optional<oci::RestoreOptions> restore;
+};
+
+// Starts conmon, which calls the runtime ("create", or "restore"), and waits for its word. Returns
+// the pid of the container's init. On failure throws Error(kRuntime) with what the runtime said
+// (kCommandMissing and kCannotExecute for a command that does not exist or cannot run); conmon has
+// ended then. conmon goes on by itself otherwise and calls "still container cleanup ID" at the end.
+pid_t start_monitor(const Layout& layout, const MonitorRequest& request);
+
+// For a restore whose process died: waits until the runtime that conmon has started is done. The
+// pid of the container's init if it was restored, runs and conmon looks after it.
+std::optional<pid_t> wait_for_orphan(const Layout& layout, const std::string& id);
+
+// The exit code from conmon's exit file; nullopt while there is none.
+std::optional<int> read_exit_code(const Layout& layout, const std::string& id);
+
+// Connects our stdin (if open_stdin), stdout and stderr to the container until it ends or, with a
+// terminal, the detach keys (ctrl-p,ctrl-q) are typed. To miss nothing connect in the `prepared`
+// callback of Container::start().
+class Attachment {
+ public:
+  static Attachment connect(const Layout& layout, const std::string& id, bool terminal,
+                            bool open_stdin);
+  // forward_signals_to: signals that ask us to end (SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
+  // SIGUSR2) go to this process instead, when there is no terminal; 0: they keep their meaning.
+  // Returns false if the user detached.
+  bool run(pid_t forward_signals_to = 0);
+
+ private:
+  Attachment(Fd socket, std::filesystem::path bundle, bool terminal, bool open_stdin)
+      : socket_(std::move(socket)),
+        bundle_(std::move(bundle)),
+        terminal_(terminal),
+        open_stdin_(open_stdin) {}
+  Fd socket_;
+  std::filesystem::path bundle_;
+  bool terminal_;
+  bool open_stdin_;
+};
+
+}  // namespace still::engine

@@ -1,0 +1,101 @@
+#include "restore/archive_checks.h"
+
+#include <array>
+
+#include "archive/decompressor.h"
+#include "archive/tree_tar.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "restore/spec_check.h"
+#include "tree/overlay.h"
+
+namespace still::restore {
+namespace {
+
+constexpr size_t kReadSize = size_t{64} << 10;
+
+constexpr std::string_view kImagesPrefix = "checkpoint/";
+constexpr std::string_view kInventoryFile = "inventory.img";
+// Of those that are read as a whole: a hundred thousand open files take ten.
+constexpr uint64_t kMaxImageSize = uint64_t{256} << 20;
+
+// The content of a tmpfs mount, which CRIU has tar unpack: the devices of the runtime's /dev may be
+// in it.
+bool is_tmpfs_content(std::string_view file) { return file.starts_with("tmpfs-"); }
+// Major number << 8 | minor number: null, zero, full, random, urandom, tty, console, ptmx.
+constexpr std::array<dev_t, 8> kContainerDevices = {0x103, 0x105, 0x107, 0x108,
+                                                    0x109, 0x500, 0x501, 0x502};
+constexpr archive::ExtractOptions kTmpfsExtraction{.devices = kContainerDevices,
+                                                   .into_empty = true};
+
+[[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
+
+// The reader has limited its size.
+std::string read_all(const archive::Source& content) {
+  std::string text;
+  std::string buffer(kReadSize, '\0');
+  while (const size_t got = content(buffer.data(), buffer.size())) text.append(buffer, 0, got);
+  return text;
+}
+
+void require(bool is_there, const std::string& member) {
+  if (!is_there) refuse(member + " is missing");
+}
+
+}  // namespace
+
+void ArchiveChecks::directory(const std::string& /*name*/) {}
+
+void ArchiveChecks::link(const std::string& /*name*/, const std::string& /*target*/) {}
+
+void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
+                         const archive::Source& content) {
+  if (name == checkpoint::kConfigMember) {
+    config_dump_ = read_all(content);
+    identity_ = checkpoint::parse_config_identity(*config_dump_);
+    if (identity_->is_ours) checkpoint::parse_config_dump(*config_dump_);
+  } else if (name == checkpoint::kSpecMember) {
+    spec_dump_ = read_all(content);
+    checkpoint::check_spec_dump(*spec_dump_);
+  } else if (name == checkpoint::kDeletedMember) {
+    tree::check_removable(checkpoint::parse_deleted_files(read_all(content)));
+  } else if (name == checkpoint::kRootfsMember) {
+    archive::check_tree_tar(content, checkpoint::kRootfsExtraction);
+  } else if (name == checkpoint::kShmMember || name.starts_with(checkpoint::kVolumesPrefix)) {
+    archive::check_tree_tar(content, checkpoint::kVolumeExtraction);
+  } else if (name.starts_with(kImagesPrefix)) {
+    image(name.substr(kImagesPrefix.size()), size_bytes, content);
+  }
+}
+
+void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
+                          const archive::Source& content) {
+  if (is_tmpfs_content(file)) {
+    return archive::check_tree_tar(archive::decompressing_source(content), kTmpfsExtraction);
+  }
+  if (!criu::ImagePrivileges::reads(file)) return;
+  if (size_bytes > kMaxImageSize) refuse("it is too large");
+  privileges_.add(file, read_all(content));
+  if (file == kInventoryFile) has_inventory_ = true;
+}
+
+void ArchiveChecks::finish() const {
+  require(identity_.has_value(), checkpoint::kConfigMember);
+  require(spec_dump_.has_value(), checkpoint::kSpecMember);
+  require(has_inventory_, checkpoint::kInventoryMember);
+  if (!identity_->is_ours) return;
+  try {
+    check_spec(*spec_dump_, container().config);
+  } catch (const Error& error) {
+    throw error.in(std::string("archive member \"") + checkpoint::kSpecMember + "\"");
+  }
+}
+
+archive::ReadOptions read_options(const std::string& identity, cut::Step step,
+                                  cut::Observer& observer) {
+  return {.identity = identity, .progress = [step, &observer](uint64_t done, uint64_t total) {
+            observer.progress(step, done, total);
+          }};
+}
+
+}  // namespace still::restore

@@ -1,0 +1,35 @@
+// What an archive asks for. Security-relevant settings of a restored container come from the caller
+// or from a container that the store knows, never from an archive alone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "criu/image_privileges.h"
+#include "engine/container/container_config.h"
+#include "store/store.h"
+
+namespace still::restore {
+
+// What a configuration has beyond a container that was made without flags, as the flags that it
+// takes: "--cap-add CAP_NET_ADMIN", "-v /srv:/srv:ro". Throws as security_of() and
+// effective_capabilities() do.
+std::vector<std::string> demands_of(const engine::ContainerConfig& config);
+
+// The same for the processes in the CRIU images, as far as it goes beyond the configuration.
+std::vector<std::string> demands_of(const criu::ImagePrivileges& images,
+                                    const engine::ContainerConfig& config);
+
+struct Grants {
+  bool everything = false;          // --allow-spec
+  engine::ContainerConfig granted;  // made of the caller's flags
+};
+
+// The configuration to restore with: that of the archive, its bind mounts from where the caller
+// says. Throws Error(kUsage) listing what is neither granted nor what the container of this id in
+// the store has itself, and for a grant that the archive does not ask for.
+engine::ContainerConfig grant(engine::ContainerConfig asked, const criu::ImagePrivileges& images,
+                              const std::string& container_id, const Grants& grants,
+                              store::Store& store);
+
+}  // namespace still::restore

@@ -1,0 +1,62 @@
+#include "restore/run.h"
+
+#include "base/hooks.h"
+#include "criu/criu.h"
+#include "cut/criu_files.h"
+#include "engine/container/bundle.h"
+#include "oci/runtime.h"
+#include "os/files.h"
+
+namespace still::restore {
+namespace {
+
+void start(engine::Container& container, const engine::Layout& layout,
+           const oci::RestoreOptions& runtime_options, const std::string& dumped_cgroup) try {
+  container.start_restored(runtime_options, dumped_cgroup);
+} catch (const Error& error) {
+  throw cut::explain_failure(error, oci::restore_log(runtime_options.work_directory),
+                             layout.failure(container.id()));
+}
+
+// CRIU would leave the locks out without a word.
+void check_file_locks(const std::filesystem::path& images, const RestoreOptions& options) {
+  constexpr uint64_t kEmptyImageBytes = 8;  // the magic numbers alone
+  const auto image = images / "filelocks.img";
+  if (options.file_locks || !path_exists(image)) return;
+  if (std::filesystem::file_size(image) <= kEmptyImageBytes) return;
+  throw Error(ErrorKind::kUsage, "the checkpoint holds file locks", "restore with --file-locks");
+}
+
+}  // namespace
+
+RestoreResult run_restored(engine::Container& container, const engine::Layout& layout,
+                           const std::filesystem::path& images, const std::string& dumped_id,
+                           const RestoreOptions& options, cut::Observer& observer,
+                           const std::function<void()>& fill) {
+  check_file_locks(images, options);
+  const auto work = container.paths().restore_work();
+  remove_tree(work);
+  make_directory(work, 0700);
+  RestoreResult result{.container_id = container.id(), .container_name = container.name()};
+  try {
+    {
+      const cut::StepScope step(observer, cut::Step::kPrepare);
+      container.mount();
+      fill();
+      hooks::reached("filled");
+    }
+    const cut::StepScope step(observer, cut::Step::kRestore);
+    const auto begin = std::chrono::steady_clock::now();
+    start(container, layout, cut::restore_options(container, options, images, work),
+          engine::cgroup_path(container.config(), dumped_id));
+    result.runtime_duration = std::chrono::steady_clock::now() - begin;
+  } catch (const Error&) {
+    undo([&] { container.unmount(); });
+    throw;
+  }
+  result.criu = criu::read_restore_statistics(work / "stats-restore");
+  if (!options.keep) remove_tree(work);
+  return result;
+}
+
+}  // namespace still::restore

@@ -1,0 +1,68 @@
+#include "restore/unpacked.h"
+
+#include <fcntl.h>
+
+#include "archive/reader.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "os/files.h"
+#include "tree/overlay.h"
+
+namespace still::restore {
+namespace {
+
+Fd open_directory(const std::filesystem::path& path) {
+  return open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+}  // namespace
+
+UnpackedArchive::UnpackedArchive(const std::filesystem::path& archive,
+                                 std::filesystem::path directory,
+                                 const archive::ReadOptions& options) try
+    : directory_(std::move(directory)),
+      manifest_(unpack(archive, options).manifest),
+      container_(checks_.container()) {
+} catch (const Error& error) {
+  throw error.in("cannot restore from " + printable(archive.native()));
+}
+
+archive::ArchiveContents UnpackedArchive::unpack(const std::filesystem::path& archive,
+                                                 const archive::ReadOptions& options) {
+  auto contents =
+      archive::unpack_archive(archive, open_directory(directory_.path()), &checks_, options);
+  checks_.finish();
+  return contents;
+}
+
+void UnpackedArchive::extract(const std::string& member, const std::filesystem::path& target,
+                              const archive::ExtractOptions& options) const try {
+  const auto file = open_if_exists(directory_.path() / member, O_RDONLY | O_NOFOLLOW);
+  if (!file) return;
+  archive::extract_tree_tar(archive::file_source(*file), open_directory(target), options);
+} catch (const Error& error) {
+  throw error.in(member);
+}
+
+void UnpackedArchive::fill_rootfs(const std::filesystem::path& merged) const {
+  const auto deleted = read_file_if_exists(directory_.path() / checkpoint::kDeletedMember);
+  if (deleted)
+    tree::remove_paths(open_directory(merged), checkpoint::parse_deleted_files(*deleted));
+  extract(checkpoint::kRootfsMember, merged, checkpoint::kRootfsExtraction);
+}
+
+void UnpackedArchive::fill_shm(const std::filesystem::path& shm) const {
+  extract(checkpoint::kShmMember, shm, checkpoint::kVolumeExtraction);
+}
+
+void UnpackedArchive::fill_volume(const std::string& name,
+                                  const std::filesystem::path& data) const {
+  extract(checkpoint::volume_member(name), data, checkpoint::kVolumeExtraction);
+}
+
+void UnpackedArchive::copy_log(const std::filesystem::path& log) const {
+  const auto content = read_file_if_exists(directory_.path() / checkpoint::kLogMember);
+  if (content) write_file_atomically(log, *content, 0600);
+}
+
+}  // namespace still::restore

@@ -1,0 +1,48 @@
+// An archive, unpacked into a private directory and verified.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "archive/manifest.h"
+#include "checkpoint/archive_members.h"
+#include "os/temp_dir.h"
+#include "restore/archive_checks.h"
+
+namespace still::restore {
+
+class UnpackedArchive {
+ public:
+  // directory: made for it, and removed with it. Throws Error as archive::unpack_archive does, the
+  // archive's path as context.
+  UnpackedArchive(const std::filesystem::path& archive, std::filesystem::path directory,
+                  const archive::ReadOptions& options);
+
+  const std::optional<archive::Manifest>& manifest() const { return manifest_; }
+  const checkpoint::ArchivedContainer& container() const { return container_; }
+  // Of the processes in the CRIU images.
+  const criu::ImagePrivileges& privileges() const { return checks_.privileges(); }
+  std::filesystem::path images() const { return directory_.path() / checkpoint::kImagesMember; }
+
+  // Each does nothing for a member that the archive lacks.
+  // Lays the difference over the merged root file system: what was removed goes, what was added and
+  // changed comes.
+  void fill_rootfs(const std::filesystem::path& merged) const;
+  void fill_shm(const std::filesystem::path& shm) const;
+  // Into an empty directory. name: of the volume when it was archived.
+  void fill_volume(const std::string& name, const std::filesystem::path& data) const;
+  void copy_log(const std::filesystem::path& log) const;
+
+ private:
+  void extract(const std::string& member, const std::filesystem::path& target,
+               const archive::ExtractOptions& options) const;
+  archive::ArchiveContents unpack(const std::filesystem::path& archive,
+                                  const archive::ReadOptions& options);
+
+  TempDir directory_;
+  ArchiveChecks checks_;
+  std::optional<archive::Manifest> manifest_;
+  checkpoint::ArchivedContainer container_;
+};
+
+}  // namespace still::restore

@@ -1,0 +1,27 @@
+// Whether an archive is whole and can be believed to be what it says, without unpacking it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "archive/reader.h"
+#include "checkpoint/archive_members.h"
+#include "cut/observer.h"
+
+namespace still::restore {
+
+struct VerifiedArchive {
+  checkpoint::ConfigIdentity container;
+  std::vector<std::string> demands;  // demands.h; none where another engine wrote it
+  archive::ArchiveContents contents;
+};
+
+// Reads the whole archive, its trees included, and checks what a restore checks before it makes
+// anything: every structure, and with a manifest every size and SHA-256. identity: of an encrypted
+// archive. Nothing is written anywhere. Throws Error: kCorrupt naming the member, kUnsupported,
+// kUsage (the identity).
+VerifiedArchive verify_archive(const std::filesystem::path& archive, const std::string& identity,
+                               cut::Observer& observer);
+
+}  // namespace still::restore

@@ -1,0 +1,301 @@
+// CRIU's images, logs and configuration, from bytes and lines written here.
+#include "criu/criu.h"
+
+#include <gmock/gmock.h>
+
+#include "criu/cgroups.h"
+#include "os/files.h"
+#include "support.h"
+
+namespace still::criu {
+namespace {
+
+using test::kind_thrown_by;
+using test::write_text;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+// A protobuf message, built by hand: what is tested must not build its own test data.
+class Message {
+ public:
+  Message& number(int field, uint64_t value) {
+    varint(static_cast<uint64_t>(field) << 3);
+    varint(value);
+    return *this;
+  }
+  Message& text(int field, const std::string& value) {
+    varint(static_cast<uint64_t>(field) << 3 | 2);
+    varint(value.size());
+    bytes_ += value;
+    return *this;
+  }
+  Message& message(int field, const Message& value) { return text(field, value.bytes_); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void varint(uint64_t value) {
+    for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>(value | 0x80);
+    bytes_ += static_cast<char>(value);
+  }
+  std::string bytes_;
+};
+
+std::string little_endian(uint32_t value) {
+  std::string bytes;
+  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> (8 * i));
+  return bytes;
+}
+
+std::string image(uint32_t kind, uint32_t type, const Message& message) {
+  return little_endian(kind) + little_endian(type) +
+         little_endian(static_cast<uint32_t>(message.bytes().size())) + message.bytes();
+}
+
+std::string statistics(const Message& message) { return image(0x55105940, 0x57093306, message); }
+
+Message dump_entry() {
+  Message dump;
+  for (int field = 1; field <= 4; ++field) dump.number(field, 100 * field);
+  dump.number(5, 7'000'000'000).number(6, 1).number(7, 5'000'000'000).number(9, 3);
+  return dump;
+}
+
+TEST(CriuStatistics, OfADumpAreRead) {
+  const test::Scratch scratch;
+  write_text(scratch / "stats-dump", statistics(Message().message(1, dump_entry())));
+  const auto found = read_dump_statistics(scratch / "stats-dump");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->freezing_time, 100U);
+  EXPECT_EQ(found->frozen_time, 200U);
+  EXPECT_EQ(found->memdump_time, 300U);
+  EXPECT_EQ(found->memwrite_time, 400U);
+  EXPECT_EQ(found->pages_scanned, 7'000'000'000U);
+  EXPECT_EQ(found->pages_written, 5'000'000'000U);
+}
+
+TEST(CriuStatistics, OfARestoreAreRead) {
+  const test::Scratch scratch;
+  const auto restore =
+      Message().number(1, 1).number(2, 2).number(3, 33).number(4, 44).number(5, 55);
+  write_text(scratch / "stats-restore", statistics(Message().message(2, restore)));
+  const auto found = read_restore_statistics(scratch / "stats-restore");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->forking_time, 33U);
+  EXPECT_EQ(found->restore_time, 44U);
+  EXPECT_EQ(found->pages_restored, 55U);
+}
+
+TEST(CriuStatistics, WithoutAFileThereAreNone) {
+  const test::Scratch scratch;
+  EXPECT_FALSE(read_dump_statistics(scratch / "stats-dump"));
+  EXPECT_FALSE(read_restore_statistics(scratch / "stats-restore"));
+}
+
+TEST(CriuStatistics, DamageIsSeen) {
+  const test::Scratch scratch;
+  const auto file = scratch / "stats-dump";
+  const std::string good = statistics(Message().message(1, dump_entry()));
+  const auto kind_of = [&](const std::string& content) {
+    write_text(file, content);
+    return kind_thrown_by([&] { read_dump_statistics(file); });
+  };
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_EQ(kind_of(good.substr(0, size)), ErrorKind::kCorrupt) << size;
+  }
+  EXPECT_EQ(kind_of(good + "x"), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of("x" + good.substr(1)), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of(statistics(Message().message(1, Message().number(1, 1)))), ErrorKind::kCorrupt);
+  // The other kind of statistics is none of this kind.
+  EXPECT_EQ(kind_of(statistics(Message())), ErrorKind::kCorrupt);
+}
+
+TEST(CriuLog, TheFirstThreeErrorsExplainTheFailure) {
+  const test::Scratch scratch;
+  write_text(scratch / "dump.log",
+             "(00.000123) Version: 4.1.1 (gitid 0)\n"
+             "(00.001182) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: "
+             "Operation not permitted\n"
+             "(00.002000) Warn  (criu/image.c:1): nothing\n"
+             "(00.012345) Error (criu/mount.c:1234): mnt: Can't lookup mount=5\n"
+             "(00.013000)     12: Error (criu/files.c:77): second\n"
+             "(00.013500) task says: Error (not ours): quoted\n"
+             "(00.014000) Error (criu/cr-dump.c:9): third\n"
+             "(00.015000) Error (criu/cr-dump.c:2128): Dumping FAILED.\n");
+  EXPECT_EQ(explain_criu_log(scratch / "dump.log"),
+            "Error (criu/mount.c:1234): mnt: Can't lookup mount=5; "
+            "Error (criu/files.c:77): second; Error (criu/cr-dump.c:9): third");
+}
+
+TEST(CriuLog, ACrypticFailureIsPutIntoWords) {
+  const test::Scratch scratch;
+  write_text(
+      scratch / "dump.log",
+      "(00.1) Error (criu/sockets.c:628): sockets: Can't get 1:16 opt: Operation not "
+      "supported\n(00.2) Error (criu/cr-dump.c:1681): Dump files (pid: 50) failed with -1\n");
+  EXPECT_THAT(explain_criu_log(scratch / "dump.log"), HasSubstr("cannot dump IP sockets"));
+}
+
+TEST(CriuLog, AGoodOneExplainsNothing) {
+  const test::Scratch scratch;
+  write_text(scratch / "dump.log",
+             "(00.001182) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: "
+             "Operation not permitted\n(00.062081) Error (criu/util.c:656): exited, status=1\n"
+             "(00.187155) Dumping finished successfully\n");
+  EXPECT_EQ(explain_criu_log(scratch / "dump.log"), "");
+  EXPECT_EQ(explain_criu_log(scratch / "absent.log"), "");
+}
+
+TEST(CriuLog, NothingInItCanGarbleATerminal) {
+  const test::Scratch scratch;
+  write_text(scratch / "dump.log", "(00.1) Error (criu/files.c:1): file \x1b[2J\n");
+  EXPECT_THAT(explain_criu_log(scratch / "dump.log"), HasSubstr("file \\x1b[2J"));
+}
+
+TEST(CriuLog, TasksMayHaveRunOnceTheNetworkIsUnlocked) {
+  const test::Scratch scratch;
+  const auto log = scratch / "restore.log";
+  EXPECT_FALSE(has_let_run(log));
+  write_text(log, "(00.064413) mnt: Switching to new ns to clean ghosts\n");
+  EXPECT_FALSE(has_let_run(log));
+  write_text(log, "(00.064413) mnt: Switching to new ns\n(00.064500) net: Unlock network\n");
+  EXPECT_TRUE(has_let_run(log));
+}
+
+TEST(CriuConfiguration, HasOneOptionALine) {
+  EXPECT_EQ(criu_configuration({{"tcp-close", ""}, {"ghost-limit", "1048576"}}),
+            "ghost-limit=1048576\ntcp-close\n");
+  EXPECT_EQ(criu_configuration({}), "");
+  EXPECT_EQ(kind_thrown_by([] { criu_configuration({{"work-dir", "/a b"}}); }),
+            ErrorKind::kUnsupported);
+  EXPECT_EQ(kind_thrown_by([] { criu_configuration({{"work-dir", "/a\nleave-running"}}); }),
+            ErrorKind::kUnsupported);
+}
+
+// cgroup.img with one set that has these members, and their hierarchies as controllers.
+struct Member {
+  std::string name;
+  std::string path;
+  uint64_t prefix = 0;
+};
+
+Message set_of(uint64_t id, const std::vector<Member>& members) {
+  Message set;
+  set.number(1, id);
+  for (const Member& member : members) {
+    Message entry;
+    entry.text(1, member.name).text(2, member.path);
+    if (member.prefix > 0) entry.number(3, member.prefix);
+    set.message(2, entry);
+  }
+  return set;
+}
+
+Message controller(const std::vector<std::string>& names) {
+  Message result;
+  for (const auto& name : names) result.text(1, name);
+  result.message(2, Message().text(1, "directory to be made by CRIU"));
+  return result.number(3, 0);
+}
+
+class CriuCgroups : public testing::Test {
+ protected:
+  void write(const Message& cgroups) {
+    write_text(scratch_ / "cgroup.img", image(0x54564319, 0x59383330, cgroups));
+  }
+  std::string content() const { return read_file(scratch_ / "cgroup.img"); }
+  static std::string expected(const Message& cgroups) {
+    return image(0x54564319, 0x59383330, cgroups);
+  }
+  std::vector<std::string> move(const std::string& from, const std::string& to,
+                                const std::vector<std::string>& hierarchies) {
+    return move_cgroups(scratch_.path(), {from, to, hierarchies});
+  }
+
+  const test::Scratch scratch_;
+};
+
+TEST_F(CriuCgroups, OnV2TasksGoToTheNewCgroup) {
+  write(Message()
+            .message(1, set_of(2, {{"", "/still/old", 10}, {"freezer", "/init", 5}}))
+            .message(2, controller({"freezer"}))
+            .message(2, controller({""})));
+  EXPECT_THAT(move("/still/old", "/still/newer", {""}), IsEmpty());
+  EXPECT_EQ(content(), expected(Message()
+                                    .message(1, set_of(2, {{"", "/still/newer", 12}}))
+                                    .message(2, Message().text(1, "").number(3, 0))));
+}
+
+TEST_F(CriuCgroups, OnV1InEveryHierarchyThatIsMountedHere) {
+  write(Message()
+            .message(1, set_of(2, {{"", "/init"},
+                                   {"cpu,cpuacct", "/still/old"},
+                                   {"freezer", "/still/old"},
+                                   {"name=systemd", "/still/old"}}))
+            .message(2, controller({"cpuacct", "cpu"}))
+            .message(2, controller({"name=systemd"}))
+            .message(2, controller({"freezer"}))
+            .message(2, controller({""})));
+  EXPECT_THAT(move("/still/old", "/still/new", {"freezer", "cpu,cpuacct"}), IsEmpty());
+  EXPECT_EQ(content(),
+            expected(Message()
+                         .message(1, set_of(2, {{"cpu,cpuacct", "/still/new"},
+                                                {"freezer", "/still/new"}}))
+                         .message(2, Message().text(1, "cpuacct").text(1, "cpu").number(3, 0))
+                         .message(2, Message().text(1, "freezer").number(3, 0))));
+}
+
+TEST_F(CriuCgroups, NestedOnesOfV2AreKeptAndNamed) {
+  write(Message()
+            .message(1, set_of(2, {{"", "/still/old"}}))
+            .message(1, set_of(3, {{"", "/still/old/a/b", 10}}))
+            .message(1, set_of(4, {{"", "/still/old/a"}}))
+            .message(2, controller({""})));
+  EXPECT_THAT(move("/still/old", "/new", {""}), ElementsAre("a", "a/b"));
+  EXPECT_THAT(content(), HasSubstr("/new/a/b"));
+}
+
+TEST_F(CriuCgroups, NestedOnesOfV1ComeIntoTheContainersOwn) {
+  write(Message()
+            .message(1, set_of(2, {{"freezer", "/still/old/a/b"}}))
+            .message(2, controller({"freezer"})));
+  EXPECT_THAT(move("/still/old", "/new", {"freezer"}), IsEmpty());
+  EXPECT_EQ(content(), expected(Message()
+                                    .message(1, set_of(2, {{"freezer", "/new"}}))
+                                    .message(2, Message().text(1, "freezer").number(3, 0))));
+}
+
+TEST_F(CriuCgroups, WithoutACgroupTasksStayWhereCriuIs) {
+  const auto cgroups =
+      Message().message(1, set_of(2, {{"", "/still/old", 10}})).message(2, controller({""}));
+  const auto nowhere = expected(Message().message(1, set_of(2, {})));
+  write(cgroups);
+  EXPECT_THAT(move("/still/old", "", {""}), IsEmpty());
+  EXPECT_EQ(content(), nowhere);
+  write(cgroups);
+  EXPECT_THAT(move("", "/still/new", {""}), IsEmpty());
+  EXPECT_EQ(content(), nowhere);
+}
+
+TEST_F(CriuCgroups, NoImageCanPutTasksOutsideOfTheNewCgroup) {
+  for (const char* path : {"/still/older", "/still", "/", "/other", "/still/old/../other",
+                           "/still/old/a/../../../init", "still/old"}) {
+    write(Message().message(1, set_of(2, {{"", path}})).message(2, controller({""})));
+    EXPECT_THAT(move("/still/old", "/still/new", {""}), IsEmpty()) << path;
+    EXPECT_EQ(content(), expected(Message().message(1, set_of(2, {})))) << path;
+  }
+}
+
+TEST_F(CriuCgroups, WithoutTheImageThereIsNothingToDo) {
+  EXPECT_THAT(move("/still/old", "/still/new", {""}), IsEmpty());
+  EXPECT_FALSE(path_exists(scratch_ / "cgroup.img"));
+}
+
+TEST_F(CriuCgroups, DamageIsSeen) {
+  write_text(scratch_ / "cgroup.img", "no image");
+  EXPECT_EQ(kind_thrown_by([&] { move("/still/old", "/still/new", {""}); }), ErrorKind::kCorrupt);
+}
+
+}  // namespace
+}  // namespace still::criu

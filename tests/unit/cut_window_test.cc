@@ -1,0 +1,297 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "cut/window.h"
+#include "os/files.h"
+#include "os/temp_dir.h"
+
+namespace still::cut {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A freezer that obeys at once; what was asked of it can be seen.
+class FakeFreezer : public cgroup::Freezer {
+ public:
+  explicit FakeFreezer(bool paused)
+      : Freezer(open_file("/", O_RDONLY | O_DIRECTORY), "fake"), frozen(paused) {}
+
+  cgroup::Version version() const override { return cgroup::Version::kV2; }
+  cgroup::FreezerState state() const override { return {.requested = frozen, .frozen = frozen}; }
+  void request(bool freeze) override {
+    requests.push_back(freeze);
+    frozen = freeze;
+  }
+
+  bool frozen;
+  std::vector<bool> requests;
+
+ protected:
+  void wait_for_change(Deadline) override {}
+  bool has_frozen_ancestor() const override { return false; }
+  std::string thread_list() const override { return "cgroup.threads"; }
+};
+
+Command shell(const std::string& script) { return {.arguments = {"sh", "-c", script}}; }
+
+// A process that is no task of any container: never traced.
+WindowSettings settings(cgroup::Freezer* freezer, const std::string& script) {
+  return {.freezer = freezer,
+          .sharers = {},
+          .runtime = "sh",
+          .dump = shell(script),
+          .init = ::getpid(),
+          .freeze_timeout = 1000ms,
+          .runtime_timeout = 1000ms};
+}
+
+WindowWork work(std::function<void()> capture) {
+  return {.capture_trees = [capture = std::move(capture)](const Instant&) { capture(); }};
+}
+
+class Window : public testing::Test {
+ protected:
+  Cut run(const WindowSettings& all, const WindowWork& done) {
+    Cancellation cancellation(max_pause_);
+    return FreezeWindow(all).run(done, cancellation, observer_);
+  }
+  Cut run(const std::string& script, const std::function<void()>& capture = [] {}) {
+    return run(settings(&freezer_, script), work(capture));
+  }
+
+  FakeFreezer freezer_{false};
+  Observer observer_;
+  std::optional<std::chrono::nanoseconds> max_pause_;
+};
+
+TEST_F(Window, FreezesBeforeTheDumpAndThawsAfterTheCapture) {
+  bool frozen_during_capture = false;
+  const Cut cut = run("true", [&] { frozen_during_capture = freezer_.frozen; });
+  EXPECT_TRUE(frozen_during_capture);
+  EXPECT_TRUE(cut.was_frozen);
+  EXPECT_FALSE(freezer_.frozen);
+  EXPECT_LE(cut.frozen.monotonic, cut.dump_start.monotonic);
+  EXPECT_LE(cut.dump_end.monotonic, cut.cut_end.monotonic);
+  EXPECT_LE(cut.cut_end.monotonic, cut.thawed.monotonic);
+}
+
+TEST_F(Window, WaitsForASlowCapture) {
+  const Cut cut = run("true", [&] {
+    std::this_thread::sleep_for(100ms);
+    EXPECT_TRUE(freezer_.frozen);
+  });
+  EXPECT_GE(cut.pause(), 100ms);
+}
+
+TEST_F(Window, WatchesTheTreesUntilTheDumpIsDone) {
+  auto watching = work([] {});
+  bool frozen_at_the_end = false;
+  watching.watch_trees = [&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) std::this_thread::sleep_for(1ms);
+    frozen_at_the_end = freezer_.frozen;
+  };
+  const Cut cut = run(settings(&freezer_, "sleep 0.2"), watching);
+  EXPECT_TRUE(frozen_at_the_end);
+  EXPECT_LT(cut.capture, 100ms);
+  EXPECT_GE(cut.pause(), 200ms);
+}
+
+TEST_F(Window, LeavesAPausedContainerPaused) {
+  freezer_.frozen = true;
+  const Cut cut = run("true");
+  EXPECT_TRUE(cut.was_frozen);
+  EXPECT_TRUE(freezer_.frozen);
+  EXPECT_TRUE(freezer_.requests.empty());
+}
+
+TEST_F(Window, ThawsWhenTheRuntimeFails) {
+  try {
+    run("echo first >&2; echo it broke >&2; exit 3");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kRuntime);
+    EXPECT_NE(error.message().find("it broke"), std::string::npos) << error.message();
+  }
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(Window, ThawsWhenTheCaptureFailsButNotBeforeTheRuntimeHasEnded) {
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THROW(run("sleep 0.3", [] { throw Error(ErrorKind::kSystem, "disk full"); }), Error);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 300ms);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(Window, FailsWhenSomebodyThawedTheContainer) {
+  try {
+    run("true", [&] { freezer_.frozen = false; });
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("thawed"), std::string::npos) << error.message();
+  }
+}
+
+TEST_F(Window, EndsARuntimeThatHangsAndHoldsNoTask) {
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    run("sleep 60");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kTimeout);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 10000ms);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(Window, FreezesAndThawsSharersToo) {
+  FakeFreezer busy{false};
+  FakeFreezer paused{true};
+  auto all = settings(&freezer_, "true");
+  all.sharers = {&busy, &paused};
+  run(all, work([&] { EXPECT_TRUE(busy.frozen && paused.frozen); }));
+  EXPECT_FALSE(busy.frozen);
+  EXPECT_TRUE(paused.frozen) << "it was paused before";
+}
+
+TEST_F(Window, ThawsSharersWhenTheCaptureFails) {
+  FakeFreezer sharer{false};
+  auto all = settings(&freezer_, "true");
+  all.sharers = {&sharer};
+  EXPECT_THROW(run(all, work([] { throw Error(ErrorKind::kSystem, "disk full"); })), Error);
+  EXPECT_FALSE(sharer.frozen);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(Window, FailsWhenASharerIsThawed) {
+  FakeFreezer sharer{false};
+  auto all = settings(&freezer_, "true");
+  all.sharers = {&sharer};
+  EXPECT_THROW(run(all, work([&] { sharer.frozen = false; })), Error);
+}
+
+TEST_F(Window, SaysThatNothingWasFrozenWithoutAFreezer) {
+  EXPECT_FALSE(run(settings(nullptr, "true"), work([] {})).was_frozen);
+}
+
+TEST_F(Window, IsGivenUpForASignalAfterTheThaw) {
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    run("sleep 60", [] { ::kill(::getpid(), SIGTERM); });
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInterrupted);
+    EXPECT_EQ(error.signal(), SIGTERM);
+  }
+  // The runtime held no task: nothing had to be waited for.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 900ms);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(Window, IsGivenUpWhenThePauseGetsTooLong) {
+  max_pause_ = 100ms;
+  try {
+    run("sleep 60");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kTimeout);
+    EXPECT_NE(error.message().find("--max-pause allows 100.0 ms"), std::string::npos)
+        << error.message();
+  }
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(Window, StopsTheCaptureWhenThePauseGetsTooLong) {
+  max_pause_ = 50ms;
+  Cancellation cancellation(max_pause_);
+  const auto capture = work([stop = cancellation.token()] {
+    const Deadline deadline = deadline_in(10s);
+    while (!stop.stop_requested() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(1ms);
+    }
+    throw Error(ErrorKind::kInterrupted, "stopped");
+  });
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THROW(FreezeWindow(settings(&freezer_, "sleep 0.3")).run(capture, cancellation, observer_),
+               Error);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(Window, WaitsForWhatTheRuntimeLeavesRunning) {
+  // As CRIU when the runtime was killed: it would freeze the container again at its end.
+  const Cut cut = run("sleep 0.3 & exit 0");
+  EXPECT_GE(cut.pause(), 300ms);
+}
+
+// A freezer whose state is a file, so that another process can change it.
+class FileFreezer : public FakeFreezer {
+ public:
+  explicit FileFreezer(std::filesystem::path file) : FakeFreezer(false), file_(std::move(file)) {}
+  cgroup::FreezerState state() const override {
+    const bool is_frozen = path_exists(file_);
+    return {.requested = is_frozen, .frozen = is_frozen};
+  }
+  void request(bool freeze) override {
+    if (freeze) write_file_atomically(file_, "", 0600);
+    if (!freeze) ::unlink(file_.c_str());
+  }
+
+ private:
+  const std::filesystem::path file_;
+};
+
+class GuardedWindow : public Window {
+ protected:
+  // Kills the process in its window, and waits until nobody holds what its guardian holds.
+  // script: of the runtime. Returns how long that took after the kill.
+  std::chrono::nanoseconds kill_in_window(const std::string& script) {
+    Pipe life = make_pipe();
+    Pipe inside = make_pipe();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      FileFreezer freezer(file_);
+      run(settings(&freezer, script), work([&] {
+            write_all(inside.write_end, "i");
+            ::pause();
+          }));
+      ::_exit(0);
+    }
+    life.write_end.close();
+    char byte = 0;
+    EXPECT_EQ(::read(inside.read_end.get(), &byte, 1), 1);
+    EXPECT_TRUE(path_exists(file_));
+    const auto start = std::chrono::steady_clock::now();
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    EXPECT_EQ(::read(life.read_end.get(), &byte, 1), 0);
+    return std::chrono::steady_clock::now() - start;
+  }
+
+  const TempDir directory_{"/tmp", "guardian-"};
+  const std::filesystem::path file_ = directory_.path() / "frozen";
+};
+
+TEST_F(GuardedWindow, IsThawedByTheGuardianWhenItsProcessIsKilled) {
+  kill_in_window("true");
+  EXPECT_FALSE(path_exists(file_));
+}
+
+TEST_F(GuardedWindow, IsNotThawedBeforeTheRuntimeHasEnded) {
+  EXPECT_GE(kill_in_window("sleep 0.5"), 400ms);
+  EXPECT_FALSE(path_exists(file_));
+}
+
+TEST_F(GuardedWindow, IsThawedWhenTheRuntimeHangsToo) {
+  EXPECT_LT(kill_in_window("sleep 60"), 10s);
+  EXPECT_FALSE(path_exists(file_));
+}
+
+}  // namespace
+}  // namespace still::cut
