@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -25,6 +24,7 @@
 #include <vector>
 
 #include "adversary_lanes.h"
+#include "flags.h"
 #include "output.h"
 #include "processes.h"
 
@@ -235,47 +235,30 @@ int attack(const Options& options) {
   return code;
 }
 
-void describe(CLI::App& app, Options& options) {
-  std::string names;
-  for (const auto& [name, make] : all_lanes()) {
-    options.lanes.push_back(name);
-    names += (names.empty() ? "" : ", ") + name;
-  }
-  app.add_option("--root", options.directories[0], "Directory on the root file system")
-      ->capture_default_str();
-  app.add_option("--volume", options.directories[1], "Directory in a named volume")
-      ->capture_default_str();
-  app.add_option("--lanes", options.lanes, "Which attacks: " + names)
-      ->delimiter(',')
-      ->check(CLI::IsMember(options.lanes))
-      ->default_str("all");
-  app.add_option("--files", options.files, "Files of a lane")
-      ->check(CLI::Range(size_t{4}, size_t{4096}))
-      ->capture_default_str();
-  app.add_option("--pause", options.pause, "Most microseconds between two steps of a lane")
-      ->capture_default_str();
-  app.add_flag("--step-clock", options.step_clock,
+void describe(Flags& flags, Options& options) {
+  for (const auto& [name, make] : all_lanes()) options.lanes.push_back(name);
+  flags.text("root", options.directories[0], "Directory on the root file system");
+  flags.text("volume", options.directories[1], "Directory in a named volume");
+  flags.list("lanes", options.lanes, "Which attacks",
+             [&options](const std::vector<std::string>& names) { options.lanes = names; });
+  flags.number("files", options.files, "Files of a lane", 4, 4096);
+  flags.number("pause", options.pause, "Most microseconds between two steps of a lane");
+  flags.on_off("step-clock", options.step_clock,
                "One more lane, which sets the machine's clock back and forth by 30 ms");
-  app.add_flag("--only-begin", options.only_begin,
+  flags.on_off("only-begin", options.only_begin,
                "Make the first state of all lanes and end, for a lower layer");
-  app.add_option("--duration", options.duration, "Seconds until the end, 0 for none")
-      ->capture_default_str();
-  app.add_option("--report", options.report_interval, "Milliseconds between reports, 0 for none")
-      ->capture_default_str();
-  app.add_option("--output", options.output,
-                 "File to append the reports to, instead of standard output");
-  app.footer(kExitCodes);
+  flags.number("duration", options.duration, "Seconds until the end, 0 for none");
+  flags.number("report", options.report_interval, "Milliseconds between reports, 0 for none");
+  flags.text("output", options.output, "File to append the reports to, instead of standard output");
 }
 
 int run(int argc, char** argv) try {
   Options options;
-  CLI::App app("Changes files in the ways that a checkpoint can miss, and finds out if one did.");
-  describe(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kFine : kUsage;
-  }
+  Flags flags("[flags]",
+              "Changes files in the ways that a checkpoint can miss, and finds out if one did.",
+              kExitCodes);
+  describe(flags, options);
+  flags.parse(argc, argv);
   return attack(options);
 } catch (const std::exception& error) {
   std::fputs(std::format("adversary: failed: {}\n", error.what()).c_str(), stderr);

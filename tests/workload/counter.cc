@@ -3,7 +3,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -21,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "flags.h"
 #include "gap_clock.h"
 #include "output.h"
 #include "places.h"
@@ -279,47 +279,34 @@ int verify(const Options& options) try {
   return kInconsistent;
 }
 
-void describe(CLI::App& app, Options& options) {
-  static const std::map<std::string, Pattern> names{{"in-place", Pattern::kInPlace},
-                                                    {"append", Pattern::kAppend},
-                                                    {"replace", Pattern::kReplace}};
-  app.add_option("--root", options.directories[0], "Directory on the root file system")
-      ->capture_default_str();
-  app.add_option("--volume", options.directories[1], "Directory in a named volume")
-      ->capture_default_str();
-  app.add_option("--shm", options.directories[2], "Directory in shared memory")
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "Threads of each of the two processes")
-      ->check(CLI::Range(size_t{1}, kMaxLanes))
-      ->capture_default_str();
-  app.add_option("--patterns", options.patterns,
-                 "How the threads write, in turn: in-place (with mappings), append, replace")
-      ->delimiter(',')
-      ->transform(CLI::CheckedTransformer(names))
-      ->default_str("in-place,append,replace");
-  app.add_option("--duration", options.duration, "Seconds until the end, 0 for none")
-      ->capture_default_str();
-  app.add_option("--report", options.report_interval, "Milliseconds between reports, 0 for none")
-      ->capture_default_str();
-  app.add_option("--clock-interval", options.clock_interval,
-                 "Microseconds between readings of the clock that sees pauses")
-      ->capture_default_str();
-  app.add_option("--output", options.output,
-                 "File to append the reports to, instead of standard output");
-  app.add_flag("--verify", options.verify,
+void describe(Flags& flags, Options& options) {
+  static const std::map<std::string, Pattern> patterns{{"in-place", Pattern::kInPlace},
+                                                       {"append", Pattern::kAppend},
+                                                       {"replace", Pattern::kReplace}};
+  flags.text("root", options.directories[0], "Directory on the root file system");
+  flags.text("volume", options.directories[1], "Directory in a named volume");
+  flags.text("shm", options.directories[2], "Directory in shared memory");
+  flags.number("threads", options.threads, "Threads of each of the two processes", 1, kMaxLanes);
+  flags.list("patterns", {"in-place", "append", "replace"},
+             "How the threads write, in turn (in-place: with mappings)",
+             [&options](const std::vector<std::string>& names) {
+               options.patterns.clear();
+               for (const auto& name : names) options.patterns.push_back(patterns.at(name));
+             });
+  flags.number("duration", options.duration, "Seconds until the end, 0 for none");
+  flags.number("report", options.report_interval, "Milliseconds between reports, 0 for none");
+  flags.number("clock-interval", options.clock_interval,
+               "Microseconds between readings of the clock that sees pauses");
+  flags.text("output", options.output, "File to append the reports to, instead of standard output");
+  flags.on_off("verify", options.verify,
                "Only check the files that an earlier run with the same options left");
-  app.footer(kExitCodes);
 }
 
 int run(int argc, char** argv) try {
   Options options;
-  CLI::App app("Counts in memory and in files, and checks that they agree.");
-  describe(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kFine : kUsage;
-  }
+  Flags flags("[flags]", "Counts in memory and in files, and checks that they agree.", kExitCodes);
+  describe(flags, options);
+  flags.parse(argc, argv);
   return options.verify ? verify(options) : count(options);
 } catch (const std::exception& error) {
   std::fputs(std::format("counter: failed: {}\n", error.what()).c_str(), stderr);

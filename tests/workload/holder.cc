@@ -8,14 +8,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <system_error>
 #include <thread>
+
+#include "flags.h"
+#include "processes.h"
 
 namespace {
 
@@ -28,7 +31,7 @@ int check(int result, const char* what) {
   for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
 }
 
-void hold_lock(const std::string& path) {
+[[noreturn]] void hold_lock(const std::string& path) {
   const int file = check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644), "open");
   check(::flock(file, LOCK_EX | LOCK_NB), "flock");
   std::puts("locked");
@@ -84,7 +87,7 @@ sockaddr_in loopback(uint16_t port) {
   }
 }
 
-void hold_connection(uint16_t port) {
+[[noreturn]] void hold_connection(uint16_t port) {
   const sockaddr_in address = loopback(port);
   const int listener = listen_on(address, 1);
   const int client = connect_to(address);
@@ -97,26 +100,26 @@ void hold_connection(uint16_t port) {
   stay();
 }
 
+uint16_t port_in(const std::string& word) { return static_cast<uint16_t>(std::stoul(word)); }
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app("Holds a file lock or a TCP connection, or serves connections, until it is killed.");
-  app.require_subcommand(1);
-  std::string path;
-  uint16_t port = 0;
-  auto* lock = app.add_subcommand("lock", "Hold an exclusive flock; prints \"locked\"");
-  lock->add_option("FILE", path)->required();
-  auto* tcp = app.add_subcommand(
-      "tcp", "Pass numbers over a loopback connection; prints \"passed N\", \"closed\" at its end");
-  tcp->add_option("PORT", port)->required();
-  auto* echo = app.add_subcommand("echo", "Send back what loopback connections bring");
-  echo->add_option("PORT", port)->required();
-  CLI11_PARSE(app, argc, argv);
+  workload::Flags flags(
+      "lock FILE | tcp PORT | echo PORT",
+      "Holds a file lock or a TCP connection, or serves connections, until it is killed.",
+      "lock  hold an exclusive flock; prints \"locked\"\n"
+      "tcp   pass numbers over a loopback connection; prints \"passed N\", \"closed\" at its end\n"
+      "echo  send back what loopback connections bring");
+  const auto words = flags.parse(argc, argv, 2);
+  const std::string& what = words[0];
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  if (lock->parsed()) hold_lock(path);
-  if (echo->parsed()) serve(port);
-  hold_connection(port);
-} catch (const std::system_error& error) {
+  if (what == "lock") hold_lock(words[1]);
+  if (what == "echo") serve(port_in(words[1]));
+  if (what == "tcp") hold_connection(port_in(words[1]));
+  std::fprintf(stderr, "holder: no resource '%s', see --help\n", what.c_str());
+  return workload::kUsage;
+} catch (const std::exception& error) {
   std::fprintf(stderr, "holder: %s\n", error.what());
   return 1;
 }

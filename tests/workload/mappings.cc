@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -19,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "flags.h"
 #include "processes.h"
 
 namespace {
@@ -204,11 +204,11 @@ void watch(pid_t child) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app(
-      "Maps memory in every way in several processes and threads, and verifies it until SIGTERM; "
-      "ends with 3 when "
-      "it is not what it was. Prints \"number=N\". Makes files in /.");
-  CLI11_PARSE(app, argc, argv);
+  workload::Flags(
+      "",
+      "Maps memory in every way in several processes and threads, and verifies it until SIGTERM;\n"
+      "ends with 3 when it is not what it was. Prints \"number=N\". Makes files in /.")
+      .parse(argc, argv);
   const std::vector<Region> shared = shared_regions();
   const pid_t child = check(fork(), "fork");
   if (child == 0) {

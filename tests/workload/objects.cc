@@ -17,7 +17,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -25,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "flags.h"
 #include "processes.h"
 
 namespace {
@@ -247,13 +247,13 @@ void hold_children(Verdicts& verdicts, bool with_stopped) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app(
-      "Holds one of each of the kernel's objects that have a state, until SIGTERM; ends with 3 "
-      "when "
-      "one does not have it any more. Prints \"objects=held\".");
+  workload::Flags flags("[flags]",
+                        "Holds one of each of the kernel's objects that have a state, until "
+                        "SIGTERM; ends with 3 when\n"
+                        "one does not have it any more. Prints \"objects=held\".");
   bool without_stopped = false;
-  app.add_flag("--no-stopped", without_stopped, "Without a child that is stopped");
-  CLI11_PARSE(app, argc, argv);
+  flags.on_off("no-stopped", without_stopped, "Without a child that is stopped");
+  flags.parse(argc, argv);
   sigset_t end;
   sigemptyset(&end);
   sigaddset(&end, SIGTERM);

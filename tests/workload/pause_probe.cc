@@ -4,7 +4,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -17,6 +16,7 @@
 #include <system_error>
 #include <thread>
 
+#include "flags.h"
 #include "gap_clock.h"
 #include "output.h"
 
@@ -91,19 +91,15 @@ int probe(const Options& options) {
 
 int main(int argc, char** argv) try {
   Options options;
-  CLI::App app("Reads a clock again and again, and tells the largest gap that it saw.");
-  app.add_option("--interval", options.interval, "Microseconds between readings")
-      ->capture_default_str();
-  app.add_option("--memory", options.memory_mib, "MiB of memory to fill and hold");
-  app.add_flag("--huge-pages", options.huge_pages,
-               "Ask for huge pages; without it, for small ones");
-  app.add_option("--processes", options.processes, "How many, one of them the one that measures")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--threads", options.threads, "How many each of the others has")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--output", options.output, "File to append to, instead of standard output");
-  app.footer(kSignals);
-  CLI11_PARSE(app, argc, argv);
+  workload::Flags flags(
+      "[flags]", "Reads a clock again and again, and tells the largest gap that it saw.", kSignals);
+  flags.number("interval", options.interval, "Microseconds between readings");
+  flags.number("memory", options.memory_mib, "MiB of memory to fill and hold");
+  flags.on_off("huge-pages", options.huge_pages, "Ask for huge pages; without it, for small ones");
+  flags.number("processes", options.processes, "How many, one of them the one that measures", 1);
+  flags.number("threads", options.threads, "How many each of the others has", 1);
+  flags.text("output", options.output, "File to append to, instead of standard output");
+  flags.parse(argc, argv);
   return probe(options);
 } catch (const std::exception& error) {
   std::fputs(std::format("pause_probe: {}\n", error.what()).c_str(), stderr);

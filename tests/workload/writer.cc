@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -20,7 +19,9 @@
 #include <utility>
 #include <vector>
 
+#include "flags.h"
 #include "output.h"
+#include "processes.h"
 
 namespace {
 
@@ -171,38 +172,34 @@ void fill(const fs::path& directory, uint64_t files, uint64_t size_bytes) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app("Fills a directory with random files, or changes them for ever at a steady rate.");
-  app.footer(
+  workload::Flags flags(
+      "fill|rewrite|churn DIR [flags]",
+      "Fills a directory with random files, or changes them for ever at a steady rate.",
+      "fill     make files, 200 in each of its directories: --files, --size\n"
+      "rewrite  write over 64 KiB blocks of the files, sizes stay: --rate, --in-sequence\n"
+      "churn    create, change and remove files of 4 KiB in turn: --rate\n\n"
       "While it changes files it prints a line each second: changed_bytes=N changed_files=N us=N");
-  app.require_subcommand(1);
-  fs::path directory;
   uint64_t files = 1;
   uint64_t size_bytes = 4096;
-  double rate = 1;
+  uint64_t rate = 1;
   bool in_sequence = false;
+  flags.number("files", files, "How many to make");
+  flags.number("size", size_bytes, "Bytes of each");
+  flags.number("rate", rate, "MiB to write over, or files to change, per second", 1);
+  flags.on_off("in-sequence", in_sequence,
+               "One file after another, instead of any block of any file");
+  const auto words = flags.parse(argc, argv, 2);
+  const std::string& what = words[0];
+  const fs::path directory = words[1];
 
-  auto* fill_command = app.add_subcommand("fill", "Make files, 200 in each of its directories");
-  fill_command->add_option("DIR", directory)->required();
-  fill_command->add_option("--files", files, "How many")->capture_default_str();
-  fill_command->add_option("--size", size_bytes, "Bytes of each, also 4KiB, 128MiB")
-      ->transform(CLI::AsSizeValue(false))
-      ->capture_default_str();
-  auto* rewrite_command =
-      app.add_subcommand("rewrite", "Write over 64 KiB blocks of the files, sizes stay");
-  rewrite_command->add_option("DIR", directory)->required();
-  rewrite_command->add_option("--rate", rate, "MiB per second")->check(CLI::PositiveNumber);
-  rewrite_command->add_flag("--in-sequence", in_sequence,
-                            "One file after another, instead of any block of any file");
-  auto* churn_command =
-      app.add_subcommand("churn", "Create, change and remove files of 4 KiB in turn");
-  churn_command->add_option("DIR", directory)->required();
-  churn_command->add_option("--rate", rate, "Files per second")->check(CLI::PositiveNumber);
-  CLI11_PARSE(app, argc, argv);
-
-  if (fill_command->parsed()) fill(directory, files, size_bytes);
-  if (rewrite_command->parsed()) rewrite(directory, rate, in_sequence);
-  if (churn_command->parsed()) churn(directory, rate);
-  return 0;
+  if (what == "fill") {
+    fill(directory, files, size_bytes);
+    return 0;
+  }
+  if (what == "rewrite") rewrite(directory, static_cast<double>(rate), in_sequence);
+  if (what == "churn") churn(directory, static_cast<double>(rate));
+  std::fprintf(stderr, "writer: no command '%s', see --help\n", what.c_str());
+  return workload::kUsage;
 } catch (const std::exception& error) {
   std::fputs(std::format("writer: {}\n", error.what()).c_str(), stderr);
   return 1;
