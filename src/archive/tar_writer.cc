@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <exception>
-#include <format>
 #include <utility>
 
 #include "archive/tar_stream.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 
 namespace still::archive {
@@ -41,8 +41,8 @@ void set_xattrs(::archive_entry* entry, const Xattrs& xattrs) {
   }
   if (total > kMaxXattrBytes) {
     throw Error(ErrorKind::kUnsupported,
-                std::format("its extended attributes have {} bytes, and a tar archive holds {}",
-                            total, kMaxXattrBytes));
+                formatted("its extended attributes have {} bytes, and a tar archive holds {}",
+                          total, kMaxXattrBytes));
   }
 }
 

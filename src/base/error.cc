@@ -1,9 +1,10 @@
 #include "base/error.h"
 
 #include <cstring>
-#include <format>
 #include <system_error>
 #include <utility>
+
+#include "base/format.h"
 
 namespace still {
 
@@ -19,7 +20,7 @@ Error Error::system(int error_number, std::string_view what) {
 
 Error Error::interrupted(int signal, std::string_view what) {
   Error error(ErrorKind::kInterrupted,
-              std::format("interrupted by signal {} ({}); {}", signal, ::strsignal(signal), what));
+              formatted("interrupted by signal {} ({}); {}", signal, ::strsignal(signal), what));
   error.signal_ = signal;
   return error;
 }

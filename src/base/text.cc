@@ -3,9 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <format>
 
 #include "base/error.h"
+#include "base/format.h"
 
 namespace still {
 namespace {
@@ -137,15 +137,14 @@ std::string human_size(uint64_t bytes) {
   auto value = static_cast<double>(bytes);
   size_t exponent = 0;
   for (; value >= 1024 && exponent + 1 < kSuffixes.size(); ++exponent) value /= 1024;
-  return std::format("{:.{}f}{}", value, exponent == 0 || value >= 100 ? 0 : 1,
-                     kSuffixes[exponent]);
+  return formatted("{:.{}f}{}", value, exponent == 0 || value >= 100 ? 0 : 1, kSuffixes[exponent]);
 }
 
 std::string human_duration(std::chrono::nanoseconds duration) {
   const auto ns = static_cast<double>(duration.count());
-  if (ns < 1e6) return std::format("{:.0f} us", ns / 1e3);
-  if (ns < 1e9) return std::format("{:.1f} ms", ns / 1e6);
-  return std::format("{:.2f} s", ns / 1e9);
+  if (ns < 1e6) return formatted("{:.0f} us", ns / 1e3);
+  if (ns < 1e9) return formatted("{:.1f} ms", ns / 1e6);
+  return formatted("{:.2f} s", ns / 1e9);
 }
 
 std::string printable(std::string_view bytes) {
@@ -161,7 +160,7 @@ std::string printable(std::string_view bytes) {
     } else if (byte >= 0x20 && byte < 0x7f) {
       result += c;
     } else {
-      result += std::format("\\x{:02x}", byte);
+      result += formatted("\\x{:02x}", byte);
     }
   }
   return result;

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <format>
 #include <ranges>
 #include <utility>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cgroup/files.h"
@@ -104,7 +104,7 @@ std::vector<pid_t> Freezer::processes() const { return list_ids(directory_, "cgr
 ino_t Freezer::inode() const { return stat_fd(directory_).st_ino; }
 
 std::filesystem::path Freezer::directory() const {
-  return std::filesystem::read_symlink(std::format("/proc/self/fd/{}", directory_.get()));
+  return std::filesystem::read_symlink(formatted("/proc/self/fd/{}", directory_.get()));
 }
 
 std::string Freezer::read(const std::string& file) const {

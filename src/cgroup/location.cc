@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <format>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -87,11 +87,11 @@ bool is_freezer(const Membership& membership) {
 std::string read_cgroup_file(pid_t pid) {
   std::optional<std::string> content;
   try {
-    content = read_file_if_exists(std::format("/proc/{}/cgroup", pid));
+    content = read_file_if_exists(formatted("/proc/{}/cgroup", pid));
   } catch (const Error& error) {
     if (error.error_number() != ESRCH) throw;
   }
-  if (!content) throw Error(ErrorKind::kNotFound, std::format("process {} has ended", pid));
+  if (!content) throw Error(ErrorKind::kNotFound, formatted("process {} has ended", pid));
   return std::move(*content);
 }
 

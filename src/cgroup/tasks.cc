@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "cgroup/files.h"
 #include "cgroup/tree.h"
@@ -30,7 +30,7 @@ void append_ids(const Fd& directory, const std::string& file, std::vector<pid_t>
 }
 
 std::optional<Task> look_at(pid_t pid) {
-  const auto directory = open_if_exists(std::format("/proc/{}", pid), O_RDONLY | O_DIRECTORY);
+  const auto directory = open_if_exists(formatted("/proc/{}", pid), O_RDONLY | O_DIRECTORY);
   if (!directory) return std::nullopt;
   const auto command = read_if_alive(*directory, "comm");
   const auto stat = read_if_alive(*directory, "stat");
@@ -54,7 +54,7 @@ bool is_dead(const Task& task) { return task.state == 'Z' || task.state == 'X'; 
 }  // namespace
 
 std::string describe(const Task& task) {
-  std::string text = std::format("{} ({}, state {}", task.pid, printable(task.command), task.state);
+  std::string text = formatted("{} ({}, state {}", task.pid, printable(task.command), task.state);
   if (!task.wait_channel.empty()) text += ", in " + task.wait_channel;
   return text + ")";
 }

@@ -1,9 +1,9 @@
 #include "checkpoint/estimate.h"
 
 #include <algorithm>
-#include <format>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 
 namespace still::checkpoint {
@@ -83,8 +83,8 @@ void require_short_pause(const Plan& plan, const Estimate& estimate) {
   if (!limit || estimate.pause <= *limit) return;
   throw Error(
       ErrorKind::kConflict,
-      std::format("container {} would stand still for about {}, and --max-pause allows {}",
-                  plan.container_name, human_duration(estimate.pause), human_duration(*limit)),
+      formatted("container {} would stand still for about {}, and --max-pause allows {}",
+                plan.container_name, human_duration(estimate.pause), human_duration(*limit)),
       "allow more, or make it smaller: its memory decides");
 }
 

@@ -2,11 +2,11 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <format>
 #include <future>
 #include <ranges>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/hooks.h"
 #include "base/text.h"
 #include "checkpoint/archive_members.h"
@@ -151,7 +151,7 @@ std::string describe_foreign_changes(const Plan& plan,
       names.push_back(printable(path));
     }
     std::string part = plan.trees[i].name + ": " + join(names, ", ");
-    if (paths.size() > kNamed) part += std::format(" and {} more", paths.size() - kNamed);
+    if (paths.size() > kNamed) part += formatted(" and {} more", paths.size() - kNamed);
     parts.push_back(std::move(part));
   }
   return join(parts, "; ");

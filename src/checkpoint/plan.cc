@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <format>
 
 #include "archive/encryption.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/hooks.h"
 #include "base/text.h"
 #include "checkpoint/undumpable.h"
@@ -122,8 +122,8 @@ void check_space(const Plan& plan, const engine::Layout& layout) {
   const uint64_t available = free_space(layout.staging());
   if (needed <= available) return;
   throw Error(ErrorKind::kSystem,
-              std::format("the checkpoint needs about {} below {}, and {} are free",
-                          human_size(needed), layout.root.native(), human_size(available)),
+              formatted("the checkpoint needs about {} below {}, and {} are free",
+                        human_size(needed), layout.root.native(), human_size(available)),
               "make room, or use another --root");
 }
 

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <format>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "os/process_status.h"
@@ -18,7 +18,7 @@ namespace still::checkpoint {
 namespace {
 
 std::string command_of(pid_t pid) {
-  const auto name = read_file_if_exists(std::format("/proc/{}/comm", pid));
+  const auto name = read_file_if_exists(formatted("/proc/{}/comm", pid));
   return printable(trim(name.value_or("?")));
 }
 
@@ -26,9 +26,9 @@ void refuse_executed(const engine::Container& container) {
   const std::vector<pid_t> foreign = container.foreign_processes();
   if (foreign.empty()) return;
   throw Error(ErrorKind::kUnsupported,
-              std::format("process {} ({}) was brought into container {} by exec, and CRIU cannot "
-                          "dump it",
-                          foreign[0], command_of(foreign[0]), container.name()),
+              formatted("process {} ({}) was brought into container {} by exec, and CRIU cannot "
+                        "dump it",
+                        foreign[0], command_of(foreign[0]), container.name()),
               "end it first");
 }
 
@@ -48,21 +48,21 @@ std::string target_of(const WalkEntry& entry) try {
 }
 
 void refuse_descriptors(pid_t pid) {
-  const auto directory = open_if_exists(std::format("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
+  const auto directory = open_if_exists(formatted("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
   if (!directory) return;  // the process has ended
   walk_tree(*directory, {}, [pid](const WalkEntry& entry) {
     const std::string_view resource = undumpable(target_of(entry));
     if (resource.empty()) return;
     throw Error(ErrorKind::kUnsupported,
-                std::format("process {} ({}) uses {}, which CRIU cannot dump", pid, command_of(pid),
-                            resource),
+                formatted("process {} ({}) uses {}, which CRIU cannot dump", pid, command_of(pid),
+                          resource),
                 "switch it off in the program's configuration");
   });
 }
 
 // The second number of /proc/PID/statm: resident pages.
 uint64_t resident_bytes(pid_t pid) {
-  const auto statm = read_file_if_exists(std::format("/proc/{}/statm", pid));
+  const auto statm = read_file_if_exists(formatted("/proc/{}/statm", pid));
   const auto fields = split(statm.value_or(""), ' ');
   const auto pages = fields.size() > 1 ? parse_integer(fields[1]) : std::nullopt;
   return static_cast<uint64_t>(pages.value_or(0)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -84,9 +84,9 @@ void refuse_stopped(const engine::Container& container) {
   for (const pid_t pid : container.processes()) {
     if (!process_status_field(pid, "State").value_or("").starts_with("T")) continue;
     throw Error(ErrorKind::kUnsupported,
-                std::format("process {} ({}) is stopped, and CRIU cannot dump such a one while "
-                            "cgroup v1 freezes it",
-                            pid, command_of(pid)),
+                formatted("process {} ({}) is stopped, and CRIU cannot dump such a one while "
+                          "cgroup v1 freezes it",
+                          pid, command_of(pid)),
                 "let it go on first (SIGCONT)");
   }
 }

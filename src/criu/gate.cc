@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <format>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 
@@ -23,7 +23,7 @@ Fd listen_at(const std::filesystem::path& path) {
   Fd socket(fd);
   // Paths of sockets are short, therefore by way of the directory.
   const Fd directory = open_file(path.parent_path(), O_PATH | O_DIRECTORY);
-  const auto name = std::format("/proc/self/fd/{}/{}", directory.get(), path.filename().native());
+  const auto name = formatted("/proc/self/fd/{}/{}", directory.get(), path.filename().native());
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   std::ranges::copy(name.substr(0, sizeof address.sun_path - 1), address.sun_path);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <format>
 #include <string>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "criu/image.h"
 #include "criu/images.pb.h"
 #include "os/files.h"
@@ -29,7 +29,7 @@ constexpr uint32_t kImageVersion = 2;  // CRTOOLS_IMAGES_V1_1
 constexpr uint32_t kParentPages = 1;
 
 std::filesystem::path image_of(const std::filesystem::path& images, const char* kind, pid_t pid) {
-  return images / std::format("{}-{}.img", kind, pid);
+  return images / formatted("{}-{}.img", kind, pid);
 }
 
 template <typename Message>
@@ -116,7 +116,7 @@ void write_page_map(const std::filesystem::path& images, pid_t pid, const PageMa
 }
 
 std::filesystem::path pages_file(const std::filesystem::path& images, uint32_t pages_id) {
-  return images / std::format("pages-{}.img", pages_id);
+  return images / formatted("pages-{}.img", pages_id);
 }
 
 std::vector<Mapping> read_mappings(const std::filesystem::path& images, pid_t pid) {

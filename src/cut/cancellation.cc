@@ -1,8 +1,7 @@
 #include "cut/cancellation.h"
 
-#include <format>
-
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 
 namespace still::cut {
@@ -29,9 +28,9 @@ void Cancellation::pause_has_ended(std::chrono::nanoseconds pause) {
   check();
   if (!max_pause_ || pause <= *max_pause_) return;
   throw Error(ErrorKind::kTimeout,
-              std::format("the container stood still for {}, and --max-pause allows {}; the "
-                          "checkpoint is discarded",
-                          human_duration(pause), human_duration(*max_pause_)),
+              formatted("the container stood still for {}, and --max-pause allows {}; the "
+                        "checkpoint is discarded",
+                        human_duration(pause), human_duration(*max_pause_)),
               "allow more, or try when it has less to write");
 }
 

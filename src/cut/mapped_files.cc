@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 
-#include <format>
 #include <optional>
 #include <string>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/beneath.h"
 #include "os/files.h"
@@ -48,7 +48,7 @@ std::set<ino_t> mapped_inodes(const std::vector<pid_t>& processes,
   const Fd root = open_file(upper, O_RDONLY | O_DIRECTORY);
   std::set<ino_t> inodes;
   for (const pid_t pid : processes) {
-    const auto maps = read_file_if_exists(std::format("/proc/{}/maps", pid));
+    const auto maps = read_file_if_exists(formatted("/proc/{}/maps", pid));
     for (const SharedMapping& mapping : parse_shared_mappings(maps.value_or(""))) {
       inodes.insert(mapping.inode);
       if (const auto in_upper = inode_below(root, mapping.path)) inodes.insert(*in_upper);

@@ -1,8 +1,8 @@
 #include "cut/memory_cut.h"
 
 #include <algorithm>
-#include <format>
 
+#include "base/format.h"
 #include "base/hooks.h"
 #include "base/text.h"
 #include "criu/memory_images.h"
@@ -42,18 +42,17 @@ std::string why_stock_memory(const engine::Container& container, const checkpoin
   if (auto reason = memory::why_not_ordinary(processes); !reason.empty()) return reason;
   const auto room = container.room();
   if (room.processes < processes.size()) {
-    return std::format("its limit of processes leaves room for {}, and it has {}", room.processes,
-                       processes.size());
+    return formatted("its limit of processes leaves room for {}, and it has {}", room.processes,
+                     processes.size());
   }
   if (room.ends_as_a_whole) return "it is ended as a whole when memory is short (memory.oom.group)";
   if (room.memory_bytes < plan.options.memory_headroom_bytes) {
-    return std::format("its limit of memory leaves {}, less than --memory-headroom ({})",
-                       human_size(room.memory_bytes),
-                       human_size(plan.options.memory_headroom_bytes));
+    return formatted("its limit of memory leaves {}, less than --memory-headroom ({})",
+                     human_size(room.memory_bytes), human_size(plan.options.memory_headroom_bytes));
   }
   if (plan.options.memory_cut == checkpoint::MemoryWay::kAuto &&
       plan.memory_bytes < kLittleMemory) {
-    return std::format("it has no more than {}, which takes no longer", human_size(kLittleMemory));
+    return formatted("it has no more than {}, which takes no longer", human_size(kLittleMemory));
   }
   return {};
 }

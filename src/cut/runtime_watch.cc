@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <format>
 #include <string>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "oci/runtime_group.h"
@@ -68,7 +68,7 @@ void RuntimeWatch::wait_until_ready(criu::CriuGate& gate, const std::function<bo
       wait();
       throw Error(
           ErrorKind::kRuntime,
-          std::format("{} ended before the container was frozen, and says that all is well", name_),
+          formatted("{} ended before the container was frozen, and says that all is well", name_),
           "look whether it, and CRIU, are what they should be");
     }
     if (unwanted() || std::chrono::steady_clock::now() >= hung_at) wait([] { return true; });
@@ -80,18 +80,18 @@ void RuntimeWatch::wait(const std::function<bool()>& unwanted) {
   const ExitStatus status = child_.wait();
   if (killed) {
     throw Error(ErrorKind::kTimeout,
-                std::format("{} did nothing for {} and was ended; the container is unharmed", name_,
-                            human_duration(hang_timeout_)),
+                formatted("{} did nothing for {} and was ended; the container is unharmed", name_,
+                          human_duration(hang_timeout_)),
                 "look for what the runtime waits for, or raise --runtime-timeout");
   }
   if (status.ok()) return;
   if (status.signal != 0) {
     throw Error(ErrorKind::kConflict,
-                std::format("{} was {} while it took the checkpoint; the checkpoint is discarded",
-                            name_, status.describe()),
+                formatted("{} was {} while it took the checkpoint; the checkpoint is discarded",
+                          name_, status.describe()),
                 "find out who did it");
   }
-  std::string message = std::format("{} checkpoint failed ({})", name_, status.describe());
+  std::string message = formatted("{} checkpoint failed ({})", name_, status.describe());
   if (const std::string line = last_line(read_back(errors_)); !line.empty()) {
     message += ": " + line;
   }

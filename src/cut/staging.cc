@@ -3,9 +3,8 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 
-#include <format>
-
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -15,7 +14,7 @@ namespace {
 
 void mount_memory(const std::filesystem::path& images, uint64_t bytes) {
   mount("still-images", images, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-        std::format("mode=0700,size={}", bytes));
+        formatted("mode=0700,size={}", bytes));
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <format>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/hooks.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -117,7 +117,7 @@ class Undoing {
       if (container.id != entry_.container_id || !init_is_alive(container)) continue;
       const size_t count = memory::ForkCopy::collect_abandoned(processes_of(container.pid, nullptr),
                                                                entry_.fork_images);
-      if (count > 0) done_.push_back(std::format("collected {} copies of its processes", count));
+      if (count > 0) done_.push_back(formatted("collected {} copies of its processes", count));
     }
   }
 
@@ -182,7 +182,7 @@ class Undoing {
 // Nobody else does it at the same time.
 void undo(const Layout& layout, store::Store& store, const JournalEntry& entry) {
   const std::string what =
-      std::format("a {} of {} was interrupted", entry.operation, printable(entry.container_name));
+      formatted("a {} of {} was interrupted", entry.operation, printable(entry.container_name));
   try {
     Undoing undoing(layout, store, entry);
     undoing.run();

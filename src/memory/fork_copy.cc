@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <format>
 #include <future>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "criu/memory_images.h"
@@ -24,7 +24,7 @@ constexpr std::chrono::seconds kEndTimeout{2};
 std::vector<pid_t> threads_of(pid_t pid) {
   std::vector<pid_t> threads;
   std::error_code ended;
-  std::filesystem::directory_iterator entry(std::format("/proc/{}/task", pid), ended);
+  std::filesystem::directory_iterator entry(formatted("/proc/{}/task", pid), ended);
   for (; !ended && entry != std::filesystem::directory_iterator(); entry.increment(ended)) {
     if (const auto tid = parse_integer(entry->path().filename().native())) {
       threads.push_back(static_cast<pid_t>(*tid));
@@ -52,7 +52,7 @@ std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> children;
   for (const pid_t tid : threads_of(pid)) {
     const auto text =
-        read_file_if_exists(std::format("/proc/{}/task/{}/children", pid, tid)).value_or("");
+        read_file_if_exists(formatted("/proc/{}/task/{}/children", pid, tid)).value_or("");
     for (const std::string& word : split(text, ' ')) {
       if (const auto child = parse_integer(word)) children.push_back(static_cast<pid_t>(*child));
     }
@@ -73,7 +73,7 @@ using Range = std::pair<uint64_t, uint64_t>;  // addresses, the end outside
 std::vector<Range> mappings_with_flags(pid_t pid, const std::vector<std::string>& flags) {
   std::vector<Range> found;
   Range current;
-  const std::string text = read_file_if_exists(std::format("/proc/{}/smaps", pid)).value_or("");
+  const std::string text = read_file_if_exists(formatted("/proc/{}/smaps", pid)).value_or("");
   constexpr std::string_view kFlags = "VmFlags:";
   for (const std::string& line : split(text, '\n')) {
     if (const auto mapping = parse_maps_line(line)) {
@@ -122,7 +122,7 @@ bool wait_for_end(pid_t pid) {
 void make_expendable(pid_t child) {
   // The first to go, from the first page on that the container changes: it shall not pay for its
   // copy.
-  write_control_file(std::format("/proc/{}/oom_score_adj", child), "1000");
+  write_control_file(formatted("/proc/{}/oom_score_adj", child), "1000");
 }
 
 }  // namespace
@@ -196,7 +196,7 @@ ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path&
                   .not_in_fork = {}};
   if (!criu::has_page_map(images, process.image_pid)) {
     throw Error(ErrorKind::kUnsupported,
-                std::format("the images know no process {} ({})", process.image_pid, pid));
+                formatted("the images know no process {} ({})", process.image_pid, pid));
   }
   process.threads = seize_threads(pid);
   process.map = read_address_map(pid);
@@ -237,7 +237,7 @@ void ForkCopy::take(Deadline deadline) {
 
 Copy ForkCopy::take_process(Process& process, Deadline deadline) {
   if (process.threads.empty()) {
-    throw Error(ErrorKind::kConflict, std::format("process {} has ended", process.pid));
+    throw Error(ErrorKind::kConflict, formatted("process {} has ended", process.pid));
   }
   Copy copy{.process = process.image_pid, .parent = process.pid, .child = 0, .corrections = {}};
   for (const auto& [start, end] : process.not_in_fork) {
@@ -246,7 +246,7 @@ Copy ForkCopy::take_process(Process& process, Deadline deadline) {
   const auto landing = landings_.find(process.pid, process.map);
   if (!landing) {
     throw Error(ErrorKind::kUnsupported,
-                std::format("process {} has no code for a system call of ours", process.pid));
+                formatted("process {} has no code for a system call of ours", process.pid));
   }
   Injection injection(process.threads.front(), *landing, process.map, process.alternate_stack);
   copy.child = injection.fork(deadline);
@@ -267,8 +267,8 @@ void ForkCopy::keep(Deadline deadline) {
       for (const Range& wiped : mappings_with_flags(copy.child, {"wf"})) {
         if (is_covered(wiped, expected)) continue;
         throw Error(ErrorKind::kConflict,
-                    std::format("process {} has just asked for memory to be wiped on fork ({:#x})",
-                                copy.process, wiped.first));
+                    formatted("process {} has just asked for memory to be wiped on fork ({:#x})",
+                              copy.process, wiped.first));
       }
     }
   });

@@ -13,9 +13,9 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <format>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 
 namespace still::memory {
@@ -95,13 +95,13 @@ size_t size_of(const std::vector<std::byte>& extended_state) {
 
 void require_ordinary(const Tracee& thread, const user_regs_struct& registers) {
   if (registers.cs != kUserCode64) {
-    throw Error(ErrorKind::kUnsupported, std::format("task {} runs code of 32 bits", thread.tid()));
+    throw Error(ErrorKind::kUnsupported, formatted("task {} runs code of 32 bits", thread.tid()));
   }
   std::array<std::byte, 16> any{};
   iovec place{any.data(), any.size()};
   if (::ptrace(static_cast<__ptrace_request>(PTRACE_GETREGSET), thread.tid(), kShadowStack,
                &place) == 0) {
-    throw Error(ErrorKind::kUnsupported, std::format("task {} has a shadow stack", thread.tid()));
+    throw Error(ErrorKind::kUnsupported, formatted("task {} has a shadow stack", thread.tid()));
   }
 }
 
@@ -117,7 +117,7 @@ uint64_t find_top(pid_t tid, const AddressMap& map, const criu::AlternateStack& 
   const bool grows = rsp >= map.stack_start && rsp < map.stack_end;
   if (start && (grows || rsp - *start >= size + kRedZone)) return rsp - kRedZone;
   throw Error(ErrorKind::kUnsupported,
-              std::format("the stack of task {} has no room for a signal frame", tid));
+              formatted("the stack of task {} has no room for a signal frame", tid));
 }
 
 // The address is such that the frame's end of the extended state has the alignment it needs.
@@ -212,7 +212,7 @@ void verify(pid_t pid, const Landing& landing) {
                      (leave == std::array<unsigned char, 3>{0x48, 0xc7, 0xc0} ||
                       leave == std::array<unsigned char, 3>{0xb8, 15, 0});
   if (!there) {
-    throw Error(ErrorKind::kUnsupported, std::format("process {} changes its own code", pid));
+    throw Error(ErrorKind::kUnsupported, formatted("process {} changes its own code", pid));
   }
 }
 
@@ -280,8 +280,8 @@ pid_t Injection::fork(Deadline deadline) {
   constexpr uint64_t kUpperHalf = 4;
   const auto result = call(SYS_clone, CLONE_CHILD_SETTID, 0, 0, frame_ + kUpperHalf, deadline);
   if (result.child) return *result.child;
-  throw Error(ErrorKind::kConflict, std::format("process {} cannot be copied: {}", thread_.tid(),
-                                                std::strerror(static_cast<int>(-result.value))));
+  throw Error(ErrorKind::kConflict, formatted("process {} cannot be copied: {}", thread_.tid(),
+                                              std::strerror(static_cast<int>(-result.value))));
 }
 
 void Injection::reap(pid_t child, Deadline deadline) {
@@ -289,8 +289,8 @@ void Injection::reap(pid_t child, Deadline deadline) {
       call(SYS_wait4, static_cast<uint64_t>(child), 0, WNOHANG | __WALL, 0, deadline);
   if (result.value == child || result.value == -ECHILD) return;
   throw Error(ErrorKind::kRuntime,
-              std::format("process {} does not collect its copy: {}", thread_.tid(),
-                          std::strerror(static_cast<int>(-result.value))));
+              formatted("process {} does not collect its copy: {}", thread_.tid(),
+                        std::strerror(static_cast<int>(-result.value))));
 }
 
 }  // namespace still::memory

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <format>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "memory/tracee.h"
 #include "os/files.h"
@@ -120,7 +120,7 @@ std::optional<uint64_t> AddressMap::writable_start(uint64_t address) const {
 
 AddressMap read_address_map(pid_t pid) {
   AddressMap map;
-  const std::string text = read_file(std::format("/proc/{}/maps", pid));
+  const std::string text = read_file(formatted("/proc/{}/maps", pid));
   for (const std::string& line : split(text, '\n')) {
     const auto mapping = parse_maps_line(line);
     if (!mapping) continue;

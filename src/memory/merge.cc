@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <format>
 #include <memory>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "criu/memory_images.h"
 #include "os/files.h"
 #include "os/parallel.h"
@@ -66,7 +66,7 @@ class Reader {
 
  private:
   Fd open_memory() const try {
-    return open_file(std::format("/proc/{}/mem", copy_.child), O_RDONLY);
+    return open_file(formatted("/proc/{}/mem", copy_.child), O_RDONLY);
   } catch (const Error& error) {
     fail(0, error.error_number());
   }
@@ -103,8 +103,8 @@ class Reader {
 
   [[noreturn]] void fail(uint64_t address, int number) const {
     throw Error(ErrorKind::kConflict,
-                std::format("the copy of process {} cannot be read at {:#x}: {}", copy_.process,
-                            address, std::strerror(number)),
+                formatted("the copy of process {} cannot be read at {:#x}: {}", copy_.process,
+                          address, std::strerror(number)),
                 "when memory was short the kernel has ended it; leave more free, or use "
                 "--memory-cut=stock");
   }
@@ -245,7 +245,7 @@ void require_all(const std::filesystem::path& images) {
       continue;
     }
     throw Error(ErrorKind::kConflict,
-                std::format("process {} ended before its memory was copied", process.pid));
+                formatted("process {} ended before its memory was copied", process.pid));
   }
 }
 

@@ -4,9 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <format>
-
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "os/maps.h"
@@ -20,7 +19,7 @@ size_t count_pid_namespaces(const std::string& status) {
 }
 
 bool is_program_of_32_bits(pid_t pid) try {
-  const Fd program = open_file(std::format("/proc/{}/exe", pid), O_RDONLY);
+  const Fd program = open_file(formatted("/proc/{}/exe", pid), O_RDONLY);
   unsigned char start[EI_NIDENT] = {};
   return ::pread(program.get(), start, sizeof start, 0) == sizeof start &&
          start[EI_CLASS] == ELFCLASS32;
@@ -47,15 +46,15 @@ std::string why_not_ordinary(const std::string& status, const std::string& maps,
 std::string why_not_ordinary(const std::vector<pid_t>& processes) {
   size_t pid_namespaces = 0;
   for (const pid_t pid : processes) {
-    const auto status = read_file_if_exists(std::format("/proc/{}/status", pid));
-    const auto maps = read_file_if_exists(std::format("/proc/{}/maps", pid));
+    const auto status = read_file_if_exists(formatted("/proc/{}/status", pid));
+    const auto maps = read_file_if_exists(formatted("/proc/{}/maps", pid));
     if (!status || !maps) continue;
     if (pid_namespaces == 0) pid_namespaces = count_pid_namespaces(*status);
     std::string reason = why_not_ordinary(*status, *maps, pid_namespaces);
     if (reason.empty() && is_program_of_32_bits(pid)) reason = "is a program of 32 bits";
     if (reason.empty()) continue;
-    return std::format("process {} ({}) {}", pid,
-                       printable(status_field(*status, "Name").value_or("?")), reason);
+    return formatted("process {} ({}) {}", pid,
+                     printable(status_field(*status, "Name").value_or("?")), reason);
   }
   return {};
 }

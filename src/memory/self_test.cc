@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <vector>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "criu/criu.h"
 #include "criu/lazy_dump.h"
@@ -66,7 +66,7 @@ class Subject {
     return child;
   }
   static bool sleeps(pid_t pid) {
-    const auto call = read_file_if_exists(std::format("/proc/{}/wchan", pid));
+    const auto call = read_file_if_exists(formatted("/proc/{}/wchan", pid));
     return call && call->contains("nanosleep");
   }
 
@@ -129,7 +129,7 @@ void compare(const Copy& copy, const std::filesystem::path& images,
       const std::string_view there = pages.substr(0, criu::kPageSize);
       const bool present = (range.flags & criu::kPresent) != 0;
       if (!present || (!is_among(page, by_criu) && there != expected(copy, page))) {
-        throw Error(ErrorKind::kRuntime, std::format("the page at {:#x} is not what it was", page));
+        throw Error(ErrorKind::kRuntime, formatted("the page at {:#x} is not what it was", page));
       }
       pages.remove_prefix(there.size());
     }
@@ -206,7 +206,7 @@ ForkCut try_all(const std::filesystem::path& directory) {
       break;
     }
     if (!result.reason.empty()) result.reason += "; ";
-    result.reason += std::format("{}: {}", to_string(skeleton), reason);
+    result.reason += formatted("{}: {}", to_string(skeleton), reason);
   }
   return result;
 }

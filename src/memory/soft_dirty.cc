@@ -6,9 +6,9 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <format>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "criu/memory_images.h"
 #include "os/files.h"
 
@@ -44,7 +44,7 @@ bool kernel_tracks_changes() {
 }
 
 void forget_changes(pid_t pid) try {
-  write_control_file(std::format("/proc/{}/clear_refs", pid), "4");
+  write_control_file(formatted("/proc/{}/clear_refs", pid), "4");
 } catch (const Error& error) {
   if (error.error_number() != ENOENT && error.error_number() != ESRCH) throw;
 }

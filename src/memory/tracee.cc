@@ -9,10 +9,10 @@
 
 #include <bit>
 #include <cerrno>
-#include <format>
 #include <utility>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "os/process_status.h"
 
 namespace still::memory {
@@ -39,7 +39,7 @@ long trace(unsigned request, pid_t tid, uint64_t address, const void* data) {
 }
 
 void must(long result, pid_t tid, const char* what) {
-  if (result < 0) throw Error::system(errno, std::format("cannot {} task {}", what, tid));
+  if (result < 0) throw Error::system(errno, formatted("cannot {} task {}", what, tid));
 }
 
 void* pointer(uint64_t value) { return std::bit_cast<void*>(value); }
@@ -55,12 +55,12 @@ bool is_ending(pid_t tid) {
   return !stat || stat->is_ending();
 }
 
-Error killed(pid_t tid) { return {ErrorKind::kConflict, std::format("task {} was killed", tid)}; }
+Error killed(pid_t tid) { return {ErrorKind::kConflict, formatted("task {} was killed", tid)}; }
 
 // Sleeps for a moment; the task is the one that is waited for. Throws Error(kTimeout).
 void pause_until(Deadline deadline, pid_t tid) {
   if (is_past(deadline)) {
-    throw Error(ErrorKind::kTimeout, std::format("task {} does not stop", tid),
+    throw Error(ErrorKind::kTimeout, formatted("task {} does not stop", tid),
                 "it is probably stuck in the kernel");
   }
   constexpr timespec kMoment{.tv_sec = 0, .tv_nsec = 10'000};
@@ -79,13 +79,13 @@ std::optional<Tracee> Tracee::seize(pid_t tid) {
   if (result < 0 && errno == ESRCH) return std::nullopt;
   if (result < 0 && errno == EPERM && tracer_of(tid) != "0") {
     throw Error(ErrorKind::kConflict,
-                std::format("task {} is traced by process {}", tid, tracer_of(tid)));
+                formatted("task {} is traced by process {}", tid, tracer_of(tid)));
   }
   must(result, tid, "trace");
   Tracee tracee(tid);
   if (trace(PTRACE_INTERRUPT, tid, 0, nullptr) < 0) {
     if (errno == ESRCH) return std::nullopt;
-    throw Error::system(errno, std::format("cannot stop task {}", tid));
+    throw Error::system(errno, formatted("cannot stop task {}", tid));
   }
   return tracee;
 }
@@ -94,7 +94,7 @@ Tracee Tracee::adopt(pid_t child, Deadline deadline) {
   Tracee tracee(child);
   wait_until_stopped({&tracee}, deadline);
   if (tracee.has_ended()) {
-    throw Error(ErrorKind::kConflict, std::format("the copy {} was killed", child));
+    throw Error(ErrorKind::kConflict, formatted("the copy {} was killed", child));
   }
   must(trace(PTRACE_SETOPTIONS, child, 0, pointer(PTRACE_O_EXITKILL)), child, "keep");
   return tracee;
@@ -136,7 +136,7 @@ std::optional<int> Tracee::poll_status() const {
   pid_t got = 0;
   while ((got = ::waitpid(tid_, &status, __WALL | WNOHANG)) < 0 && errno == EINTR) {
   }
-  if (got < 0) throw Error::system(errno, std::format("task {}", tid_));
+  if (got < 0) throw Error::system(errno, formatted("task {}", tid_));
   return got == tid_ ? std::optional(status) : std::nullopt;
 }
 
@@ -161,7 +161,7 @@ bool Tracee::poll_stopped() {
     // A signal that was on its way: it is given to the thread, and the stop comes after it.
     if (trace(PTRACE_CONT, tid_, 0, pointer(static_cast<uint64_t>(WSTOPSIG(*status)))) < 0 &&
         errno != ESRCH) {
-      throw Error::system(errno, std::format("cannot go on with task {}", tid_));
+      throw Error::system(errno, formatted("cannot go on with task {}", tid_));
     }
   }
   return false;
@@ -185,7 +185,7 @@ user_regs_struct Tracee::registers() const {
   iovec place{&registers, sizeof registers};
   must(trace(PTRACE_GETREGSET, tid_, NT_PRSTATUS, &place), tid_, "read the registers of");
   if (place.iov_len != sizeof registers) {
-    throw Error(ErrorKind::kUnsupported, std::format("task {} is not one of x86-64", tid_));
+    throw Error(ErrorKind::kUnsupported, formatted("task {} is not one of x86-64", tid_));
   }
   return registers;
 }
@@ -258,7 +258,7 @@ void read_memory(pid_t pid, uint64_t address, void* to, size_t size) {
   const ssize_t got = ::process_vm_readv(pid, &here, 1, &there, 1, 0);
   if (got == static_cast<ssize_t>(size)) return;
   throw Error::system(got < 0 ? errno : EFAULT,
-                      std::format("cannot read memory of process {} at {:#x}", pid, address));
+                      formatted("cannot read memory of process {} at {:#x}", pid, address));
 }
 
 Bytes save(pid_t pid, uint64_t address, size_t size) {
@@ -273,7 +273,7 @@ void write_memory(pid_t pid, uint64_t address, const void* from, size_t size) {
   const ssize_t got = ::process_vm_writev(pid, &here, 1, &there, 1, 0);
   if (got == static_cast<ssize_t>(size)) return;
   throw Error::system(got < 0 ? errno : EFAULT,
-                      std::format("cannot write memory of process {} at {:#x}", pid, address));
+                      formatted("cannot write memory of process {} at {:#x}", pid, address));
 }
 
 }  // namespace still::memory

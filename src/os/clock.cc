@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <ctime>
-#include <format>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 
@@ -28,7 +28,7 @@ int milliseconds_until(Deadline deadline) {
 
 std::string rfc3339(std::chrono::nanoseconds wall) {
   if (wall.count() == 0) return "0001-01-01T00:00:00Z";
-  return std::format("{:%FT%TZ}", std::chrono::sys_time<std::chrono::nanoseconds>(wall));
+  return formatted("{:%FT%TZ}", std::chrono::sys_time<std::chrono::nanoseconds>(wall));
 }
 
 std::string boot_id() { return std::string(trim(read_file("/proc/sys/kernel/random/boot_id"))); }

@@ -16,10 +16,10 @@ extern "C" {
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <format>
 #include <ranges>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "os/process_status.h"
@@ -206,8 +206,8 @@ bool is_program(const std::filesystem::path& path) {
 }  // namespace
 
 std::string ExitStatus::describe() const {
-  if (signal != 0) return std::format("killed by signal {} ({})", signal, ::strsignal(signal));
-  return std::format("exit code {}", code);
+  if (signal != 0) return formatted("killed by signal {} ({})", signal, ::strsignal(signal));
+  return formatted("exit code {}", code);
 }
 
 Child Child::start(const Command& command) {
@@ -367,13 +367,13 @@ std::optional<Fd> open_pidfd(pid_t pid) {
   const int fd = ::pidfd_open(pid, 0);
   if (fd >= 0) return Fd(fd);
   if (errno == ESRCH || errno == EINVAL) return std::nullopt;
-  throw Error::system(errno, std::format("cannot open process {}", pid));
+  throw Error::system(errno, formatted("cannot open process {}", pid));
 }
 
 bool send_signal(const Fd& pidfd, int number) {
   if (::pidfd_send_signal(pidfd.get(), number, nullptr, 0) == 0) return true;
   if (errno == ESRCH) return false;
-  throw Error::system(errno, std::format("cannot send signal {}", number));
+  throw Error::system(errno, formatted("cannot send signal {}", number));
 }
 
 bool wait_for_exit(const Fd& pidfd, Deadline deadline) {

@@ -1,15 +1,14 @@
 #include "os/process_status.h"
 
-#include <format>
-
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 
 namespace still {
 
 std::optional<std::string> process_status_field(pid_t pid, std::string_view name) {
-  const auto status = read_file_if_exists(std::format("/proc/{}/status", pid));
+  const auto status = read_file_if_exists(formatted("/proc/{}/status", pid));
   return status ? status_field(*status, name) : std::nullopt;
 }
 
@@ -27,7 +26,7 @@ bool ProcessStat::is_ending() const {
 }
 
 std::optional<ProcessStat> process_stat(pid_t pid) {
-  const auto text = read_file_if_exists(std::format("/proc/{}/stat", pid));
+  const auto text = read_file_if_exists(formatted("/proc/{}/stat", pid));
   if (!text) return std::nullopt;
   // The second field, the command, may hold anything but ends with the last ")".
   const size_t name_end = text->rfind(')');
@@ -38,7 +37,7 @@ std::optional<ProcessStat> process_stat(pid_t pid) {
     constexpr size_t kFirst = 3;
     const size_t index = number - kFirst;
     const auto value = index < fields.size() ? parse_integer(fields[index]) : std::nullopt;
-    if (!value) throw Error(ErrorKind::kSystem, std::format("cannot parse /proc/{}/stat", pid));
+    if (!value) throw Error(ErrorKind::kSystem, formatted("cannot parse /proc/{}/stat", pid));
     return *value;
   };
   return ProcessStat{.state = fields.empty() || fields[0].empty() ? '?' : fields[0][0],

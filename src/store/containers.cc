@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
-#include <format>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "store/database.h"
 
@@ -111,7 +111,7 @@ std::string placeholders(size_t count) { return join(std::vector<std::string>(co
 std::optional<ContainerRecord> select_one(SQLite::Database& database, const std::string& column,
                                           const std::string& value) {
   SQLite::Statement query(database,
-                          std::format("SELECT {} FROM containers WHERE {} = ?", kColumns, column));
+                          formatted("SELECT {} FROM containers WHERE {} = ?", kColumns, column));
   query.bind(1, value);
   if (!query.executeStep()) return std::nullopt;
   return read_record(query);
@@ -128,8 +128,8 @@ void check_name_is_free(SQLite::Database& database, const ContainerRecord& conta
   const auto holder = select_one(database, "name", container.name);
   if (!holder || holder->id == container.id) return;
   throw Error(ErrorKind::kConflict,
-              std::format("the container name \"{}\" is already in use by {}", container.name,
-                          holder->id.substr(0, 12)),
+              formatted("the container name \"{}\" is already in use by {}", container.name,
+                        holder->id.substr(0, 12)),
               "remove that container, or choose another name");
 }
 
@@ -151,12 +151,11 @@ void Store::add_container(const ContainerRecord& container) {
     check_name_is_free(database, container);
     check_image_exists(database, container.image_id);
     if (const auto holder = select_one(database, "id", container.id)) {
-      throw Error(ErrorKind::kConflict,
-                  std::format("the container id {} is already in use by \"{}\"", container.id,
-                              holder->name));
+      throw Error(ErrorKind::kConflict, formatted("the container id {} is already in use by \"{}\"",
+                                                  container.id, holder->name));
     }
-    SQLite::Statement insert(database, std::format("INSERT INTO containers ({}) VALUES ({})",
-                                                   kColumns, placeholders(kColumnCount)));
+    SQLite::Statement insert(database, formatted("INSERT INTO containers ({}) VALUES ({})",
+                                                 kColumns, placeholders(kColumnCount)));
     bind_record(insert, container);
     insert.exec();
   });
@@ -165,9 +164,8 @@ void Store::add_container(const ContainerRecord& container) {
 void Store::update_container(const ContainerRecord& container) {
   implementation_->write([&](SQLite::Database& database) {
     check_name_is_free(database, container);
-    SQLite::Statement update(
-        database, std::format("UPDATE containers SET ({}) = ({}) WHERE id = ?1", kColumns,
-                              placeholders(kColumnCount)));
+    SQLite::Statement update(database, formatted("UPDATE containers SET ({}) = ({}) WHERE id = ?1",
+                                                 kColumns, placeholders(kColumnCount)));
     bind_record(update, container);
     if (update.exec() == 0) {
       throw Error(ErrorKind::kNotFound, "the container " + container.name + " is gone");
@@ -198,9 +196,9 @@ std::optional<ContainerRecord> Store::container_by_name(const std::string& name)
 
 std::vector<ContainerRecord> Store::containers() {
   return implementation_->read([&](SQLite::Database& database) {
-    SQLite::Statement query(database, std::format("SELECT {} FROM containers ORDER BY created_at, "
-                                                  "rowid",
-                                                  kColumns));
+    SQLite::Statement query(database, formatted("SELECT {} FROM containers ORDER BY created_at, "
+                                                "rowid",
+                                                kColumns));
     std::vector<ContainerRecord> records;
     while (query.executeStep()) records.push_back(read_record(query));
     return records;

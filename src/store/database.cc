@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <format>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 
@@ -93,8 +93,8 @@ Fd lock_directory(const std::filesystem::path& root) {
 
 Error unknown_version(const std::filesystem::path& file, int version) {
   return {ErrorKind::kCorrupt,
-          std::format("{} has version {} of the database; this still knows version {}",
-                      file.native(), version, kSchemaVersion),
+          formatted("{} has version {} of the database; this still knows version {}", file.native(),
+                    version, kSchemaVersion),
           "use the still that wrote it, or another --root"};
 }
 
@@ -126,7 +126,7 @@ void Store::Implementation::prepare() {
   if (version != kSchemaVersion) {
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     database_.exec(version == 0 ? kSchema : kUpgrade);
-    database_.exec(std::format("PRAGMA user_version = {}", kSchemaVersion));
+    database_.exec(formatted("PRAGMA user_version = {}", kSchemaVersion));
     transaction.commit();
   }
   // With WAL anything less may lose the last transactions in a power failure.
@@ -158,10 +158,10 @@ std::string match_id(const std::vector<std::string>& ids, const std::string& ref
   if (matches.size() == 1) return matches[0];
   if (!matches.empty()) {
     throw Error(ErrorKind::kUsage,
-                std::format("\"{}\" fits {} {}s", printable(reference), matches.size(), kind),
+                formatted("\"{}\" fits {} {}s", printable(reference), matches.size(), kind),
                 "write more digits of the id");
   }
-  throw Error(ErrorKind::kNotFound, std::format("no such {}: {}", kind, printable(reference)));
+  throw Error(ErrorKind::kNotFound, formatted("no such {}: {}", kind, printable(reference)));
 }
 
 Store::Store(const std::filesystem::path& root)

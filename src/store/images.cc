@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <format>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "store/database.h"
 
 namespace still::store {
@@ -100,7 +100,7 @@ void check_unused(SQLite::Database& database, const std::string& id) {
   if (!query.executeStep()) return;
   const std::string container = query.getColumn(0).getString();
   throw Error(ErrorKind::kConflict,
-              std::format("image {} is used by the container \"{}\"", id.substr(0, 12), container),
+              formatted("image {} is used by the container \"{}\"", id.substr(0, 12), container),
               "remove the container first");
 }
 

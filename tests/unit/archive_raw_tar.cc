@@ -1,7 +1,8 @@
 #include "archive_raw_tar.h"
 
-#include <format>
 #include <numeric>
+
+#include "base/format.h"
 
 namespace still::test {
 namespace {
@@ -19,21 +20,21 @@ std::string header(const RawMember& member, size_t size) {
     block.replace(at, text.size(), text);
   };
   put(0, member.name.substr(0, 100));
-  put(100, std::format("{:07o}", member.mode));
-  put(108, std::format("{:07o}", 0));
-  put(116, std::format("{:07o}", 0));
-  put(124, std::format("{:011o}", size));
-  put(136, std::format("{:011o}", 0));
+  put(100, formatted("{:07o}", member.mode));
+  put(108, formatted("{:07o}", 0));
+  put(116, formatted("{:07o}", 0));
+  put(124, formatted("{:011o}", size));
+  put(136, formatted("{:011o}", 0));
   put(156, std::string(1, member.type));
   put(157, member.link.substr(0, 100));
   put(257, std::string("ustar\00000", 8));
-  put(329, std::format("{:07o}", 1));
-  put(337, std::format("{:07o}", 3));
+  put(329, formatted("{:07o}", 1));
+  put(337, formatted("{:07o}", 3));
   put(148, "        ");
   const unsigned sum = std::accumulate(block.begin(), block.end(), 0U, [](unsigned total, char c) {
     return total + static_cast<unsigned char>(c);
   });
-  put(148, std::format("{:06o}", sum) + std::string("\0 ", 2));
+  put(148, formatted("{:06o}", sum) + std::string("\0 ", 2));
   return block;
 }
 

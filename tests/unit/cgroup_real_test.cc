@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <format>
 #include <functional>
 #include <thread>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "cgroup/borrowed.h"
 #include "cgroup/freezer.h"
@@ -93,7 +93,7 @@ class RealCgroup : public testing::TestWithParam<Version> {
     mount_point_ = find_mount();
     if (!mount_point_) mount_hierarchy();
     STILL_REQUIRE(mount_point_, "a kernel with the freezer of cgroup " + to_string(GetParam()));
-    top_ = *mount_point_ / std::format("still-unit-{}", ::getpid());
+    top_ = *mount_point_ / formatted("still-unit-{}", ::getpid());
     make_directory(top_);
   }
 
@@ -256,7 +256,7 @@ class DeafMount {
   explicit DeafMount(std::filesystem::path target)
       : target_(std::move(target)), server_(open_file("/dev/fuse", O_RDWR)) {
     still::mount("deaf", target_, "fuse", 0,
-                 std::format("fd={},rootmode=40000,user_id=0,group_id=0", server_->get()));
+                 formatted("fd={},rootmode=40000,user_id=0,group_id=0", server_->get()));
   }
   // Without its server the file system fails every request, and the tasks go on.
   ~DeafMount() {
@@ -271,7 +271,7 @@ class DeafMount {
 
 void wait_for_state(pid_t pid, char state) {
   for (int i = 0; i < 1000; ++i) {
-    const auto stat = read_file(std::format("/proc/{}/stat", pid));
+    const auto stat = read_file(formatted("/proc/{}/stat", pid));
     if (stat[stat.rfind(')') + 2] == state) return;
     std::this_thread::sleep_for(milliseconds(5));
   }
@@ -299,9 +299,9 @@ TEST_P(RealCgroup, ATaskThatCannotFreezeIsNamedAndTheRestRunsOn) {
   const auto freezer = Freezer::open(location());
   const auto message = message_thrown_by([&] { freezer->freeze(deadline_in(milliseconds(200))); });
   EXPECT_THAT(message, AllOf(HasSubstr("did not freeze"),
-                             ContainsRegex(std::format("not frozen: {} \\([^;]*, state D, in "
-                                                       "[a-z_]+\\)$",
-                                                       stuck))));
+                             ContainsRegex(formatted("not frozen: {} \\([^;]*, state D, in "
+                                                     "[a-z_]+\\)$",
+                                                     stuck))));
   EXPECT_FALSE(freezer->state().requested);
   EXPECT_TRUE(counter.moves());
   mount.reset();

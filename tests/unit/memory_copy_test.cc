@@ -12,10 +12,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
-#include <format>
 #include <random>
 #include <thread>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "criu/memory_images.h"
 #include "criu_image_bytes.h"
@@ -151,7 +151,7 @@ class Subject {
   std::vector<pid_t> children() const {
     std::vector<pid_t> children;
     const auto text =
-        read_file_if_exists(std::format("/proc/{0}/task/{0}/children", pid_)).value_or("");
+        read_file_if_exists(formatted("/proc/{0}/task/{0}/children", pid_)).value_or("");
     for (const std::string& word : split(text, ' ')) {
       if (const auto child = parse_integer(word)) children.push_back(static_cast<pid_t>(*child));
     }
@@ -164,7 +164,7 @@ class Subject {
 };
 
 bool is_running(pid_t pid) {
-  const auto status = read_file_if_exists(std::format("/proc/{}/status", pid));
+  const auto status = read_file_if_exists(formatted("/proc/{}/status", pid));
   return status && !status->contains("State:\tZ") && !status->contains("State:\tX");
 }
 
@@ -178,10 +178,10 @@ void write_images(const std::filesystem::path& images, const Subject& subject) {
   const std::string mapping =
       test::number(1, subject.memory()) + test::number(2, subject.memory() + Subject::size()) +
       test::number(6, MAP_PRIVATE | MAP_ANONYMOUS) + test::number(7, kAnonymousPrivate);
-  test::write_text(images / std::format("mm-{}.img", pid),
+  test::write_text(images / formatted("mm-{}.img", pid),
                    test::image(0x57492820, {test::bytes(14, mapping)}));
   const std::string no_stack = test::number(1, 0) + test::number(2, 0) + test::number(3, 2);
-  test::write_text(images / std::format("core-{}.img", pid),
+  test::write_text(images / formatted("core-{}.img", pid),
                    test::image(0x55053847, {test::bytes(5, test::bytes(7, no_stack))}));
   test::write_text(images / "pstree.img",
                    test::image(0x50273030, {test::number(1, static_cast<uint64_t>(pid)) +

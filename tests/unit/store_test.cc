@@ -5,8 +5,7 @@
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 
-#include <format>
-
+#include "base/format.h"
 #include "support.h"
 
 namespace still::store {
@@ -247,8 +246,8 @@ TEST(StoreFile, InAMissingDirectoryIsAnError) {
 int hammer(const std::filesystem::path& root, int worker, int rounds) try {
   for (int round = 0; round < rounds; ++round) {
     Store store(root);
-    const std::string id = std::format("{:032x}{:032x}", worker, round);
-    ContainerRecord record = container(id, std::format("c-{}-{}", worker, round));
+    const std::string id = formatted("{:032x}{:032x}", worker, round);
+    ContainerRecord record = container(id, formatted("c-{}-{}", worker, round));
     store.add_container(record);
     record.exit_code = round;
     store.update_container(record);
@@ -289,7 +288,7 @@ TEST(StoreFile, GivesANameToOneProcessOnly) {
     const pid_t pid = ::fork();
     if (pid == 0) {
       try {
-        Store(scratch.path()).add_container(container(std::format("{:x}", i), "wanted"));
+        Store(scratch.path()).add_container(container(formatted("{:x}", i), "wanted"));
         ::_exit(0);
       } catch (const Error& error) {
         ::_exit(error.kind() == ErrorKind::kConflict ? 1 : 2);

@@ -10,11 +10,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <format>
 #include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
+
+#include "base/format.h"
 
 namespace still::test {
 namespace {
@@ -27,7 +28,7 @@ std::string escaped(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) {
     text += c > ' ' && c < 0x7f ? std::string(1, c)
-                                : std::format("\\{:02x}", static_cast<unsigned char>(c));
+                                : formatted("\\{:02x}", static_cast<unsigned char>(c));
   }
   return text;
 }
@@ -74,11 +75,11 @@ using FirstNames = std::map<std::pair<dev_t, ino_t>, std::string>;
 std::string describe_entry(const FTSENT& entry, FirstNames& first_names) {
   const struct stat& s = *entry.fts_statp;
   const std::string path = escaped(entry.fts_path);
-  std::string text = std::format("{} {:o} {}:{} {}.{:09}", path, s.st_mode, s.st_uid, s.st_gid,
-                                 s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+  std::string text = formatted("{} {:o} {}:{} {}.{:09}", path, s.st_mode, s.st_uid, s.st_gid,
+                               s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
   if (S_ISREG(s.st_mode)) {
     errno = 0;
-    text += std::format(" size={} digest={:x}", s.st_size, digest(entry.fts_accpath, s.st_size));
+    text += formatted(" size={} digest={:x}", s.st_size, digest(entry.fts_accpath, s.st_size));
   }
   if (S_ISLNK(s.st_mode)) {
     std::string target(8192, '\0');
@@ -87,7 +88,7 @@ std::string describe_entry(const FTSENT& entry, FirstNames& first_names) {
     text += " -> " + escaped(target.substr(0, static_cast<size_t>(length)));
   }
   if (S_ISCHR(s.st_mode) || S_ISBLK(s.st_mode)) {
-    text += std::format(" device={}:{}", major(s.st_rdev), minor(s.st_rdev));
+    text += formatted(" device={}:{}", major(s.st_rdev), minor(s.st_rdev));
   }
   if (!S_ISDIR(s.st_mode) && s.st_nlink > 1) {
     text += " same as " + first_names.try_emplace({s.st_dev, s.st_ino}, path).first->second;

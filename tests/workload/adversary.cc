@@ -14,7 +14,6 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <format>
 #include <map>
 #include <memory>
 #include <new>
@@ -24,6 +23,7 @@
 #include <vector>
 
 #include "adversary_lanes.h"
+#include "base/format.h"
 #include "flags.h"
 #include "output.h"
 #include "processes.h"
@@ -132,10 +132,11 @@ void run_attack(Attack& attack, const Output& output) try {
   attack.run();
 } catch (const Inconsistent& error) {
   end_process(kInconsistent,
-              std::format("adversary: INCONSISTENT: lane {}: {}", attack.name(), error.what()),
+              still::formatted("adversary: INCONSISTENT: lane {}: {}", attack.name(), error.what()),
               output);
 } catch (const std::exception& error) {
-  end_process(kFailed, std::format("adversary: failed: lane {}: {}", attack.name(), error.what()),
+  end_process(kFailed,
+              still::formatted("adversary: failed: lane {}: {}", attack.name(), error.what()),
               output);
 }
 
@@ -179,7 +180,7 @@ pid_t start_follower(const Options& options, Shared& shared, const Output& outpu
       const Attacks attacks(options, shared, 1, output);
     }
   } catch (const std::exception& error) {
-    end_process(kFailed, std::format("adversary: failed: {}", error.what()), output);
+    end_process(kFailed, still::formatted("adversary: failed: {}", error.what()), output);
   }
   _exit(kFine);
 }
@@ -194,7 +195,7 @@ void report(const Options& options, const Shared& shared, const Output& output) 
       slowest = std::min(slowest, process[lane].load());
     }
   }
-  output.line(std::format("adversary: steps={} slowest={}", sum, slowest));
+  output.line(still::formatted("adversary: steps={} slowest={}", sum, slowest));
 }
 
 // The leader's main thread: reports, until the end is asked for or a process ends by itself.
@@ -261,7 +262,7 @@ int run(int argc, char** argv) try {
   flags.parse(argc, argv);
   return attack(options);
 } catch (const std::exception& error) {
-  std::fputs(std::format("adversary: failed: {}\n", error.what()).c_str(), stderr);
+  std::fputs(still::formatted("adversary: failed: {}\n", error.what()).c_str(), stderr);
   return kFailed;
 }
 

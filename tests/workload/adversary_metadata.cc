@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <format>
 
 #include "adversary_lanes.h"
+#include "base/format.h"
 
 namespace workload {
 namespace {
@@ -18,7 +18,7 @@ class Metadata : public Lane {
   explicit Metadata(const LaneSettings& settings) : Lane(settings), files_(settings.files) {}
 
   void step() override {
-    const std::string name = std::format("n{}", random_.below(files_));
+    const std::string name = still::formatted("n{}", random_.below(files_));
     verify_entry(name);
     Node& node = *entry(name);
     switch (random_.below(4)) {
@@ -37,7 +37,7 @@ class Metadata : public Lane {
   // Every other one is a directory with a file in it.
   void fill(Node& root) override {
     for (size_t number = 0; number < files_; ++number) {
-      auto& node = root.entries[std::format("n{}", number)];
+      auto& node = root.entries[still::formatted("n{}", number)];
       node = number % 2 == 0 ? new_file(number, {new_version()}) : new_directory();
       if (number % 2 != 0) node->entries["inside"] = new_file(number, {new_version()});
       node->mtime = kLongAgo;
@@ -60,14 +60,14 @@ class Metadata : public Lane {
   }
 
   void change_attribute(const std::string& path, Node& node) {
-    const std::string attribute = std::format("user.a{}", random_.below(4));
+    const std::string attribute = still::formatted("user.a{}", random_.below(4));
     if (node.attributes->contains(attribute) && random_.one_in(3)) {
       node.attributes->erase(attribute);
       return check(removexattr(path.c_str(), attribute.c_str()), "removexattr", path);
     }
     // Of one length, so that the size does not tell; seldom of another.
     auto& value = (*node.attributes)[attribute];
-    value = std::format("{:016x}", new_version());
+    value = still::formatted("{:016x}", new_version());
     if (random_.one_in(8)) value.append(random_.below(200), 'x');
     check(setxattr(path.c_str(), attribute.c_str(), value.data(), value.size(), 0), "setxattr",
           path);

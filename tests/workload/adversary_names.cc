@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <format>
 #include <iterator>
 #include <utility>
 
 #include "adversary_lanes.h"
+#include "base/format.h"
 
 namespace workload {
 namespace {
@@ -124,7 +124,7 @@ class FileDirectory : public FilesLane {
   NodePtr directory(size_t depth) {
     NodePtr node = new_directory();
     for (uint64_t count = random_.below(3); count > 0; --count)
-      node->entries[std::format("f{}", random_.below(8))] = new_content();
+      node->entries[still::formatted("f{}", random_.below(8))] = new_content();
     if (random_.one_in(3)) node->entries["link"] = link();
     if (depth > 0) node->entries["d"] = directory(depth - 1);
     node->mtime = kLongAgo;
@@ -134,7 +134,7 @@ class FileDirectory : public FilesLane {
   NodePtr link() {
     auto node = std::make_shared<Node>();
     node->kind = Node::Kind::kSymlink;
-    node->target = std::format("target-{}", new_version());
+    node->target = still::formatted("target-{}", new_version());
     node->mtime = kLongAgo;
     return node;
   }
@@ -179,7 +179,7 @@ class HardLinks : public FilesLane {
   using Names = std::vector<std::string>;
 
   static std::string link_name(size_t file, size_t number) {
-    return std::format("f{}.{}", file, number);
+    return still::formatted("f{}.{}", file, number);
   }
   const std::string& any(const Names& names) { return names[random_.below(names.size())]; }
 
@@ -220,13 +220,14 @@ class HardLinks : public FilesLane {
     for (const auto& name : names) {
       verify_entry(name);
       if (!are_one(name, names.front()) && !are_one(name, names.front()))
-        throw Inconsistent(std::format("{} and {} are two files, memory says one", path(name),
-                                       path(names.front())));
+        throw Inconsistent(still::formatted("{} and {} are two files, memory says one", path(name),
+                                            path(names.front())));
     }
     for (size_t number = 0; number < kMostNames; ++number) {
       const std::string absent = link_name(file, number);
       if (!root().entries.contains(absent) && access(path(absent).c_str(), F_OK) == 0)
-        throw Inconsistent(std::format("{} is there, memory says that it is not", path(absent)));
+        throw Inconsistent(
+            still::formatted("{} is there, memory says that it is not", path(absent)));
     }
   }
 
@@ -272,19 +273,20 @@ class DirectoryMoves : public Lane {
       root.entries[parent(number)]->mtime = kLongAgo;
     }
     for (size_t number = 0; number < directories_; ++number)
-      root.entries[parent(number % kParents)]->entries[std::format("d{}", number)] = child(number);
+      root.entries[parent(number % kParents)]->entries[still::formatted("d{}", number)] =
+          child(number);
   }
 
  private:
   static constexpr size_t kParents = 4;
 
-  static std::string parent(size_t number) { return std::format("p{}", number); }
+  static std::string parent(size_t number) { return still::formatted("p{}", number); }
 
   NodePtr child(size_t number) {
     NodePtr node = new_directory();
     node->mtime = kLongAgo;
     for (size_t file = 0; file < 3; ++file) {
-      auto& content = node->entries[std::format("f{}", file)];
+      auto& content = node->entries[still::formatted("f{}", file)];
       content = new_file(number, {new_version()});
       content->mtime = kLongAgo;
     }
@@ -311,7 +313,7 @@ class DirectoryMoves : public Lane {
   void move(size_t one, size_t other) {
     auto& these = entry(parent(one))->entries;
     auto& those = entry(parent(other))->entries;
-    const std::string target = std::format("d{}", random_.below(directories_));
+    const std::string target = still::formatted("d{}", random_.below(directories_));
     if (these.empty() || those.contains(target)) return;
     const std::string source = any(these).first;
     those[target] = these.at(source);

@@ -7,10 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <format>
 #include <set>
 #include <system_error>
 #include <utility>
+
+#include "base/format.h"
 
 namespace workload {
 namespace {
@@ -35,9 +36,9 @@ uint64_t expected_word(const Node& node, size_t index, size_t word) {
 std::string explain(uint64_t value, size_t word) {
   if (value == 0) return "zeros";
   const uint64_t first = value - word * kOdd;
-  return std::format("version {} of piece {} of file {}", first & mask(kVersionBits),
-                     first >> kVersionBits & mask(kPieceBits),
-                     first >> (kVersionBits + kPieceBits));
+  return still::formatted("version {} of piece {} of file {}", first & mask(kVersionBits),
+                          first >> kVersionBits & mask(kPieceBits),
+                          first >> (kVersionBits + kPieceBits));
 }
 
 bool is_about_names(int error) {
@@ -48,13 +49,14 @@ bool is_about_names(int error) {
 template <typename Value>
 void expect(const std::string& path, const char* what, const Value& found, const Value& expected) {
   if (found != expected)
-    throw Inconsistent(std::format("{}: {} is {}, memory says {}", path, what, found, expected));
+    throw Inconsistent(
+        still::formatted("{}: {} is {}, memory says {}", path, what, found, expected));
 }
 
 std::string text(const timespec& time) {
-  return std::format("{}.{:09}", time.tv_sec, time.tv_nsec);
+  return still::formatted("{}.{:09}", time.tv_sec, time.tv_nsec);
 }
-std::string octal(mode_t mode) { return std::format("{:04o}", mode); }
+std::string octal(mode_t mode) { return still::formatted("{:04o}", mode); }
 
 const char* name_of(Node::Kind kind) {
   switch (kind) {
@@ -116,7 +118,7 @@ void verify_names(const std::string& path, const Node& node) {
   const auto found = list(path);
   if (found != expected)
     throw Inconsistent(
-        std::format("{}: other names than memory says:{}", path, difference(found, expected)));
+        still::formatted("{}: other names than memory says:{}", path, difference(found, expected)));
 }
 
 void verify_target(const std::string& path, const Node& node) {
@@ -145,8 +147,8 @@ void verify_attributes(const std::string& path, const Node& node) {
   std::set<std::string> expected;
   for (const auto& [name, value] : *node.attributes) expected.insert(name);
   if (const auto found = attribute_names(path); found != expected)
-    throw Inconsistent(
-        std::format("{}: other attributes than memory says:{}", path, difference(found, expected)));
+    throw Inconsistent(still::formatted("{}: other attributes than memory says:{}", path,
+                                        difference(found, expected)));
   for (const auto& [name, value] : *node.attributes) {
     std::string found(4096, '\0');
     const ssize_t count = getxattr(path.c_str(), name.c_str(), found.data(), found.size());
@@ -192,9 +194,9 @@ NodePtr new_directory() {
 void throw_errno(const char* call, const std::string& path) {
   const std::error_code code(errno, std::generic_category());
   if (!is_about_names(code.value()))
-    throw std::system_error(code, std::format("{} {}", call, path));
+    throw std::system_error(code, still::formatted("{} {}", call, path));
   throw Inconsistent(
-      std::format("{}: other names than memory says: {}: {}", path, call, code.message()));
+      still::formatted("{}: other names than memory says: {}: {}", path, call, code.message()));
 }
 
 File::File(std::string path, int flags)
@@ -261,8 +263,9 @@ void verify_piece(std::span<const uint64_t> found, const Node& node, size_t inde
   for (size_t word = 0; word < found.size(); ++word) {
     const uint64_t expected = expected_word(node, index, word);
     if (found[word] == expected) continue;
-    throw Inconsistent(std::format("{}: word {} of piece {} is {}, memory says {}", path, word,
-                                   index, explain(found[word], word), explain(expected, word)));
+    throw Inconsistent(still::formatted("{}: word {} of piece {} is {}, memory says {}", path, word,
+                                        index, explain(found[word], word),
+                                        explain(expected, word)));
   }
 }
 

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
-#include <format>
 #include <map>
 #include <memory>
 #include <new>
@@ -20,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/format.h"
 #include "flags.h"
 #include "gap_clock.h"
 #include "output.h"
@@ -75,7 +75,7 @@ using Places = std::vector<std::unique_ptr<Place>>;
 enum class Role { kLeader, kFollower };
 
 std::string lane_name(Role role, size_t index) {
-  return std::format("{}{}", role == Role::kLeader ? "leader" : "follower", index);
+  return still::formatted("{}{}", role == Role::kLeader ? "leader" : "follower", index);
 }
 
 Pattern pattern_of(const Options& options, size_t index) {
@@ -154,9 +154,10 @@ void run_lane(Lane& lane, const Output& output) try {
   lane.run();
 } catch (const Inconsistent& error) {
   end_process(kInconsistent,
-              std::format("counter: INCONSISTENT: lane {}: {}", lane.name(), error.what()), output);
+              still::formatted("counter: INCONSISTENT: lane {}: {}", lane.name(), error.what()),
+              output);
 } catch (const std::exception& error) {
-  end_process(kFailed, std::format("counter: failed: lane {}: {}", lane.name(), error.what()),
+  end_process(kFailed, still::formatted("counter: failed: lane {}: {}", lane.name(), error.what()),
               output);
 }
 
@@ -187,7 +188,7 @@ pid_t start_follower(const Options& options, Shared& shared, const Output& outpu
       const Lanes lanes(options, shared, Role::kFollower, output);
     }
   } catch (const std::exception& error) {
-    end_process(kFailed, std::format("counter: failed: {}", error.what()), output);
+    end_process(kFailed, still::formatted("counter: failed: {}", error.what()), output);
   }
   _exit(kFine);
 }
@@ -202,8 +203,8 @@ void report(const Options& options, const Shared& shared, const GapClock& clock,
       slowest = std::min(slowest, process[index].load());
     }
   }
-  output.line(std::format("counter: steps={} slowest={} gap_us={}", sum, slowest,
-                          clock.largest() / std::chrono::microseconds(1)));
+  output.line(still::formatted("counter: steps={} slowest={} gap_us={}", sum, slowest,
+                               clock.largest() / std::chrono::microseconds(1)));
 }
 
 // The leader's main thread: reports, until the end is asked for or a process ends by itself.
@@ -258,12 +259,13 @@ void verify_files(const Places& places, const std::string& lane, const Output& o
     const uint64_t newest = place->newest();
     place->verify(newest);
     if (first && (newest > previous || *first - newest > 1))
-      throw Inconsistent(std::format("lane {}: {} is at step {}, what was written before it at {}",
-                                     lane, place->name(), newest, previous));
+      throw Inconsistent(
+          still::formatted("lane {}: {} is at step {}, what was written before it at {}", lane,
+                           place->name(), newest, previous));
     if (!first) first = newest;
     previous = newest;
   }
-  output.line(std::format("counter: lane {}: files are at step {}", lane, *first));
+  output.line(still::formatted("counter: lane {}: files are at step {}", lane, *first));
 }
 
 int verify(const Options& options) try {
@@ -275,7 +277,7 @@ int verify(const Options& options) try {
   }
   return kFine;
 } catch (const Inconsistent& error) {
-  Output(options.output).line(std::format("counter: INCONSISTENT: {}", error.what()));
+  Output(options.output).line(still::formatted("counter: INCONSISTENT: {}", error.what()));
   return kInconsistent;
 }
 
@@ -309,7 +311,7 @@ int run(int argc, char** argv) try {
   flags.parse(argc, argv);
   return options.verify ? verify(options) : count(options);
 } catch (const std::exception& error) {
-  std::fputs(std::format("counter: failed: {}\n", error.what()).c_str(), stderr);
+  std::fputs(still::formatted("counter: failed: {}\n", error.what()).c_str(), stderr);
   return kFailed;
 }
 

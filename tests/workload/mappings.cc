@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/format.h"
 #include "flags.h"
 #include "processes.h"
 
@@ -57,11 +58,11 @@ class Region {
   void verify(uint64_t number) const {
     for (size_t page = 0; page < pages_; ++page) {
       if (place(page) == mark(page) && (!writable_ || word(page) == number)) continue;
-      end_process(
-          kInconsistent,
-          std::format("mappings: INCONSISTENT: {}, page {}: {} and {:#x}, not {} and {:#x}", name_,
+      end_process(kInconsistent,
+                  still::formatted(
+                      "mappings: INCONSISTENT: {}, page {}: {} and {:#x}, not {} and {:#x}", name_,
                       page, uint64_t{word(page)}, uint64_t{place(page)}, number, mark(page)),
-          kOutput);
+                  kOutput);
     }
   }
   void protect(int protection) const {
@@ -114,7 +115,7 @@ std::vector<Region> private_regions(int process) {
   regions.push_back(anonymous("MADV_DONTDUMP", 20, MADV_DONTDUMP));
   regions.push_back(anonymous("executable", 4));
   regions.back().protect(PROT_READ | PROT_WRITE | PROT_EXEC);
-  const std::string path = std::format("/private-{}", process);
+  const std::string path = still::formatted("/private-{}", process);
   regions.emplace_back("private file", map(16, MAP_PRIVATE, file_of(path.c_str(), 16)), 16);
   regions.emplace_back("heap", check(sbrk(64 * kPage), "sbrk"), 63);
   // Half of it is never touched.
@@ -197,7 +198,8 @@ void watch(pid_t child) {
     for (const Region& region : regions) region.verify(number);
     for (const Region& region : shared) region.verify(number);
     hidden.verify();
-    if (process == 0 && number % 20 == 0) kOutput.line(std::format("mappings: number={}", number));
+    if (process == 0 && number % 20 == 0)
+      kOutput.line(still::formatted("mappings: number={}", number));
   }
 }
 

@@ -11,11 +11,11 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <format>
 #include <random>
 #include <system_error>
 #include <thread>
 
+#include "base/format.h"
 #include "flags.h"
 #include "gap_clock.h"
 #include "output.h"
@@ -76,12 +76,12 @@ int probe(const Options& options) {
   hold_memory(options.memory_mib << 20, options.huge_pages);
   GapClock clock(options.interval);
   const std::jthread thread([&clock](const std::stop_token& stop) { clock.run(stop); });
-  output.line(std::format("ready memory_mib={}", options.memory_mib));
+  output.line(still::formatted("ready memory_mib={}", options.memory_mib));
   while (true) {
     int signal = 0;
     sigwait(&signals, &signal);
     if (signal != SIGUSR2)
-      output.line(std::format("gap_us={}", clock.largest() / std::chrono::microseconds(1)));
+      output.line(still::formatted("gap_us={}", clock.largest() / std::chrono::microseconds(1)));
     if (signal == SIGTERM || signal == SIGINT) return 0;
     clock.reset();
   }
@@ -102,6 +102,6 @@ int main(int argc, char** argv) try {
   flags.parse(argc, argv);
   return probe(options);
 } catch (const std::exception& error) {
-  std::fputs(std::format("pause_probe: {}\n", error.what()).c_str(), stderr);
+  std::fputs(still::formatted("pause_probe: {}\n", error.what()).c_str(), stderr);
   return 1;
 }

@@ -7,9 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <format>
 #include <system_error>
 #include <utility>
+
+#include "base/format.h"
 
 namespace workload {
 namespace {
@@ -24,7 +25,7 @@ Slots slots_after(uint64_t step) {
 }
 
 [[noreturn]] void throw_errno(const char* call, const std::string& path) {
-  throw std::system_error(errno, std::generic_category(), std::format("{} {}", call, path));
+  throw std::system_error(errno, std::generic_category(), still::formatted("{} {}", call, path));
 }
 
 int open_file(const std::string& path, int flags) {
@@ -59,7 +60,7 @@ class File {
         pread(fd_, &value, sizeof value, static_cast<off_t>(index * sizeof value));
     if (count < 0) throw_errno("pread", path_);
     if (count != sizeof value)
-      throw Inconsistent(std::format("{} ends before record {}", path_, index));
+      throw Inconsistent(still::formatted("{} ends before record {}", path_, index));
     return value;
   }
 
@@ -73,18 +74,19 @@ File existing(const std::filesystem::path& path, int flags) try {
   return {path, flags};
 } catch (const std::system_error& error) {
   if (error.code() != std::errc::no_such_file_or_directory) throw;
-  throw Inconsistent(std::format("{} is gone", path.string()));
+  throw Inconsistent(still::formatted("{} is gone", path.string()));
 }
 
 std::string distance(uint64_t found, uint64_t step) {
-  if (found > step) return std::format("{} ahead of it", found - step);
-  if (found < step) return std::format("{} behind it", step - found);
+  if (found > step) return still::formatted("{} ahead of it", found - step);
+  if (found < step) return still::formatted("{} behind it", step - found);
   return "with wrong ones before it";
 }
 
 std::string list(const Slots& slots) {
   std::string text;
-  for (const uint64_t value : slots) text += std::format("{}{}", text.empty() ? "" : " ", value);
+  for (const uint64_t value : slots)
+    text += still::formatted("{}{}", text.empty() ? "" : " ", value);
   return text;
 }
 
@@ -93,8 +95,8 @@ std::string list(const Slots& slots) {
 void Place::expect(const Slots& found, uint64_t step) const {
   if (found == slots_after(step)) return;
   const uint64_t newest = std::ranges::max(found);
-  throw Inconsistent(std::format("memory says step {}, {} holds {}, {} (slots: {})", step, name_,
-                                 newest, distance(newest, step), list(found)));
+  throw Inconsistent(still::formatted("memory says step {}, {} holds {}, {} (slots: {})", step,
+                                      name_, newest, distance(newest, step), list(found)));
 }
 
 InPlaceFile::InPlaceFile(const std::filesystem::path& path, Content content)
@@ -110,7 +112,8 @@ Slots InPlaceFile::read() const {
   const ssize_t count = pread(fd_, slots.data(), sizeof slots, 0);
   if (count < 0) throw_errno("pread", name());
   if (count != sizeof slots)
-    throw Inconsistent(std::format("{} has {} bytes instead of {}", name(), count, sizeof slots));
+    throw Inconsistent(
+        still::formatted("{} has {} bytes instead of {}", name(), count, sizeof slots));
   return slots;
 }
 
@@ -177,11 +180,11 @@ void AppendedFile::verify(uint64_t step) const {
   const uint64_t found = file.size_bytes();
   if (found != records * sizeof step)
     throw Inconsistent(
-        std::format("memory says step {} and {} records, {} has {} bytes, {} records", step,
-                    records, name(), found, found / sizeof step));
+        still::formatted("memory says step {} and {} records, {} has {} bytes, {} records", step,
+                         records, name(), found, found / sizeof step));
   if (const uint64_t last = file.record(records - 1); last != step)
-    throw Inconsistent(std::format("memory says step {}, the last record of {} is {}, {}", step,
-                                   name(), last, distance(last, step)));
+    throw Inconsistent(still::formatted("memory says step {}, the last record of {} is {}, {}",
+                                        step, name(), last, distance(last, step)));
 }
 
 void AppendedFile::write(uint64_t step) {
@@ -192,7 +195,7 @@ void AppendedFile::write(uint64_t step) {
 uint64_t AppendedFile::newest() const {
   const File file = existing(path_, O_RDONLY);
   const uint64_t records = file.size_bytes() / sizeof(uint64_t);
-  if (records == 0) throw Inconsistent(std::format("{} is empty", name()));
+  if (records == 0) throw Inconsistent(still::formatted("{} is empty", name()));
   return file.record(records - 1);
 }
 
@@ -204,7 +207,7 @@ ReplacedFile::ReplacedFile(std::filesystem::path path, Content content)
 }
 
 std::filesystem::path ReplacedFile::name_for(uint64_t step) const {
-  return std::format("{}.{}", path_.string(), step % 2);
+  return still::formatted("{}.{}", path_.string(), step % 2);
 }
 
 void ReplacedFile::verify(uint64_t step) const {
@@ -212,8 +215,8 @@ void ReplacedFile::verify(uint64_t step) const {
     const auto path = name_for(expected);
     const uint64_t found = existing(path, O_RDONLY).record(0);
     if (found == expected) continue;
-    throw Inconsistent(std::format("memory says step {}, {} holds {} instead of {}, {}", step,
-                                   path.string(), found, expected, distance(found, expected)));
+    throw Inconsistent(still::formatted("memory says step {}, {} holds {} instead of {}, {}", step,
+                                        path.string(), found, expected, distance(found, expected)));
   }
 }
 
@@ -231,22 +234,22 @@ uint64_t ReplacedFile::newest() const {
 
 void LeaderEnd::verify(uint64_t step) const {
   if (const uint64_t leader = link_.leader; leader != step)
-    throw Inconsistent(std::format("private memory says step {}, shared memory {}, {}", step,
-                                   leader, distance(leader, step)));
+    throw Inconsistent(still::formatted("private memory says step {}, shared memory {}, {}", step,
+                                        leader, distance(leader, step)));
   if (const uint64_t follower = link_.follower; follower > step)
     throw Inconsistent(
-        std::format("the other process saw step {}, this one is at {}", follower, step));
+        still::formatted("the other process saw step {}, this one is at {}", follower, step));
 }
 
 void LeaderEnd::write(uint64_t step) { link_.leader = step; }
 
 void FollowerEnd::verify(uint64_t /*step*/) const {
   if (const uint64_t follower = link_.follower; follower != seen_)
-    throw Inconsistent(
-        std::format("private memory says that it saw step {}, shared memory {}", seen_, follower));
+    throw Inconsistent(still::formatted("private memory says that it saw step {}, shared memory {}",
+                                        seen_, follower));
   if (const uint64_t leader = link_.leader; leader < seen_)
     throw Inconsistent(
-        std::format("saw step {} of the other process, which is at {}", seen_, leader));
+        still::formatted("saw step {} of the other process, which is at {}", seen_, leader));
 }
 
 void FollowerEnd::write(uint64_t /*step*/) {

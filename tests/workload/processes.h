@@ -12,12 +12,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <format>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
 
+#include "base/format.h"
 #include "output.h"
 
 namespace workload {
@@ -33,7 +33,7 @@ inline constexpr std::chrono::milliseconds kLastWords{500};
   try {
     output.line(text);
   } catch (const std::exception& error) {
-    std::fputs(std::format("{}\n({})\n", text, error.what()).c_str(), stderr);
+    std::fputs(still::formatted("{}\n({})\n", text, error.what()).c_str(), stderr);
   }
   std::this_thread::sleep_for(kLastWords);
   _exit(code);

@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <format>
 #include <functional>
 #include <random>
 #include <string>
@@ -19,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/format.h"
 #include "flags.h"
 #include "output.h"
 #include "processes.h"
@@ -33,7 +33,7 @@ std::mt19937_64 random_number(1);
 
 [[noreturn]] void throw_errno(const char* call, const fs::path& path) {
   throw std::system_error(errno, std::generic_category(),
-                          std::format("{} {}", call, path.string()));
+                          still::formatted("{} {}", call, path.string()));
 }
 
 // Open for writing only while it is needed: an idle file is one that nobody holds open.
@@ -93,8 +93,8 @@ class Report {
     const auto now = Clock::now();
     const auto elapsed = std::chrono::duration_cast<microseconds>(now - begin_);
     if (elapsed < std::chrono::seconds(1)) return;
-    output_.line(
-        std::format("changed_bytes={} changed_files={} us={}", bytes_, files_, elapsed.count()));
+    output_.line(still::formatted("changed_bytes={} changed_files={} us={}", bytes_, files_,
+                                  elapsed.count()));
     bytes_ = files_ = 0;
     begin_ = now;
   }
@@ -114,7 +114,8 @@ std::vector<fs::path> files_in(const fs::path& directory) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(directory))
     if (entry.is_regular_file()) files.push_back(entry.path());
-  if (files.empty()) throw std::runtime_error(std::format("{} has no files", directory.string()));
+  if (files.empty())
+    throw std::runtime_error(still::formatted("{} has no files", directory.string()));
   std::ranges::sort(files);
   return files;
 }
@@ -122,9 +123,9 @@ std::vector<fs::path> files_in(const fs::path& directory) {
 void fill(const fs::path& directory, uint64_t files, uint64_t size_bytes) {
   constexpr uint64_t kFilesInDirectory = 200;
   for (uint64_t i = 0; i < files; ++i) {
-    const fs::path parent = directory / std::format("d{}", i / kFilesInDirectory);
+    const fs::path parent = directory / still::formatted("d{}", i / kFilesInDirectory);
     if (i % kFilesInDirectory == 0) fs::create_directories(parent);
-    File(parent / std::format("f{}", i), O_CREAT | O_EXCL).write_random(0, size_bytes);
+    File(parent / still::formatted("f{}", i), O_CREAT | O_EXCL).write_random(0, size_bytes);
   }
 }
 
@@ -155,7 +156,7 @@ void fill(const fs::path& directory, uint64_t files, uint64_t size_bytes) {
   for (uint64_t i = 0;; ++i) {
     const uint64_t chosen = any_below(files.size());
     if (i % 3 == 0) {
-      files.push_back(files[chosen].parent_path() / std::format("new{}", i));
+      files.push_back(files[chosen].parent_path() / still::formatted("new{}", i));
       File(files.back(), O_CREAT | O_EXCL).write_random(0, kFileBytes);
     } else if (i % 3 == 1) {
       File(files[chosen], 0).write_random(0, kFileBytes);
@@ -201,6 +202,6 @@ int main(int argc, char** argv) try {
   std::fprintf(stderr, "writer: no command '%s', see --help\n", what.c_str());
   return workload::kUsage;
 } catch (const std::exception& error) {
-  std::fputs(std::format("writer: {}\n", error.what()).c_str(), stderr);
+  std::fputs(still::formatted("writer: {}\n", error.what()).c_str(), stderr);
   return 1;
 }

@@ -1,9 +1,9 @@
 // The object that `still inspect CONTAINER` prints.
 #include <csignal>
 #include <filesystem>
-#include <format>
 #include <string>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "cli/commands/inspect.h"
 #include "engine/container/bundle.h"
@@ -113,7 +113,7 @@ Json bind_strings(const engine::ContainerConfig& config) {
   const auto add = [&binds](const std::string& source, const std::string& destination,
                             bool read_only) {
     binds.push_back(
-        std::format("{}:{}:{},rprivate,rbind", source, destination, read_only ? "ro" : "rw"));
+        formatted("{}:{}:{},rprivate,rbind", source, destination, read_only ? "ro" : "rw"));
   };
   for (const auto& volume : config.volumes) {
     add(volume.volume, volume.destination, volume.read_only);

@@ -1,9 +1,9 @@
 #include "cli/output/container_view.h"
 
 #include <algorithm>
-#include <format>
 #include <utility>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "cli/output/human.h"
 #include "engine/container/container.h"
@@ -110,8 +110,8 @@ std::string status_text(const ContainerRecord& record) {
     case ContainerStatus::kRunning:
       return "Up " + human_age(since(record.started_at));
     case ContainerStatus::kExited:
-      return std::format("Exited ({}) {} ago", record.exit_code,
-                         human_age(since(record.finished_at)));
+      return formatted("Exited ({}) {} ago", record.exit_code,
+                       human_age(since(record.finished_at)));
     case ContainerStatus::kPaused:
       return "Paused";
     case ContainerStatus::kCreated:

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <string_view>
 
+#include "base/format.h"
 #include "os/clock.h"
 
 namespace still::cli {
@@ -20,16 +20,16 @@ std::string human_age(std::chrono::nanoseconds age) {
   const auto hours = (seconds + 1800) / 3600;
   if (seconds < 1) return "Less than a second";
   if (seconds == 1) return "1 second";
-  if (seconds < 60) return std::format("{} seconds", seconds);
+  if (seconds < 60) return formatted("{} seconds", seconds);
   if (minutes == 1) return "About a minute";
-  if (minutes < 60) return std::format("{} minutes", minutes);
+  if (minutes < 60) return formatted("{} minutes", minutes);
   if (hours == 1) return "About an hour";
-  if (hours < 48) return std::format("{} hours", hours);
+  if (hours < 48) return formatted("{} hours", hours);
   const auto days = hours / 24;
-  if (days < 14) return std::format("{} days", days);
-  if (days < 60) return std::format("{} weeks", days / 7);
-  if (days < 730) return std::format("{} months", days / 30);
-  return std::format("{} years", days / 365);
+  if (days < 14) return formatted("{} days", days);
+  if (days < 60) return formatted("{} weeks", days / 7);
+  if (days < 730) return formatted("{} months", days / 30);
+  return formatted("{} years", days / 365);
 }
 
 std::string decimal_size(uint64_t bytes) {
@@ -37,7 +37,7 @@ std::string decimal_size(uint64_t bytes) {
   auto number = static_cast<double>(bytes);
   size_t unit = 0;
   for (; number >= 1000 && unit + 1 < kUnits.size(); ++unit) number /= 1000;
-  return std::format("{:.3g} {}", number, kUnits[unit]);
+  return formatted("{:.3g} {}", number, kUnits[unit]);
 }
 
 std::string go_time(std::chrono::nanoseconds wall) {

@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include <format>
 #include <string>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -19,20 +19,18 @@ ProgressLine::ProgressLine() : on_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() { clear(); }
 
-void ProgressLine::step_started(cut::Step step) {
-  show(std::format("{} ...", cut::to_string(step)));
-}
+void ProgressLine::step_started(cut::Step step) { show(formatted("{} ...", cut::to_string(step))); }
 
 void ProgressLine::step_finished(cut::Step step, std::chrono::nanoseconds took) {
-  debug(std::format("{} took {}", cut::to_string(step), human_duration(took)));
+  debug(formatted("{} took {}", cut::to_string(step), human_duration(took)));
 }
 
 void ProgressLine::progress(cut::Step step, uint64_t done_bytes, uint64_t total_bytes) {
   const auto now = std::chrono::steady_clock::now();
   if (now - last_ < kInterval) return;
   last_ = now;
-  std::string text = std::format("{}: {}", cut::to_string(step), human_size(done_bytes));
-  if (total_bytes > 0) text += std::format(" of about {}", human_size(total_bytes));
+  std::string text = formatted("{}: {}", cut::to_string(step), human_size(done_bytes));
+  if (total_bytes > 0) text += formatted(" of about {}", human_size(total_bytes));
   show(text);
 }
 

@@ -3,10 +3,10 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <format>
 #include <utility>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "engine/container/bundle.h"
 #include "engine/container/cgroups.h"
@@ -106,20 +106,20 @@ bool Container::running() const { return is_running(record_); }
 
 void Container::require_running() const {
   if (running()) return;
-  throw Error(ErrorKind::kConflict, std::format("container {} is not running, it is {}", name(),
-                                                to_string(record_.status)));
+  throw Error(ErrorKind::kConflict, formatted("container {} is not running, it is {}", name(),
+                                              to_string(record_.status)));
 }
 
 void Container::require_stopped() const {
   if (!running()) return;
   throw Error(ErrorKind::kConflict,
-              std::format("container {} is {}", name(), to_string(record_.status)));
+              formatted("container {} is {}", name(), to_string(record_.status)));
 }
 
 std::unique_ptr<cgroup::Freezer> Container::require_freezer() const {
   if (auto own = freezer()) return own;
   throw Error(ErrorKind::kUnsupported,
-              std::format("container {} has no cgroup of its own to be frozen by", name()),
+              formatted("container {} has no cgroup of its own to be frozen by", name()),
               "create it without --cgroups=disabled");
 }
 
@@ -223,7 +223,7 @@ void Container::end_now() {
     let_die(*this);
     if (!wait_for_exit(*init, deadline_in(kKillTimeout))) {
       throw Error(ErrorKind::kTimeout,
-                  std::format("process {} of container {} does not end", record_.pid, name()),
+                  formatted("process {} of container {} does not end", record_.pid, name()),
                   "it is probably stuck in the kernel");
     }
   }
@@ -234,15 +234,15 @@ void Container::stop(std::chrono::seconds timeout) {
   if (!running()) return;
   if (record_.status == ContainerStatus::kPaused) {
     throw Error(ErrorKind::kConflict,
-                std::format("container {} is paused and cannot be stopped", name()),
+                formatted("container {} is paused and cannot be stopped", name()),
                 "unpause it first, or kill it");
   }
   const auto init = open_pidfd(record_.pid);
   if (init && init_is_alive(record_)) {
     send_signal(*init, config_.stop_signal);
     if (!wait_for_exit(*init, deadline_in(timeout)) && config_.stop_signal != SIGKILL) {
-      warn(std::format("container {} did not stop within {} after signal {}; killing it", name(),
-                       timeout, config_.stop_signal));
+      warn(formatted("container {} did not stop within {} after signal {}; killing it", name(),
+                     timeout, config_.stop_signal));
     }
   }
   end_now();
@@ -261,7 +261,7 @@ void Container::kill(int signal) {
 void Container::pause() {
   require_running();
   if (record_.status == ContainerStatus::kPaused) {
-    throw Error(ErrorKind::kConflict, std::format("container {} is paused already", name()));
+    throw Error(ErrorKind::kConflict, formatted("container {} is paused already", name()));
   }
   require_freezer()->freeze(deadline_in(kFreezeTimeout));
   record_.status = ContainerStatus::kPaused;
@@ -270,7 +270,7 @@ void Container::pause() {
 
 void Container::unpause() {
   if (record_.status != ContainerStatus::kPaused) {
-    throw Error(ErrorKind::kConflict, std::format("container {} is not paused", name()));
+    throw Error(ErrorKind::kConflict, formatted("container {} is not paused", name()));
   }
   require_freezer()->thaw(deadline_in(kFreezeTimeout));
   record_.status = ContainerStatus::kRunning;
@@ -280,7 +280,7 @@ void Container::unpause() {
 void Container::remove(bool force) {
   if (running() && !force) {
     throw Error(ErrorKind::kConflict,
-                std::format("container {} is {}", name(), to_string(record_.status)),
+                formatted("container {} is {}", name(), to_string(record_.status)),
                 "stop it first, or remove it with --force");
   }
   if (running()) end_now();

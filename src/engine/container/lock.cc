@@ -7,10 +7,10 @@
 
 #include <cerrno>
 #include <chrono>
-#include <format>
 #include <thread>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/container/names.h"
@@ -44,7 +44,7 @@ std::string read_holder(const Fd& file) {
 }
 
 std::string describe_holder(const Fd& file, const std::string& id) {
-  return std::format("container {} is in use by {}", id.substr(0, 12), read_holder(file));
+  return formatted("container {} is in use by {}", id.substr(0, 12), read_holder(file));
 }
 
 void take(const Fd& file, const std::string& id) {
@@ -67,7 +67,7 @@ void take_or_fail(const Fd& file, const std::string& id) {
 // For whoever has to wait. What the file says is no more than that, so a failure to write is none.
 void write_holder(const Fd& file) {
   const std::string holder =
-      std::format("process {} ({})", ::getpid(), program_invocation_short_name);
+      formatted("process {} ({})", ::getpid(), program_invocation_short_name);
   if (::ftruncate(file.get(), 0) == 0) {
     [[maybe_unused]] const ssize_t written = ::pwrite(file.get(), holder.data(), holder.size(), 0);
   }

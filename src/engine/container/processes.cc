@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <format>
 #include <optional>
 #include <ranges>
 #include <set>
 #include <string>
 #include <thread>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -70,7 +70,7 @@ bool descends(pid_t pid, pid_t ancestor, const std::map<pid_t, pid_t>& parents) 
 // 0 if it has ended.
 ino_t pid_namespace_of(pid_t pid) {
   struct stat status{};
-  const std::string path = std::format("/proc/{}/ns/pid", pid);
+  const std::string path = formatted("/proc/{}/ns/pid", pid);
   return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
@@ -95,7 +95,7 @@ std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer) {
 }
 
 std::string arguments_of(pid_t process) {
-  return read_file_if_exists(std::format("/proc/{}/cmdline", process)).value_or("");
+  return read_file_if_exists(formatted("/proc/{}/cmdline", process)).value_or("");
 }
 
 bool has_descendant(pid_t process, const std::function<bool(const std::string&)>& wanted) {

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <format>
 #include <ranges>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "os/metadata.h"
@@ -45,7 +45,7 @@ void prepare_directories(const ContainerPaths& paths, const std::filesystem::pat
 
 void mount_shm(const ContainerPaths& paths, uint64_t size_bytes) {
   mount("shm", paths.shm(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-        std::format("mode=1777,size={}", size_bytes));
+        formatted("mode=1777,size={}", size_bytes));
 }
 
 bool is_empty_directory(const std::filesystem::path& path) {

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <format>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "engine/container/container_config.h"
 #include "engine/container/lock.h"
@@ -85,7 +85,7 @@ void check_name(const std::string& kind, const std::string& name) {
       std::ranges::all_of(name, is_name_character)) {
     return;
   }
-  throw Error(ErrorKind::kUsage, std::format("\"{}\" is no {} name", printable(name), kind),
+  throw Error(ErrorKind::kUsage, formatted("\"{}\" is no {} name", printable(name), kind),
               "use letters, digits and ._- and begin with a letter or digit");
 }
 
@@ -128,7 +128,7 @@ void Volumes::remove(const std::string& name, bool force) {
   const auto containers = users(name);
   if (!containers.empty() && !force) {
     throw Error(ErrorKind::kConflict,
-                std::format("the volume {} is used by {}", name, names_of(containers)),
+                formatted("the volume {} is used by {}", name, names_of(containers)),
                 "remove the container first");
   }
   finish_interrupted_removals(layout_);

@@ -1,10 +1,10 @@
 #include "engine/image/images.h"
 
 #include <algorithm>
-#include <format>
 #include <set>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "engine/container/lock.h"
 #include "os/files.h"
@@ -37,8 +37,8 @@ void Images::remove(const std::string& reference) {
   if (name && image.names.size() > 1) return store_.remove_image_name(*name);
   if (!name && image.names.size() > 1 && names_by_id(image, reference)) {
     throw Error(ErrorKind::kConflict,
-                std::format("image {} has several names: {}", image.id.substr(0, 12),
-                            join(image.names, ", ")),
+                formatted("image {} has several names: {}", image.id.substr(0, 12),
+                          join(image.names, ", ")),
                 "remove it by its names");
   }
   store_.remove_image(image.id);

@@ -1,11 +1,11 @@
 #include <fcntl.h>
 
-#include <format>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "archive/tree_tar.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/container/lock.h"
@@ -107,8 +107,8 @@ std::vector<std::string> Images::load_docker_archive(const std::filesystem::path
   }
   std::vector<std::string> loaded;
   for (size_t i = 0; i < manifest.size(); ++i) {
-    const auto layout = work / std::format("image-{}", i);
-    copy_with_skopeo(std::format("docker-archive:{}:@{}", path.native(), i), layout);
+    const auto layout = work / formatted("image-{}", i);
+    copy_with_skopeo(formatted("docker-archive:{}:@{}", path.native(), i), layout);
     const auto names = load_layout(layout, docker_names(manifest[i]));
     loaded.insert(loaded.end(), names.begin(), names.end());
   }

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "engine/monitor/detach_keys.h"
 #include "engine/monitor/monitor.h"
 #include "os/files.h"
@@ -108,7 +109,7 @@ void pass_window_size(const std::filesystem::path& bundle) try {
   winsize size{};
   if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) != 0) return;
   const auto control = open_if_exists(bundle / "ctl", O_WRONLY | O_NONBLOCK);
-  if (control) write_all(*control, std::format("1 {} {}\n", size.ws_row, size.ws_col));
+  if (control) write_all(*control, formatted("1 {} {}\n", size.ws_row, size.ws_col));
 } catch (const Error& error) {
   if (error.error_number() != ENXIO && error.error_number() != EPIPE) throw;
 }

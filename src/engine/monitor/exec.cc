@@ -1,11 +1,11 @@
 #include "engine/monitor/exec.h"
 
-#include <format>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "engine/container/bundle.h"
 #include "engine/monitor/runtime_errors.h"
 #include "os/files.h"
@@ -21,7 +21,7 @@ void require_awake(const Container& container) {
   if (container.record().status == store::ContainerStatus::kRunning) return;
   const std::string status = to_string(container.record().status);
   throw Error(ErrorKind::kConflict,
-              std::format("container {} is not running ({})", container.name(), status),
+              formatted("container {} is not running ({})", container.name(), status),
               status == "paused" ? "unpause it first" : "start it first");
 }
 
