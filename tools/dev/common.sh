@@ -27,6 +27,20 @@ root_dir() { printf '%s\n' "$cache/root-$(list_id packages)"; }
 # What ./dev vm has beside the environment: tools/dev/make-vm.
 vm_dir() { printf '%s\n' "$cache/vm-$(list_id packages vm-packages)"; }
 
+# How long something usually takes here: `remember NAME SECONDS` after it, `usual NAME DEFAULT` before
+# the next time.
+usual() { cat "$cache/durations/$1" 2>/dev/null || printf '%s\n' "$2"; }
+
+remember() {
+  mkdir -p "$cache/durations"
+  printf '%s\n' "$2" >"$cache/durations/$1"
+}
+
+# Seconds as people say them.
+duration() {
+  if [[ $1 -lt 100 ]]; then printf '%s s' "$1"; else printf '%s min' "$((($1 + 30) / 60))"; fi
+}
+
 # The environment changes mounts, cgroups and namespaces: become root, and keep what steers it.
 become_root() {
   [[ $EUID -ne 0 ]] || return 0

@@ -12,22 +12,43 @@ take_lock() {
   flock "$lock"
 }
 
-# Says what is being done, does it, says how long it took. The output goes to the log.
+# step WHAT SECONDS COMMAND...: says what is being done and how long it will take (as the last time;
+# SECONDS if that is not known), does it, says how long it took. The output goes to the log; to a
+# terminal it says meanwhile where it is.
 step() {
-  local what=$1 begin=$SECONDS
-  shift
-  printf 'dev: %s ... ' "$what" >&2
-  local failed=0
+  local what=$1 begin=$SECONDS name=${1//[^a-zA-Z]/-} expected failed=0 watcher=
+  expected=$(usual "$name" "$2")
+  shift 2
+  printf 'dev: %s (about %s s) ... ' "$what" "$expected" >&2
+  if [[ -t 2 ]]; then
+    watch_step &
+    watcher=$!
+  fi
   set +e # and on again inside: a function called as a condition would run on after an error
   (set -e && "$@") >>"$log" 2>&1
   failed=$?
+  [[ -z $watcher ]] || {
+    kill "$watcher"
+    wait "$watcher" 2>/dev/null
+    printf '\r\e[Kdev: %s ... ' "$what" >&2
+  }
   set -e
   if [[ $failed -ne 0 ]]; then
     printf 'failed after %s s\n' "$((SECONDS - begin))" >&2
     tail -n 15 "$log" | sed 's/^/    /' >&2
     die "it could not be made; the whole log: $log"
   fi
+  remember "$name" "$((SECONDS - begin))"
   printf '%s s\n' "$((SECONDS - begin))" >&2
+}
+
+# Each second: how long, of how long, and the last that the log says.
+watch_step() {
+  local now
+  while sleep 1; do
+    now=$(tail -n 1 "$log" | tr -dc '[:print:]')
+    printf '\r\e[Kdev: %s ... %s of about %s s: %.40s' "$what" "$((SECONDS - begin))" "$expected" "$now" >&2
+  done
 }
 
 # remove_interrupted root|vm
@@ -35,7 +56,7 @@ remove_interrupted() {
   local left
   for left in "$cache/$1"-*.partial; do
     [[ -d $left ]] || continue
-    step "an earlier set-up was interrupted, removing what it left" rm -rf --one-file-system "$left"
+    step "an earlier set-up was interrupted, removing what it left" 5 rm -rf --one-file-system "$left"
   done
 }
 
@@ -47,7 +68,7 @@ remove_unused() {
     [[ -d $old && $old != *.partial && -n $(find "$old/.last-use" -mmin +1440 2>/dev/null) ]] || continue
     exec {old_lock}>"$old.lock"
     flock --nonblock "$old_lock" &&
-      step "removing $(basename "$old"), unused since yesterday" rm -rf --one-file-system "$old" "$old.lock"
+      step "removing a $1 of another package list, unused since yesterday" 5 rm -rf --one-file-system "$old" "$old.lock"
     exec {old_lock}>&-
   done
 }
