@@ -7,7 +7,8 @@
 namespace still::store {
 namespace {
 
-constexpr const char* kSelect = "SELECT id, layers, config, size_bytes, created_at FROM images";
+constexpr std::string_view kSelect =
+    "SELECT id, layers, config, size_bytes, created_at FROM images";
 
 std::vector<std::string> read_names(SQLite::Database& database, const std::string& id) {
   SQLite::Statement query(database,
@@ -29,7 +30,7 @@ ImageRecord read_record(SQLite::Database& database, SQLite::Statement& row) {
 }
 
 ImageRecord select_one(SQLite::Database& database, const std::string& id) {
-  SQLite::Statement query(database, std::string(kSelect) + " WHERE id = ?");
+  SQLite::Statement query(database, formatted("{} WHERE id = ?", kSelect));
   query.bind(1, id);
   if (!query.executeStep()) throw Error(ErrorKind::kNotFound, "no such image: " + id);
   return read_record(database, query);
@@ -138,7 +139,7 @@ ImageRecord Store::find_image(const std::string& reference) {
 
 std::vector<ImageRecord> Store::images() {
   return implementation_->read([&](SQLite::Database& database) {
-    SQLite::Statement query(database, std::string(kSelect) + " ORDER BY created_at, rowid");
+    SQLite::Statement query(database, formatted("{} ORDER BY created_at, rowid", kSelect));
     std::vector<ImageRecord> records;
     while (query.executeStep()) records.push_back(read_record(database, query));
     return records;

@@ -1,11 +1,13 @@
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "store/database.h"
 
 namespace still::store {
 namespace {
 
-constexpr const char* kSelect = "SELECT name, created_at, anonymous, labels, made_by FROM volumes";
+constexpr std::string_view kSelect =
+    "SELECT name, created_at, anonymous, labels, made_by FROM volumes";
 
 VolumeRecord read_record(SQLite::Statement& row) {
   return {.name = row.getColumn(0).getString(),
@@ -16,7 +18,7 @@ VolumeRecord read_record(SQLite::Statement& row) {
 }
 
 std::optional<VolumeRecord> select_one(SQLite::Database& database, const std::string& name) {
-  SQLite::Statement query(database, std::string(kSelect) + " WHERE name = ?");
+  SQLite::Statement query(database, formatted("{} WHERE name = ?", kSelect));
   query.bind(1, name);
   if (!query.executeStep()) return std::nullopt;
   return read_record(query);
@@ -55,7 +57,7 @@ std::optional<VolumeRecord> Store::volume(const std::string& name) {
 
 std::vector<VolumeRecord> Store::volumes() {
   return implementation_->read([&](SQLite::Database& database) {
-    SQLite::Statement query(database, std::string(kSelect) + " ORDER BY name");
+    SQLite::Statement query(database, formatted("{} ORDER BY name", kSelect));
     std::vector<VolumeRecord> records;
     while (query.executeStep()) records.push_back(read_record(query));
     return records;
