@@ -90,8 +90,9 @@ void check_version(const json& document) {
 std::string to_json(const Manifest& manifest) {
   json trees = json::array();
   for (const TreeRecord& tree : manifest.trees) trees.push_back(tree_json(tree));
-  const json document = {
+  json document = {
       {"format_version", manifest.format_version},
+      {"engine", manifest.engine},
       {"container", {{"id", manifest.container_id}, {"name", manifest.container_name}}},
       {"image", manifest.image},
       {"runtime", manifest.runtime},
@@ -113,6 +114,7 @@ std::string to_json(const Manifest& manifest) {
       {"trees", trees},
       {"members", members_json(manifest.members)},
   };
+  if (manifest.cgroup) document["cgroup"] = *manifest.cgroup;
   return document.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -122,6 +124,7 @@ Manifest parse_manifest(std::string_view text) try {
   const json& instants = document.at("instants");
   Manifest manifest{
       .format_version = document.at("format_version"),
+      .engine = document.value("engine", "still"),
       .container_id = document.at("container").at("id"),
       .container_name = document.at("container").at("name"),
       .image = document.at("image"),
@@ -129,6 +132,8 @@ Manifest parse_manifest(std::string_view text) try {
       .versions = document.at("versions"),
       .architecture = document.at("architecture"),
       .cgroup_version = document.at("cgroup_version"),
+      .cgroup = document.contains("cgroup") ? std::optional(document["cgroup"].get<std::string>())
+                                            : std::nullopt,
       .live = document.at("live"),
       .consistent = document.at("consistent"),
       .inconsistent_because = document.at("inconsistent_because"),

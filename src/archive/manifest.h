@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,7 @@ struct MemberRecord {
 
 struct Manifest {
   int format_version = kFormatVersion;
+  std::string engine = "still";  // that made the container
   std::string container_id;
   std::string container_name;
   std::string image;  // name or id of the base image, "rootfs:PATH" for --rootfs
@@ -43,6 +45,9 @@ struct Manifest {
   std::map<std::string, std::string> versions;  // still, criu, runtime, conmon, kernel
   std::string architecture;                     // uname -m
   std::string cgroup_version;                   // "v1", "v2" or "none"
+  // Where the container lived, as a path below the hierarchies' mounts; empty: it had none of its
+  // own. Absent in archives of the first version of Still.
+  std::optional<std::string> cgroup;
   bool live = false;                            // --leave-running
   bool consistent = false;
   std::string inconsistent_because;  // empty when consistent

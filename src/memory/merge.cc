@@ -1,11 +1,9 @@
 #include "memory/merge.h"
 
 #include <fcntl.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <memory>
 
@@ -26,10 +24,10 @@ constexpr size_t kPieceBytes = size_t{4} << 20;
 struct Piece {
   uint64_t address = 0;
   uint64_t pages = 0;
-  uint32_t flags = 0;         // of the pages
-  bool from_copy = false;     // else from CRIU's own file of pages
-  uint64_t source = 0;        // offset in that
-  bool zeros_may_go = false;  // pages of zeros need not be there
+  uint32_t flags = 0;          // of the pages
+  bool from_snapshot = false;  // else from CRIU's own file of pages
+  uint64_t source = 0;         // offset in that
+  bool zeros_may_go = false;   // pages of zeros need not be there
 };
 
 // A piece as it is to be written. Used again and again: memory that is new to us would cost more
@@ -48,80 +46,15 @@ bool is_zero(const std::byte* page) {
   return any == 0;
 }
 
-// Memory of a copy as it is to be: what the child shows, corrected.
-class Reader {
- public:
-  explicit Reader(const Copy& copy) : copy_(copy), memory_(open_memory()) {}
-
-  void read(uint64_t address, std::byte* to, size_t size) const {
-    read_around(address, to, size);
-    for (const Bytes& correction : copy_.corrections) {
-      const uint64_t start = std::max(address, correction.address);
-      const uint64_t end = std::min(address + size, correction.address + correction.bytes.size());
-      if (start >= end) continue;
-      std::memcpy(to + (start - address), correction.bytes.data() + (start - correction.address),
-                  end - start);
-    }
-  }
-
- private:
-  Fd open_memory() const try {
-    return open_file(formatted("/proc/{}/mem", copy_.child), O_RDONLY);
-  } catch (const Error& error) {
-    fail(0, error.error_number());
-  }
-
-  // What is corrected may not be there at all.
-  void read_around(uint64_t address, std::byte* to, size_t size) const {
-    for (const Bytes& correction : copy_.corrections) {
-      const uint64_t start = std::max(address, correction.address);
-      const uint64_t end = std::min(address + size, correction.address + correction.bytes.size());
-      if (start >= end) continue;
-      if (start > address) read_around(address, to, start - address);
-      if (end < address + size) read_around(end, to + (end - address), address + size - end);
-      return;
-    }
-    const iovec here{to, size};
-    const iovec there{std::bit_cast<void*>(address), size};
-    const ssize_t got = ::process_vm_readv(copy_.child, &here, 1, &there, 1, 0);
-    if (got == static_cast<ssize_t>(size)) return;
-    const size_t done = got > 0 ? static_cast<size_t>(got) : 0;
-    read_forced(address + done, to + done, size - done);
-  }
-
-  // Also where the process itself may not read.
-  void read_forced(uint64_t address, std::byte* to, size_t size) const {
-    while (size > 0) {
-      const ssize_t got = ::pread(memory_.get(), to, size, static_cast<off_t>(address));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) fail(address, got < 0 ? errno : ESRCH);
-      address += static_cast<uint64_t>(got);
-      to += got;
-      size -= static_cast<size_t>(got);
-    }
-  }
-
-  [[noreturn]] void fail(uint64_t address, int number) const {
-    throw Error(ErrorKind::kConflict,
-                formatted("the copy of process {} cannot be read at {:#x}: {}", copy_.process,
-                          address, std::strerror(number)),
-                "when memory was short the kernel has ended it; leave more free, or use "
-                "--memory-cut=stock");
-  }
-
-  const Copy& copy_;
-  const Fd memory_;
-};
-
 uint32_t flags_of(bool lazy) { return criu::kPresent | (lazy ? criu::kLazy : 0); }
 
 class Merging {
  public:
-  Merging(const std::filesystem::path& images, const Copy& copy)
+  Merging(const std::filesystem::path& images, const Snapshot& snapshot)
       : images_(images),
-        copy_(copy),
-        map_(criu::read_page_map(images, copy.process)),
-        mappings_(criu::read_mappings(images, copy.process)) {}
+        snapshot_(snapshot),
+        map_(criu::read_page_map(images, snapshot.process())),
+        mappings_(criu::read_mappings(images, snapshot.process())) {}
 
   MergeTotals run(const std::function<void()>& poll) {
     if (std::ranges::none_of(map_.ranges, &criu::PageRange::is_missing)) return {};
@@ -130,19 +63,18 @@ class Merging {
     const Fd own = open_file(file, O_RDONLY);
     const auto merged = file.native() + ".merged";
     const Fd to = open_file(merged, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    const Reader reader(copy_);
     // Pieces are read by several threads, a bundle at a time, and written in their order.
     std::vector<Loaded> bundle(std::min(pieces_.size(), size_t{2} * processor_count()));
     for (size_t first = 0; first < pieces_.size(); first += bundle.size()) {
       poll();
       const size_t count = std::min(bundle.size(), pieces_.size() - first);
       parallel_for(count, 1, processor_count(), [&](size_t begin, size_t end) {
-        for (size_t i = begin; i < end; ++i) load(bundle[i], pieces_[first + i], own, reader);
+        for (size_t i = begin; i < end; ++i) load(bundle[i], pieces_[first + i], own, snapshot_);
       });
       for (size_t i = 0; i < count; ++i) put(bundle[i], to);
     }
     std::filesystem::rename(merged, file);
-    criu::write_page_map(images_, copy_.process,
+    criu::write_page_map(images_, snapshot_.process(),
                          {.pages_id = map_.pages_id, .ranges = std::move(merged_)});
     return totals_;
   }
@@ -162,7 +94,7 @@ class Merging {
         pieces_.push_back({.address = address,
                            .pages = (end - address) / kPageSize,
                            .flags = missing ? flags_of(inside && mapping->lazy) : range.flags,
-                           .from_copy = missing,
+                           .from_snapshot = missing,
                            .source = source,
                            .zeros_may_go = missing && inside && mapping->anonymous});
         if (!missing) source += end - address;
@@ -171,11 +103,11 @@ class Merging {
     }
   }
 
-  static void load(Loaded& to, const Piece& piece, const Fd& own, const Reader& reader) {
+  static void load(Loaded& to, const Piece& piece, const Fd& own, const Snapshot& snapshot) {
     std::byte* const pages = to.pages.get();
     to.size = piece.pages * kPageSize;
-    if (piece.from_copy) {
-      reader.read(piece.address, pages, to.size);
+    if (piece.from_snapshot) {
+      snapshot.read(piece.address, pages, to.size);
     } else {
       read_own(own, piece.source, pages, to.size);
     }
@@ -228,7 +160,7 @@ class Merging {
   }
 
   const std::filesystem::path& images_;
-  const Copy& copy_;
+  const Snapshot& snapshot_;
   const criu::PageMap map_;
   const std::vector<criu::Mapping> mappings_;
   std::vector<Piece> pieces_;
@@ -251,11 +183,11 @@ void require_all(const std::filesystem::path& images) {
 
 }  // namespace
 
-MergeTotals merge(const std::filesystem::path& images, const std::vector<Copy>& copies,
+MergeTotals merge(const std::filesystem::path& images, const Snapshots& snapshots,
                   const std::function<void()>& poll) {
   MergeTotals totals;
-  for (const Copy& copy : copies) {
-    const MergeTotals one = Merging(images, copy).run(poll);
+  for (const auto& snapshot : snapshots) {
+    const MergeTotals one = Merging(images, *snapshot).run(poll);
     totals.written_bytes += one.written_bytes;
   }
   require_all(images);

@@ -16,6 +16,7 @@
 #include "criu/lazy_dump.h"
 #include "criu/memory_images.h"
 #include "criu/preloading.h"
+#include "memory/copy_snapshot.h"
 #include "memory/fork_copy.h"
 #include "memory/merge.h"
 #include "memory/soft_dirty.h"
@@ -165,7 +166,7 @@ void try_it(Skeleton skeleton, const std::filesystem::path& directory) {
   copy.keep(deadline);
   auto by_criu = criu::read_page_map(images, copy.copies().at(0).process).ranges;
   std::erase_if(by_criu, &criu::PageRange::is_missing);
-  const auto totals = merge(images, copy.copies(), [] {});
+  const auto totals = merge(images, snapshots_of(copy.copies()), [] {});
   if (totals.written_bytes == 0) {
     throw Error(ErrorKind::kRuntime, "CRIU writes the memory all the same");
   }

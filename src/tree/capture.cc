@@ -38,9 +38,9 @@ class MirrorCapture final : public Capture {
     return mirror_.foreign_changes(until);
   }
 
-  std::string method() const override {
-    if (!prepares_) return kCopy;
-    return mirror_.clones() ? kClone : kPreCopy;
+  Method method() const override {
+    if (!prepares_) return Method::kCopy;
+    return mirror_.clones() ? Method::kClone : Method::kPreCopy;
   }
   uint64_t copied_bytes() const override { return mirror_.copied_bytes(); }
 
@@ -51,7 +51,7 @@ class MirrorCapture final : public Capture {
 
 class SnapshotCapture final : public Capture {
  public:
-  // nullptr if no snapshot can be made.
+  // nullptr if no snapshot can be made after all.
   static std::unique_ptr<Capture> begin(const Fd& source, const CapturePlace& place,
                                         const Scratch& scratch) {
     if (!is_subvolume(source)) return nullptr;
@@ -95,7 +95,7 @@ class SnapshotCapture final : public Capture {
     return {all.begin(), all.end()};
   }
 
-  std::string method() const override { return kSnapshot; }
+  Method method() const override { return Method::kSnapshot; }
   uint64_t copied_bytes() const override { return 0; }
 
  private:
@@ -108,10 +108,18 @@ class SnapshotCapture final : public Capture {
 
 }  // namespace
 
-std::unique_ptr<Capture> Capture::begin(const Fd& source, const CapturePlace& place,
+std::unique_ptr<Capture> Capture::begin(Method method, const Fd& source, const CapturePlace& place,
                                         Precautions precautions, const Scratch& scratch,
                                         const std::stop_token& stop) {
-  if (auto snapshot = SnapshotCapture::begin(source, place, scratch)) return snapshot;
+  switch (method) {
+    case Method::kSnapshot:
+      if (auto snapshot = SnapshotCapture::begin(source, place, scratch)) return snapshot;
+      break;
+    case Method::kCopy:
+    case Method::kPreCopy:
+    case Method::kClone:
+      break;  // the mirror clones where that works, and copies where changes cannot be told
+  }
   return std::make_unique<MirrorCapture>(source, place, precautions, scratch, stop);
 }
 

@@ -11,15 +11,10 @@
 #include <vector>
 
 #include "os/fd.h"
+#include "tree/method.h"
 #include "tree/mirror.h"
 
 namespace still::tree {
-
-// Methods of capture, as the manifest names them.
-inline constexpr const char* kCopy = "copy";          // all of it in the cut
-inline constexpr const char* kPreCopy = "pre-copy";   // copied before, the difference in the cut
-inline constexpr const char* kClone = "clone";        // the same with shared blocks
-inline constexpr const char* kSnapshot = "snapshot";  // of a btrfs subvolume, in the cut
 
 // Where a capture goes: two empty private directories beside each other, on the file system of the
 // store.
@@ -31,11 +26,11 @@ struct CapturePlace {
 
 class Capture {
  public:
-  // Chooses the method by trying: a snapshot where the tree is a btrfs subvolume, otherwise a
-  // mirror, which clones files where the file system can share their blocks. stop: once it is
-  // requested, prepare() and cut() throw Error(kInterrupted) as soon as they can.
-  static std::unique_ptr<Capture> begin(const Fd& source, const CapturePlace& place,
-                                        Precautions precautions, const Scratch& scratch = {},
+  // method: the one that a survey has chosen (tree/survey.h). Where it does not work after all the
+  // next best is taken: method() says which it was. stop: once it is requested, prepare() and cut()
+  // throw Error(kInterrupted) as soon as they can.
+  static std::unique_ptr<Capture> begin(Method method, const Fd& source,
+                                        const CapturePlace& place, Precautions precautions, const Scratch& scratch = {},
                                         const std::stop_token& stop = {});
   virtual ~Capture() = default;
 
@@ -52,7 +47,7 @@ class Capture {
   // Paths that somebody outside changed while the tree stood still, until then (a coarse_now() of
   // the last moment). Called when all is over: may take its time.
   virtual std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const = 0;
-  virtual std::string method() const = 0;
+  virtual Method method() const = 0;
   // Bytes of files that have been copied so far; may be asked from another thread meanwhile.
   virtual uint64_t copied_bytes() const = 0;
 

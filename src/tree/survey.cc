@@ -12,7 +12,6 @@
 #include "os/files.h"
 #include "os/parallel.h"
 #include "os/share.h"
-#include "tree/capture.h"
 #include "tree/entry.h"
 #include "tree/mirror.h"
 #include "tree/scan.h"
@@ -44,18 +43,19 @@ bool clone_works(const Fd& source, const std::vector<ScannedDirectory>& scan, co
   return false;
 }
 
-std::string foresee_method(const Fd& source, const std::vector<ScannedDirectory>& scan,
+Method choose_method(const Fd& source, const std::vector<ScannedDirectory>& scan,
                            const Fd& staging) {
-  if (is_subvolume(source)) return kSnapshot;
-  if (!can_tell_changes(source)) return kCopy;
-  return can_tell_changes(staging) && clone_works(source, scan, staging) ? kClone : kPreCopy;
+  if (is_subvolume(source)) return Method::kSnapshot;
+  if (!can_tell_changes(source)) return Method::kCopy;
+  return can_tell_changes(staging) && clone_works(source, scan, staging) ? Method::kClone
+                                                                              : Method::kPreCopy;
 }
 
 }  // namespace
 
 Survey survey_tree(const Fd& source, const Fd& staging) {
   const auto scan = scan_tree(source, processor_count());
-  Survey survey{.files = 0, .bytes = 0, .method = foresee_method(source, scan, staging)};
+  Survey survey{.files = 0, .bytes = 0, .method = choose_method(source, scan, staging)};
   std::set<Inode> linked;
   for (const ScannedDirectory& directory : scan) {
     survey.files += directory.entries.size();

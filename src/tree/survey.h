@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "os/fd.h"
+#include "tree/method.h"
 
 namespace still::tree {
 
@@ -12,7 +12,7 @@ struct Survey {
   uint64_t files = 0;  // entries of any kind, the root directory not counted
   // Content of regular files, holes not counted: by their allocated blocks, so an estimate.
   uint64_t bytes = 0;
-  std::string method;  // the one that Capture will choose, in its words
+  Method method = Method::kCopy;  // the best that works, by trying
 };
 
 // source: a tree that may change meanwhile; nothing of it is touched. staging: a directory of the

@@ -1,9 +1,9 @@
 // spec.dump of an archive whose container has the default settings.
-#include "checkpoint/archive_members.h"
+#include "archive/members.h"
 #include "fuzz.h"
 #include "restore/spec_check.h"
 
 void still::fuzz::run(std::string_view input) {
-  checkpoint::check_spec_dump(input);
+  archive::check_spec_dump(input);
   restore::check_spec(input, {});
 }

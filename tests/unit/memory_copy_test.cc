@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "criu/memory_images.h"
 #include "criu_image_bytes.h"
+#include "memory/copy_snapshot.h"
 #include "memory/fork_copy.h"
 #include "memory/injection.h"
 #include "memory/merge.h"
@@ -216,7 +217,7 @@ TEST_F(MemoryCopy, IsOfOneInstantAndTheProcessGoesOn) {
     ForkCopy fork;
     copy(fork, subject, images_.path());
     ASSERT_TRUE(subject.goes_on());
-    const auto totals = merge(images_.path(), fork.copies(), [] {});
+    const auto totals = merge(images_.path(), snapshots_of(fork.copies()), [] {});
     EXPECT_EQ(totals.written_bytes, kUsedPages * criu::kPageSize);
     fork.end();
     const std::string pages = read_file(images_ / "pages-1.img");
@@ -274,7 +275,7 @@ TEST_F(MemoryCopy, IsPutAroundThePagesThatCriuHasWritten) {
   std::filesystem::create_symlink("../parent", images_ / "parent");
   ForkCopy fork;
   copy(fork, subject, images_.path());
-  merge(images_.path(), fork.copies(), [] {});
+  merge(images_.path(), snapshots_of(fork.copies()), [] {});
   fork.end();
   const std::string pages = read_file(images_ / "pages-1.img");
   EXPECT_EQ(pages.size(), kUsedPages * criu::kPageSize);
@@ -330,8 +331,9 @@ TEST_F(MemoryCopy, AKilledCopyIsNoMemory) {
   copy(fork, subject, images_.path());
   ::kill(fork.copies().at(0).child, SIGKILL);
   std::this_thread::sleep_for(20ms);
-  EXPECT_EQ(test::kind_thrown_by([&] { merge(images_.path(), fork.copies(), [] {}); }),
-            ErrorKind::kConflict);
+  EXPECT_EQ(
+      test::kind_thrown_by([&] { merge(images_.path(), snapshots_of(fork.copies()), [] {}); }),
+      ErrorKind::kConflict);
   fork.end();
   EXPECT_THAT(subject.children(), testing::IsEmpty());
   EXPECT_TRUE(subject.goes_on());

@@ -68,8 +68,9 @@ class CaptureTest : public testing::Test {
   std::filesystem::path copy() const { return base_ / "staging/tree"; }
 
   void begin() {
+    const Fd tree = open_dir(source());
     capture_ = Capture::begin(
-        open_dir(source()),
+        survey_tree(tree, open_dir(base_ / "staging")).method, tree,
         {.parent = open_dir(base_ / "staging"), .name = "tree", .spare = "spare"}, {});
   }
 
@@ -110,21 +111,21 @@ TEST_F(CaptureTest, CopiesBeforeOnExt4) {
   STILL_REQUIRE(mount_new("ext4"), "root and ext4 on a loop device");
   make_places();
   capture_a_tree_that_changes();
-  EXPECT_EQ(capture_->method(), kPreCopy);
+  EXPECT_EQ(capture_->method(), Method::kPreCopy);
 }
 
 TEST_F(CaptureTest, ClonesOnXfs) {
   STILL_REQUIRE(mount_new("xfs"), "root and XFS on a loop device");
   make_places();
   capture_a_tree_that_changes();
-  EXPECT_EQ(capture_->method(), kClone);
+  EXPECT_EQ(capture_->method(), Method::kClone);
 }
 
 TEST_F(CaptureTest, ClonesADirectoryOnBtrfs) {
   STILL_REQUIRE(mount_new("btrfs"), "root and btrfs on a loop device");
   make_places();
   capture_a_tree_that_changes();
-  EXPECT_EQ(capture_->method(), kClone);
+  EXPECT_EQ(capture_->method(), Method::kClone);
 }
 
 TEST_F(CaptureTest, TakesASnapshotOfASubvolume) {
@@ -132,7 +133,7 @@ TEST_F(CaptureTest, TakesASnapshotOfASubvolume) {
   ASSERT_TRUE(make_subvolume(open_dir(base_), "source"));
   make_places();
   capture_a_tree_that_changes();
-  EXPECT_EQ(capture_->method(), kSnapshot);
+  EXPECT_EQ(capture_->method(), Method::kSnapshot);
   EXPECT_TRUE(is_subvolume(open_dir(copy())));
   capture_.reset();
   remove_tree(base_ / "staging");
@@ -169,7 +170,7 @@ TEST_F(CaptureTest, CopiesInTheCutWhereChangesCannotBeTold) {
   EXPECT_EQ(capture_->prepare().entries, 0U);
   capture_->cut({}, Instant::now().wall);
   EXPECT_EQ(describe_tree(copy()), describe_tree(source()));
-  EXPECT_EQ(capture_->method(), kCopy);
+  EXPECT_EQ(capture_->method(), Method::kCopy);
 }
 
 TEST_F(CaptureTest, SubvolumesAreRemovedWithTheTreeAroundThem) {

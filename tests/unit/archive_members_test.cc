@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "checkpoint/archive_members.h"
+#include "archive/deleted_files.h"
+#include "archive/members.h"
+#include "engine/container/config_dump.h"
 
-namespace still::checkpoint {
+namespace still::archive {
 namespace {
 
 std::vector<std::string> through_json(const std::vector<std::string>& paths) {
@@ -36,9 +38,22 @@ TEST(DeletedFiles, RefusesWhatIsNoListOfStrings) {
   }
 }
 
+TEST(Members, AreKnownByTheirNames) {
+  for (const auto kind : {MemberKind::kManifest, MemberKind::kConfig, MemberKind::kSpec,
+                          MemberKind::kRootfs, MemberKind::kDeletedFiles, MemberKind::kShm,
+                          MemberKind::kStatistics, MemberKind::kLog, MemberKind::kArtifacts}) {
+    EXPECT_EQ(kind_of(name_of(kind)), kind) << name_of(kind);
+  }
+  EXPECT_EQ(kind_of(volume_member("data")), MemberKind::kVolume);
+  EXPECT_EQ(kind_of("checkpoint/core-1.img"), MemberKind::kImage);
+  for (const char* other : {"checkpoint", "checkpoints/x", "volumes", "config.dump/x", ""}) {
+    EXPECT_EQ(kind_of(other), MemberKind::kOther) << other;
+  }
+}
+
 TEST(ConfigDump, RefusesAnotherEnginesArchive) {
   try {
-    parse_config_dump(R"({"id": "abc", "name": "web"})");
+    engine::parse_config_dump(R"({"id": "abc", "name": "web"})");
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
@@ -48,9 +63,9 @@ TEST(ConfigDump, RefusesAnotherEnginesArchive) {
 TEST(ConfigDump, RefusesDamage) {
   for (const char* text :
        {"", "[]", R"({"still": {}})", R"({"id": 1, "name": "x", "still": {}})"}) {
-    EXPECT_THROW(parse_config_dump(text), Error) << text;
+    EXPECT_THROW(engine::parse_config_dump(text), Error) << text;
   }
 }
 
 }  // namespace
-}  // namespace still::checkpoint
+}  // namespace still::archive

@@ -1,28 +1,16 @@
-#include "checkpoint/archive_members.h"
+#include "archive/deleted_files.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "archive/members.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "oci/runtime.h"
-#include "os/clock.h"
-#include "os/files.h"
 
-namespace still::checkpoint {
+namespace still::archive {
 namespace {
 
 using nlohmann::json;
-
-json named_volumes(const engine::ContainerConfig& config) {
-  json volumes = json::array();
-  for (const engine::VolumeMount& volume : config.volumes) {
-    volumes.push_back({{"volumeName", volume.volume},
-                       {"dest", volume.destination},
-                       {"options", {volume.read_only ? "ro" : "rw"}}});
-  }
-  return volumes;
-}
 
 // The length of the well-formed UTF-8 sequence at the start of text; 0 if there is none. Overlong
 // forms and surrogates are not well-formed (Unicode 15, table 3-7).
@@ -91,65 +79,7 @@ std::string decode_bytes(std::string_view text) {
   return bytes;
 }
 
-Error damaged(const char* member, const json::exception& error) {
-  return {ErrorKind::kCorrupt, std::string(member) + " is damaged: " + printable(error.what())};
-}
-
 }  // namespace
-
-std::string volume_member(const std::string& volume) { return kVolumesPrefix + volume + ".tar"; }
-
-std::string write_config_dump(const engine::Container& container) {
-  const engine::ContainerConfig& config = container.config();
-  const json dump = {
-      {"id", container.id()},
-      {"name", container.name()},
-      {"rootfsImageID", config.image_id},
-      {"rootfsImageName", config.image},
-      {"rootfs", config.rootfs},
-      {"namedVolumes", named_volumes(config)},
-      {"runtime", config.runtime},
-      {"createdTime", rfc3339(container.record().created_at)},
-      {"noCgroups", !config.cgroups},
-      {"logPath", container.paths().log()},
-      {"logDriver", config.log_driver},
-      {"ShmDir", container.paths().shm()},
-      {"still", json::parse(engine::to_json(config))},
-  };
-  return dump.dump(2, ' ', false, json::error_handler_t::replace);
-}
-
-ConfigIdentity parse_config_identity(std::string_view text) try {
-  const json dump = json::parse(text);
-  return {dump.at("id"), dump.at("name"), dump.contains("still")};
-} catch (const json::exception& error) {
-  throw damaged(kConfigMember, error);
-}
-
-ArchivedContainer parse_config_dump(std::string_view text) try {
-  const json dump = json::parse(text);
-  if (!dump.contains("still")) {
-    throw Error(ErrorKind::kUnsupported, "the archive was not written by Still",
-                "restore it with the engine that wrote it");
-  }
-  return {dump.at("id"), dump.at("name"), engine::parse_container_config(dump.at("still").dump())};
-} catch (const json::exception& error) {
-  throw damaged(kConfigMember, error);
-}
-
-std::string write_spec_dump(const engine::Container& container) {
-  json spec = json::parse(read_file(container.paths().bundle() / "config.json"));
-  spec["annotations"].erase(oci::kCriuConfigurationAnnotation);  // a path of this machine
-  spec["annotations"]["io.container.manager"] = "libpod";
-  return spec.dump(2, ' ', false, json::error_handler_t::replace);
-}
-
-void check_spec_dump(std::string_view text) try {
-  if (json::parse(text).is_object()) return;
-  throw Error(ErrorKind::kCorrupt, std::string(kSpecMember) + " is no JSON object");
-} catch (const json::exception& error) {
-  throw damaged(kSpecMember, error);
-}
 
 std::string write_deleted_files(const std::vector<std::string>& paths) {
   json list = json::array();
@@ -164,7 +94,7 @@ std::vector<std::string> parse_deleted_files(std::string_view text) try {
   }
   return paths;
 } catch (const json::exception& error) {
-  throw damaged(kDeletedMember, error);
+  throw damaged_member(MemberKind::kDeletedFiles, error);
 }
 
-}  // namespace still::checkpoint
+}  // namespace still::archive

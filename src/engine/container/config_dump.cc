@@ -1,0 +1,66 @@
+#include "engine/container/config_dump.h"
+
+#include <nlohmann/json.hpp>
+
+#include "archive/members.h"
+#include "base/error.h"
+#include "oci/runtime.h"
+#include "os/clock.h"
+#include "os/files.h"
+
+namespace still::engine {
+namespace {
+
+using nlohmann::json;
+
+json named_volumes(const ContainerConfig& config) {
+  json volumes = json::array();
+  for (const VolumeMount& volume : config.volumes) {
+    volumes.push_back({{"volumeName", volume.volume},
+                       {"dest", volume.destination},
+                       {"options", {volume.read_only ? "ro" : "rw"}}});
+  }
+  return volumes;
+}
+
+}  // namespace
+
+std::string write_config_dump(const Container& container) {
+  const ContainerConfig& config = container.config();
+  const json dump = {
+      {"id", container.id()},
+      {"name", container.name()},
+      {"rootfsImageID", config.image_id},
+      {"rootfsImageName", config.image},
+      {"rootfs", config.rootfs},
+      {"namedVolumes", named_volumes(config)},
+      {"runtime", config.runtime},
+      {"createdTime", rfc3339(container.record().created_at)},
+      {"noCgroups", !config.cgroups},
+      {"logPath", container.paths().log()},
+      {"logDriver", config.log_driver},
+      {"ShmDir", container.paths().shm()},
+      {"still", json::parse(to_json(config))},
+  };
+  return dump.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+ArchivedContainer parse_config_dump(std::string_view text) try {
+  const json dump = json::parse(text);
+  if (!dump.contains("still")) {
+    throw Error(ErrorKind::kUnsupported, "the archive was not written by Still",
+                "restore it with the engine that wrote it");
+  }
+  return {dump.at("id"), dump.at("name"), parse_container_config(dump.at("still").dump())};
+} catch (const json::exception& error) {
+  throw archive::damaged_member(archive::MemberKind::kConfig, error);
+}
+
+std::string write_spec_dump(const Container& container) {
+  json spec = json::parse(read_file(container.paths().bundle() / "config.json"));
+  spec["annotations"].erase(oci::kCriuConfigurationAnnotation);  // a path of this machine
+  spec["annotations"]["io.container.manager"] = "libpod";
+  return spec.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace still::engine
