@@ -48,12 +48,12 @@ class Store {
   ImageRecord find_image(const std::string& reference);
   std::vector<ImageRecord> images();
 
-  // The journal of operations that are going on. Adds an entry, or replaces the one of the same
-  // key.
-  void put_journal_entry(const JournalEntry& entry);
+  // The journal of operations that are going on (journal/entry.h). Adds an entry, or replaces the
+  // one of the same key.
+  void put_journal_entry(const std::string& key, const std::string& json);
   void remove_journal_entry(const std::string& key);
-  std::vector<JournalEntry> journal();  // oldest first
-  std::optional<JournalEntry> journal_entry(const std::string& key);
+  std::vector<std::string> journal();  // oldest first
+  std::optional<std::string> journal_entry(const std::string& key);
 
   // Keeps the newest 200.
   void add_measurement(const Measurement& measurement);

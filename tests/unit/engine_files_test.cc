@@ -215,7 +215,9 @@ mode_t mode_of(const std::filesystem::path& path) {
 
 class LayerTest : public testing::Test {
  protected:
-  LayerTest() : layout_(Layout::resolve((scratch_ / "root").native(), {})) { layout_.create(); }
+  LayerTest() : layout_(store::Layout::resolve((scratch_ / "root").native(), {})) {
+    layout_.create();
+  }
 
   Layer unpack(const std::string& tar, const std::optional<std::string>& expected = {},
                const std::vector<std::filesystem::path>& below = {}) {
@@ -232,7 +234,7 @@ class LayerTest : public testing::Test {
   }
 
   Scratch scratch_;
-  Layout layout_;
+  store::Layout layout_;
 };
 
 TEST_F(LayerTest, IsNamedByItsDigest) {

@@ -6,20 +6,21 @@
 #include <cstdlib>
 #include <thread>
 
-#include "engine/container/cgroups.h"
+#include "cgroup/container_cgroup.h"
 #include "engine/container/container.h"
-#include "engine/container/lock.h"
 #include "engine/container/mounts.h"
 #include "engine/container/names.h"
-#include "engine/container/processes.h"
+#include "subject/processes.h"
 #include "engine/container/signals.h"
 #include "engine/container/volumes.h"
-#include "engine/layout.h"
 #include "engine/monitor/detach_keys.h"
 #include "engine/monitor/runtime_errors.h"
+#include "journal/undoers.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/process.h"
+#include "store/layout.h"
+#include "store/lock.h"
 #include "support.h"
 
 namespace still::engine {
@@ -47,29 +48,29 @@ class Environment {
 };
 
 TEST(Layout, HasItsDefaults) {
-  const Layout layout = Layout::resolve({}, {});
+  const store::Layout layout = store::Layout::resolve({}, {});
   EXPECT_EQ(layout.root, "/var/lib/still");
   EXPECT_EQ(layout.runroot, "/run/still");
 }
 
 TEST(Layout, AnotherRootHasItsOwnRunroot) {
-  const Layout layout = Layout::resolve("/srv//x/../still/", {});
+  const store::Layout layout = store::Layout::resolve("/srv//x/../still/", {});
   EXPECT_EQ(layout.root, "/srv/still");
   EXPECT_EQ(layout.runroot, "/srv/still/run");
-  EXPECT_EQ(Layout::resolve("/srv/still", "/run/other").runroot, "/run/other");
+  EXPECT_EQ(store::Layout::resolve("/srv/still", "/run/other").runroot, "/run/other");
 }
 
 TEST(Layout, CommandLineWinsOverEnvironment) {
   const Environment root("STILL_ROOT", "/env/root");
   const Environment runroot("STILL_RUNROOT", "/env/run");
-  EXPECT_EQ(Layout::resolve({}, {}).root, "/env/root");
-  EXPECT_EQ(Layout::resolve({}, {}).runroot, "/env/run");
-  EXPECT_EQ(Layout::resolve("/arg", {}).root, "/arg");
-  EXPECT_EQ(Layout::resolve("/arg", "/argrun").runroot, "/argrun");
+  EXPECT_EQ(store::Layout::resolve({}, {}).root, "/env/root");
+  EXPECT_EQ(store::Layout::resolve({}, {}).runroot, "/env/run");
+  EXPECT_EQ(store::Layout::resolve("/arg", {}).root, "/arg");
+  EXPECT_EQ(store::Layout::resolve("/arg", "/argrun").runroot, "/argrun");
 }
 
 TEST(Layout, RelativeRootsBecomeAbsolute) {
-  EXPECT_EQ(Layout::resolve("here", {}).root, std::filesystem::current_path() / "here");
+  EXPECT_EQ(store::Layout::resolve("here", {}).root, std::filesystem::current_path() / "here");
 }
 
 mode_t mode_of(const std::filesystem::path& path) {
@@ -80,7 +81,7 @@ mode_t mode_of(const std::filesystem::path& path) {
 
 TEST(Layout, SecretsAreClosed) {
   const Scratch scratch;
-  const Layout layout = Layout::resolve((scratch / "deep/root").native(), {});
+  const store::Layout layout = store::Layout::resolve((scratch / "deep/root").native(), {});
   layout.create();
   layout.create();
   EXPECT_EQ(mode_of(layout.containers()), 0711u);
@@ -90,11 +91,11 @@ TEST(Layout, SecretsAreClosed) {
 
 TEST(ContainerLock, KeepsOthersOutUntilReleased) {
   const Scratch scratch;
-  const Layout layout = Layout::resolve(scratch.path().native(), {});
+  const store::Layout layout = store::Layout::resolve(scratch.path().native(), {});
   layout.create();
-  ContainerLock first = ContainerLock::acquire(layout, "id");
+  store::ContainerLock first = store::ContainerLock::acquire(layout, "id");
   first.release();
-  ContainerLock second = ContainerLock::acquire(layout, "id");
+  store::ContainerLock second = store::ContainerLock::acquire(layout, "id");
   second.remove();
   EXPECT_FALSE(path_exists(layout.locks() / "id"));
   // The file that `first` knows is gone: it takes the one that is there now.
@@ -104,15 +105,15 @@ TEST(ContainerLock, KeepsOthersOutUntilReleased) {
 
 TEST(ContainerLock, OfNoContainerIsRemovedUnlessItIsHeld) {
   const Scratch scratch;
-  const Layout layout = Layout::resolve(scratch.path().native(), {});
+  const store::Layout layout = store::Layout::resolve(scratch.path().native(), {});
   layout.create();
   const std::string kept = make_id();
   const std::string orphaned = make_id();
   const std::string being_made = make_id();
-  for (const std::string& id : {kept, orphaned}) ContainerLock::acquire(layout, id);
-  const ContainerLock held = ContainerLock::acquire(layout, being_made);
-  lock_shared_part(layout, "volumes");
-  remove_orphaned_locks(layout, [&](const std::string& id) { return id == kept; });
+  for (const std::string& id : {kept, orphaned}) store::ContainerLock::acquire(layout, id);
+  const store::ContainerLock held = store::ContainerLock::acquire(layout, being_made);
+  store::lock_shared_part(layout, "volumes");
+  store::remove_orphaned_locks(layout, [&](const std::string& id) { return id == kept; });
   EXPECT_TRUE(path_exists(layout.locks() / kept));
   EXPECT_FALSE(path_exists(layout.locks() / orphaned));
   EXPECT_TRUE(path_exists(layout.locks() / being_made));
@@ -140,12 +141,15 @@ TEST(Names, AreChecked) {
 
 class VolumesTest : public testing::Test {
  protected:
-  VolumesTest() : layout_(Layout::resolve(scratch_.path().native(), {})) { layout_.create(); }
+  VolumesTest() : layout_(store::Layout::resolve(scratch_.path().native(), {})) {
+    layout_.create();
+  }
 
   Scratch scratch_;
-  Layout layout_;
+  store::Layout layout_;
   store::Store store_{scratch_.path()};
-  Volumes volumes_{layout_, store_};
+  journal::Undoers undoers_;
+  Volumes volumes_{{.layout = layout_, .store = store_, .undoers = undoers_}};
 };
 
 TEST_F(VolumesTest, ComeAndGo) {
@@ -248,35 +252,35 @@ cgroup::Location at(const std::string& path) {
 }
 
 TEST(OwnCgroup, IsTheOneThatTheEngineMade) {
-  const auto own = own_cgroup("/still/id", at("/still/id/nested/deep"), at("/user"));
+  const auto own = cgroup::own_cgroup("/still/id", at("/still/id/nested/deep"), at("/user"));
   ASSERT_TRUE(own);
   EXPECT_EQ(own->path, "/still/id");
   EXPECT_EQ(own->directory, "/sys/fs/cgroup/still/id");
-  EXPECT_TRUE(own_cgroup("/still/id", at("/still/id"), std::nullopt));
+  EXPECT_TRUE(cgroup::own_cgroup("/still/id", at("/still/id"), std::nullopt));
 }
 
 TEST(OwnCgroup, IsNeverAnotherOne) {
-  EXPECT_FALSE(own_cgroup("/still/id", at("/still/id2"), std::nullopt));
-  EXPECT_FALSE(own_cgroup("/still/id", at("/still"), std::nullopt));
-  EXPECT_FALSE(own_cgroup("/still/id", at("/"), std::nullopt));
+  EXPECT_FALSE(cgroup::own_cgroup("/still/id", at("/still/id2"), std::nullopt));
+  EXPECT_FALSE(cgroup::own_cgroup("/still/id", at("/still"), std::nullopt));
+  EXPECT_FALSE(cgroup::own_cgroup("/still/id", at("/"), std::nullopt));
 }
 
 TEST(OwnCgroup, IsNeverOurs) {
-  EXPECT_FALSE(own_cgroup("/still/id", at("/still/id"), at("/still/id/sub")));
-  EXPECT_FALSE(own_cgroup("/still/id", at("/still/id"), at("/still/id")));
-  EXPECT_TRUE(own_cgroup("/still/id", at("/still/id"), at("/still/idle")));
+  EXPECT_FALSE(cgroup::own_cgroup("/still/id", at("/still/id"), at("/still/id/sub")));
+  EXPECT_FALSE(cgroup::own_cgroup("/still/id", at("/still/id"), at("/still/id")));
+  EXPECT_TRUE(cgroup::own_cgroup("/still/id", at("/still/id"), at("/still/idle")));
 }
 
 TEST(ForeignProcesses, DoNotDescendFromInit) {
   // 10 is init, 11 and 12 descend from it, 20 was brought in by 1, 21 is its child, 30 has ended.
   const std::map<pid_t, pid_t> parents = {{1, 0}, {10, 5}, {11, 10}, {12, 11},
                                           {5, 1}, {20, 1}, {21, 20}};
-  EXPECT_THAT(foreign_among({10, 11, 12, 20, 21, 30}, 10, parents), ElementsAre(20, 21));
-  EXPECT_THAT(foreign_among({10}, 10, parents), IsEmpty());
+  EXPECT_THAT(subject::foreign_among({10, 11, 12, 20, 21, 30}, 10, parents), ElementsAre(20, 21));
+  EXPECT_THAT(subject::foreign_among({10}, 10, parents), IsEmpty());
 }
 
 TEST(ForeignProcesses, CircleOfReusedNumbersEnds) {
-  EXPECT_THAT(foreign_among({3}, 10, {{3, 4}, {4, 3}}), ElementsAre(3));
+  EXPECT_THAT(subject::foreign_among({3}, 10, {{3, 4}, {4, 3}}), ElementsAre(3));
 }
 
 std::vector<std::string> destinations(const std::vector<oci::SpecMount>& mounts) {
@@ -375,7 +379,7 @@ TEST(Selection, ResolvesInOneWayOnly) {
 
 TEST(CurrentState, OfARecordThatIsOutOfDate) {
   const Scratch scratch;
-  const Layout layout = Layout::resolve(scratch.path().native(), {});
+  const store::Layout layout = store::Layout::resolve(scratch.path().native(), {});
   layout.create();
   store::ContainerRecord stale = record("ab", "one");
   stale.status = store::ContainerStatus::kRunning;
@@ -398,7 +402,7 @@ TEST(KillWithDescendants, CatchesWhatIsBeingBorn) {
                                                "i=$((i + 1)); done; wait"},
                                  .own_process_group = true});
     std::this_thread::sleep_for(std::chrono::milliseconds(10 + round));
-    kill_with_descendants(parent.pid());
+    subject::kill_with_descendants(parent.pid());
     EXPECT_EQ(parent.wait().signal, SIGKILL);
     // What init has to reap ends at once.
     const Deadline deadline = deadline_in(std::chrono::seconds(2));

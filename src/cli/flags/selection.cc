@@ -60,7 +60,7 @@ void add_all_flag(CLI::App& command, ContainerArguments& arguments, const std::s
 
 void add_no_wait_flag(CLI::App& command) {
   command.add_flag_callback(
-      "--no-wait", [] { engine::set_when_locked(engine::WhenLocked::kFail); },
+      "--no-wait", [] { store::set_when_locked(store::WhenLocked::kFail); },
       "Fail at once while another still process, like a checkpoint, has the container");
 }
 

@@ -21,7 +21,7 @@ constexpr size_t kShortCommand = 17;
 std::string command_text(const ContainerConfig& config, bool full) {
   const std::string text = join(config.arguments, " ");
   if (full || text.size() <= kShortCommand + 3) return text;
-  return text.substr(0, kShortCommand) + "...";
+  return formatted("{}...", std::string_view(text).substr(0, kShortCommand));
 }
 
 Json mount_destinations(const ContainerConfig& config) {
@@ -86,8 +86,8 @@ Json list_fields(const ContainerView& container, Json fields, bool full) {
 
 }  // namespace
 
-ContainerViewer::ContainerViewer(const engine::Layout& layout, store::Store& store)
-    : layout_(layout), images_(store.images()) {}
+ContainerViewer::ContainerViewer(const journal::Host& host)
+    : layout_(host.layout), images_(host.store.images()) {}
 
 ContainerView ContainerViewer::view(ContainerRecord record) const {
   record = engine::current(layout_, std::move(record));

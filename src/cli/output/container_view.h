@@ -7,7 +7,7 @@
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "engine/container/container_config.h"
-#include "engine/layout.h"
+#include "journal/host.h"
 #include "store/store.h"
 
 namespace still::cli {
@@ -23,11 +23,11 @@ struct ContainerView {
 // whole list.
 class ContainerViewer {
  public:
-  ContainerViewer(const engine::Layout& layout, store::Store& store);
+  explicit ContainerViewer(const journal::Host& host);
   ContainerView view(store::ContainerRecord record) const;
 
  private:
-  const engine::Layout& layout_;
+  const store::Layout& layout_;
   std::vector<store::ImageRecord> images_;
 };
 

@@ -76,7 +76,7 @@ oci::ProcessSettings process_settings(const Identity& identity, const ContainerC
           .rlimits = config.rlimits};
 }
 
-oci::SpecSettings spec_settings(const Layout& layout, const Identity& identity,
+oci::SpecSettings spec_settings(const store::Layout& layout, const Identity& identity,
                                 const ContainerConfig& config, const ContainerPaths& paths) {
   oci::SpecSettings settings;
   settings.process = process_settings(identity, config, paths);
@@ -95,8 +95,8 @@ oci::SpecSettings spec_settings(const Layout& layout, const Identity& identity,
   return settings;
 }
 
-void write_bundle(const Layout& layout, const Identity& identity, const ContainerConfig& config,
-                  const ContainerPaths& paths) {
+void write_bundle(const store::Layout& layout, const Identity& identity,
+                  const ContainerConfig& config, const ContainerPaths& paths) {
   make_directory(paths.bundle(), 0700);
   write_etc_files(paths, config, hostname_of(config, identity.id), identity.name);
   const auto spec = oci::build_spec(spec_settings(layout, identity, config, paths));

@@ -4,8 +4,9 @@
 #include <string>
 
 #include "engine/container/container_config.h"
-#include "engine/layout.h"
+#include "engine/container/paths.h"
 #include "oci/spec.h"
+#include "store/layout.h"
 
 namespace still::engine {
 
@@ -26,12 +27,12 @@ oci::ProcessSettings process_settings(const Identity& identity, const ContainerC
                                       const ContainerPaths& paths);
 
 // Everything of config.json. The root file system is mounted.
-oci::SpecSettings spec_settings(const Layout& layout, const Identity& identity,
+oci::SpecSettings spec_settings(const store::Layout& layout, const Identity& identity,
                                 const ContainerConfig& config, const ContainerPaths& paths);
 
 // Writes bundle() and etc(). Throws Error(kNotFound) for users, bind sources and helper programs
 // that do not exist, Error(kUnsupported) for settings that Still does not offer.
-void write_bundle(const Layout& layout, const Identity& identity, const ContainerConfig& config,
-                  const ContainerPaths& paths);
+void write_bundle(const store::Layout& layout, const Identity& identity,
+                  const ContainerConfig& config, const ContainerPaths& paths);
 
 }  // namespace still::engine

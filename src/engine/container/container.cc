@@ -8,14 +8,14 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "cgroup/container_cgroup.h"
 #include "engine/container/bundle.h"
-#include "engine/container/cgroups.h"
 #include "engine/container/liveness.h"
 #include "engine/container/rootfs.h"
 #include "engine/container/volumes.h"
 #include "engine/monitor/monitor.h"
 #include "engine/monitor/runtime_errors.h"
-#include "engine/operation.h"
+#include "journal/recovery.h"
 #include "os/files.h"
 #include "os/mount.h"
 #include "os/process.h"
@@ -46,7 +46,7 @@ void let_die(const Container& container) try {
 }  // namespace
 
 // Who waited for the lock of a container that was removed meanwhile holds a lock file of nothing.
-ContainerRecord Container::find_locked(store::Store& store, ContainerLock& lock,
+ContainerRecord Container::find_locked(store::Store& store, store::ContainerLock& lock,
                                        const std::string& id) try {
   return store.find_container(id);
 } catch (const Error& error) {
@@ -54,32 +54,30 @@ ContainerRecord Container::find_locked(store::Store& store, ContainerLock& lock,
   throw;
 }
 
-Container::Container(const Layout& layout, store::Store& store, ContainerLock lock,
-                     ContainerRecord record)
-    : layout_(layout),
-      store_(store),
+Container::Container(const journal::Host& host, store::ContainerLock lock, ContainerRecord record)
+    : host_(host),
       lock_(std::move(lock)),
       record_(std::move(record)),
       config_(parse_container_config(record_.config_json)),
-      paths_(layout_.container(record_.id)) {}
+      paths_(host_.layout.container(record_.id)) {}
 
-Container Container::open(const Layout& layout, store::Store& store, const std::string& reference) {
-  const std::string id = store.find_container(reference).id;
-  ContainerLock lock = ContainerLock::acquire(layout, id);
+Container Container::open(const journal::Host& host, const std::string& reference) {
+  const std::string id = host.store.find_container(reference).id;
+  store::ContainerLock lock = store::ContainerLock::acquire(host.layout, id);
   // Whoever held it may have died.
-  if (has_interrupted_operation(store, id)) {
+  if (journal::has_interrupted_operation(host.store, id)) {
     lock.release();
-    undo_interrupted_operation(layout, store, id);
+    journal::undo_interrupted_operation(host, id);
     lock.reacquire();
   }
-  auto record = find_locked(store, lock, id);
-  Container container(layout, store, std::move(lock), std::move(record));
+  auto record = find_locked(host.store, lock, id);
+  Container container(host, std::move(lock), std::move(record));
   container.refresh();
   return container;
 }
 
 void Container::reload() {
-  record_ = find_locked(store_, lock_, record_.id);
+  record_ = find_locked(host_.store, lock_, record_.id);
   config_ = parse_container_config(record_.config_json);
   refresh();
 }
@@ -90,7 +88,7 @@ void Container::refresh() {
   const ContainerStatus seen = seen_frozen() ? ContainerStatus::kPaused : ContainerStatus::kRunning;
   if (seen == record_.status) return;
   record_.status = seen;
-  store_.update_container(record_);
+  host_.store.update_container(record_);
 }
 
 bool Container::seen_frozen() const try {
@@ -103,6 +101,13 @@ bool Container::seen_frozen() const try {
 }
 
 bool Container::running() const { return is_running(record_); }
+
+journal::About Container::about(const std::string& operation) const {
+  return {.operation = operation,
+          .container_id = id(),
+          .container_name = name(),
+          .init = {record_.pid, record_.pid_start_time}};
+}
 
 void Container::require_running() const {
   if (running()) return;
@@ -127,7 +132,7 @@ void Container::mount() {
   make_directory(paths_.base, 0711);
   mount_rootfs(paths_, lower_layers(), config_);
   try {
-    write_bundle(layout_, {id(), name()}, config_, paths_);
+    write_bundle(host_.layout, {id(), name()}, config_, paths_);
   } catch (...) {
     unmount();
     throw;
@@ -142,7 +147,7 @@ void Container::start(const std::function<void()>& prepared) {
   mount();
   try {
     if (record_.started_at == std::chrono::nanoseconds{}) {
-      fill_new_volumes(layout_, paths_, config_);
+      fill_new_volumes(host_.layout, paths_, config_);
     }
     start_process(prepared);
   } catch (...) {
@@ -154,7 +159,7 @@ void Container::start(const std::function<void()>& prepared) {
 void Container::start_process(const std::function<void()>& prepared) {
   const auto oci_runtime = runtime();
   const pid_t pid = start_monitor(
-      layout_,
+      host_.layout,
       {.id = id(), .name = name(), .config = config_, .runtime = *oci_runtime, .restore = {}});
   // Before anything of the container can run, and end.
   const auto start_time = process_start_time(pid);
@@ -163,7 +168,7 @@ void Container::start_process(const std::function<void()>& prepared) {
   record_.restored = false;
   if (std::exchange(record_.checkpointed, false)) {
     // Before it changes a file, for we may be killed.
-    store_.update_container(record_);
+    host_.store.update_container(record_);
   }
   run_created(*oci_runtime, id());
   record_running(pid, start_time);
@@ -177,11 +182,11 @@ void Container::record_running(pid_t pid, std::optional<uint64_t> start_time) {
   record_.boot_id = boot_id();
   record_.exit_code = 0;
   record_.finished_at = {};
-  store_.update_container(record_);
+  host_.store.update_container(record_);
 }
 
 void Container::record_exit() {
-  const auto ended = wait_for_exit_record(layout_, record_);
+  const auto ended = wait_for_exit_record(host_.layout, record_);
   record_.status = ContainerStatus::kExited;
   record_.pid = 0;
   record_.pid_start_time = 0;
@@ -192,8 +197,8 @@ void Container::record_exit() {
 void Container::release_resources() {
   remove_runtime_state();
   unmount();
-  if (config_.cgroups) remove_cgroups(cgroup_path(config_, id()));
-  remove_tree(layout_.run(id()));
+  if (config_.cgroups) cgroup::remove_cgroups(cgroup_path(config_, id()));
+  remove_tree(host_.layout.run(id()));
 }
 
 void Container::remove_runtime_state() {
@@ -207,13 +212,13 @@ void Container::remove_runtime_state() {
   runtime()->remove(id());
   remove_tree(state);
   // If that ended the container, conmon is about to say so; not to the next run.
-  wait_for_exit_record(layout_, record_);
+  wait_for_exit_record(host_.layout, record_);
 }
 
 void Container::finish() {
   record_exit();
   release_resources();
-  store_.update_container(record_);
+  host_.store.update_container(record_);
 }
 
 void Container::end_now() {
@@ -265,7 +270,7 @@ void Container::pause() {
   }
   require_freezer()->freeze(deadline_in(kFreezeTimeout));
   record_.status = ContainerStatus::kPaused;
-  store_.update_container(record_);
+  host_.store.update_container(record_);
 }
 
 void Container::unpause() {
@@ -274,7 +279,7 @@ void Container::unpause() {
   }
   require_freezer()->thaw(deadline_in(kFreezeTimeout));
   record_.status = ContainerStatus::kRunning;
-  store_.update_container(record_);
+  host_.store.update_container(record_);
 }
 
 void Container::remove(bool force) {
@@ -286,15 +291,15 @@ void Container::remove(bool force) {
   if (running()) end_now();
   release_resources();
   remove_tree(paths_.base);
-  store_.remove_container(id());
+  host_.store.remove_container(id());
   remove_anonymous_volumes();
   lock_.remove();
 }
 
 void Container::remove_anonymous_volumes() {
-  Volumes volumes(layout_, store_);
+  Volumes volumes(host_);
   for (const VolumeMount& mount : config_.volumes) {
-    const auto volume = store_.volume(mount.volume);
+    const auto volume = host_.store.volume(mount.volume);
     if (volume && volume->anonymous && volumes.users(mount.volume).empty()) {
       volumes.remove(mount.volume, false);
     }
@@ -319,7 +324,7 @@ int Container::wait() {
   const auto init = open_pidfd(record_.pid);
   lock_.release();
   if (init && init_is_alive(record_)) wait_for_exit(*init, Deadline::max());
-  const int code = wait_for_exit_record(layout_, record_).code;
+  const int code = wait_for_exit_record(host_.layout, record_).code;
   try {
     lock_.reacquire();
     reload();

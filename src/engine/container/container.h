@@ -14,9 +14,11 @@
 #include "cgroup/freezer.h"
 #include "cgroup/room.h"
 #include "engine/container/container_config.h"
-#include "engine/container/lock.h"
-#include "engine/layout.h"
+#include "engine/container/paths.h"
+#include "journal/host.h"
+#include "journal/operation.h"
 #include "oci/runtime.h"
+#include "store/lock.h"
 #include "store/store.h"
 
 namespace still::engine {
@@ -27,11 +29,11 @@ class Container {
   // On error nothing is left. name empty: one is made up. Error(kConflict): name in use.
   // id empty: a new random one; a restore under its own name keeps the id of the archive.
   // operation: the key of one that takes container and volumes along if it is interrupted.
-  static Container create(const Layout& layout, store::Store& store, ContainerConfig config,
+  static Container create(const journal::Host& host, ContainerConfig config,
                           const std::string& name, const std::string& id = {},
                           const std::string& operation = {});
   // reference: name, id, unique id prefix. Waits for the lock. Error(kNotFound), Error(kUsage).
-  static Container open(const Layout& layout, store::Store& store, const std::string& reference);
+  static Container open(const journal::Host& host, const std::string& reference);
 
   const std::string& id() const { return record_.id; }
   const std::string& name() const { return record_.name; }
@@ -39,6 +41,8 @@ class Container {
   const ContainerConfig& config() const { return config_; }
   const ContainerPaths& paths() const { return paths_; }
   bool running() const;  // running or paused
+  // For an operation's entry in the journal.
+  journal::About about(const std::string& operation) const;
 
   // --- life cycle; each throws Error(kConflict) if the state forbids it -------------------------
   // prepared: called when conmon is there and the container's first instruction has not run yet;
@@ -88,8 +92,7 @@ class Container {
   void keep_checkpoint(const std::filesystem::path& images, const std::filesystem::path& log);
   // The same for a default checkpoint whose process died. False, and nothing done, unless the
   // images are complete and the container has ended.
-  static bool keep_interrupted_checkpoint(const Layout& layout, store::Store& store,
-                                          const std::string& id,
+  static bool keep_interrupted_checkpoint(const journal::Host& host, const std::string& id,
                                           const std::filesystem::path& images);
 
   // --- what a restore needs ----------------------------------------------------------------------
@@ -112,21 +115,20 @@ class Container {
   // The container has exited then, or gone, too. One that has gone already is no error, here and
   // below.
   enum class Afterwards { kExited, kGone };
-  static void end_interrupted_restore(const Layout& layout, store::Store& store,
-                                      const std::string& id, Afterwards afterwards);
+  static void end_interrupted_restore(const journal::Host& host, const std::string& id,
+                                      Afterwards afterwards);
   // The same for a restore from a default checkpoint, with the container's own files: once its
   // tasks have run these have moved on, and nothing brings them back. Waits for the runtime. kRuns:
   // the restore is complete, and recorded as such. kAtCheckpoint: ended, and restorable as before.
   // kUsedUp: ended, and exited without a checkpoint, because its tasks have run.
   // has_run: whether they have; nullopt: CRIU's log knows.
   enum class InOwnFiles { kRuns, kAtCheckpoint, kUsedUp };
-  static InOwnFiles settle_interrupted_restore(const Layout& layout, store::Store& store,
-                                               const std::string& id, std::optional<bool> has_run);
+  static InOwnFiles settle_interrupted_restore(const journal::Host& host, const std::string& id,
+                                               std::optional<bool> has_run);
 
  private:
-  Container(const Layout& layout, store::Store& store, ContainerLock lock,
-            store::ContainerRecord record);
-  static store::ContainerRecord find_locked(store::Store& store, ContainerLock& lock,
+  Container(const journal::Host& host, store::ContainerLock lock, store::ContainerRecord record);
+  static store::ContainerRecord find_locked(store::Store& store, store::ContainerLock& lock,
                                             const std::string& id);
   void prepare_new();
   // Reads the record again, after the lock was away. Error(kNotFound): the container is gone.
@@ -161,9 +163,8 @@ class Container {
   void end_now();
   void remove_anonymous_volumes();
 
-  const Layout layout_;
-  store::Store& store_;
-  ContainerLock lock_;
+  const journal::Host host_;
+  store::ContainerLock lock_;
   store::ContainerRecord record_;
   ContainerConfig config_;
   ContainerPaths paths_;
@@ -171,7 +172,7 @@ class Container {
 
 // What the record would say after a look at the machine, for lists: takes no lock (so it does not
 // wait for a checkpoint that is going on) and changes nothing.
-store::ContainerRecord current(const Layout& layout, store::ContainerRecord record);
+store::ContainerRecord current(const store::Layout& layout, store::ContainerRecord record);
 
 // Which containers a command line names: references, or all, or the newest. Error(kUsage) when none
 // or several of these are given; Error(kNotFound).

@@ -8,10 +8,10 @@
 #include "criu/cgroups.h"
 #include "criu/criu.h"
 #include "engine/container/bundle.h"
-#include "engine/container/cgroups.h"
+#include "cgroup/container_cgroup.h"
 #include "engine/container/container.h"
 #include "engine/container/liveness.h"
-#include "engine/container/processes.h"
+#include "subject/processes.h"
 #include "engine/container/rootfs.h"
 #include "engine/monitor/monitor.h"
 #include "os/files.h"
@@ -40,7 +40,7 @@ void save_shm(const ContainerPaths& paths) {
 }  // namespace
 
 std::filesystem::path Container::runtime_state_root() const {
-  return layout_.runtime_state(std::filesystem::path(config_.runtime).filename());
+  return host_.layout.runtime_state(std::filesystem::path(config_.runtime).filename());
 }
 
 std::unique_ptr<oci::OciRuntime> Container::runtime() const {
@@ -49,26 +49,26 @@ std::unique_ptr<oci::OciRuntime> Container::runtime() const {
 
 std::unique_ptr<cgroup::Freezer> Container::freezer() const {
   if (!running() || !config_.cgroups) return nullptr;
-  const auto own = find_own_cgroup(cgroup_path(config_, id()), record_.pid);
+  const auto own = cgroup::find_own_cgroup(cgroup_path(config_, id()), record_.pid);
   return own ? cgroup::Freezer::open(*own) : nullptr;
 }
 
 cgroup::Room Container::room() const {
-  return config_.cgroups ? room_in_cgroup(cgroup_path(config_, id())) : cgroup::Room{};
+  return config_.cgroups ? cgroup::room_in_cgroup(cgroup_path(config_, id())) : cgroup::Room{};
 }
 
 std::vector<std::filesystem::path> Container::lower_layers() const {
-  return find_lower_layers(layout_, store_, config_);
+  return find_lower_layers(host_, config_);
 }
 
 std::vector<pid_t> Container::processes() const {
   require_running();
-  return processes_of(record_.pid, freezer().get());
+  return subject::processes_of(record_.pid, freezer().get());
 }
 
 std::vector<pid_t> Container::foreign_processes() const {
   require_running();
-  return foreign_among(processes(), record_.pid);
+  return subject::foreign_among(processes(), record_.pid);
 }
 
 void Container::record_checkpoint(const std::filesystem::path& path,
@@ -76,7 +76,7 @@ void Container::record_checkpoint(const std::filesystem::path& path,
   record_.checkpointed_at = Instant::now().wall;
   record_.checkpoint_path = path;
   record_.checkpoint_log = log;
-  store_.update_container(record_);
+  host_.store.update_container(record_);
 }
 
 void Container::keep_checkpoint(const std::filesystem::path& images,
@@ -106,12 +106,11 @@ bool Container::has_ended_in(const std::filesystem::path& images) const {
   return !init || !init_is_alive(record_) || wait_for_exit(*init, deadline_in(kKillTimeout));
 }
 
-bool Container::keep_interrupted_checkpoint(const Layout& layout, store::Store& store,
-                                            const std::string& id,
+bool Container::keep_interrupted_checkpoint(const journal::Host& host, const std::string& id,
                                             const std::filesystem::path& images) {
-  ContainerLock lock = ContainerLock::acquire(layout, id);
-  auto record = find_locked(store, lock, id);
-  Container container(layout, store, std::move(lock), std::move(record));
+  store::ContainerLock lock = store::ContainerLock::acquire(host.layout, id);
+  auto record = find_locked(host.store, lock, id);
+  Container container(host, std::move(lock), std::move(record));
   if (!container.running() || !container.has_ended_in(images)) return false;
   container.keep_checkpoint(images, {});
   return true;
@@ -124,27 +123,26 @@ void Container::end_restored() {
   record_.checkpointed = false;
 }
 
-void Container::end_interrupted_restore(const Layout& layout, store::Store& store,
-                                        const std::string& id, Afterwards afterwards) try {
-  ContainerLock lock = ContainerLock::acquire(layout, id);
-  auto record = find_locked(store, lock, id);
-  Container container(layout, store, std::move(lock), std::move(record));
+void Container::end_interrupted_restore(const journal::Host& host, const std::string& id,
+                                        Afterwards afterwards) try {
+  store::ContainerLock lock = store::ContainerLock::acquire(host.layout, id);
+  auto record = find_locked(host.store, lock, id);
+  Container container(host, std::move(lock), std::move(record));
   container.end_restored();
   if (afterwards == Afterwards::kGone) return container.remove(false);
   container.release_resources();
-  store.update_container(container.record_);
+  host.store.update_container(container.record_);
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kNotFound) throw;
 }
 
-Container::InOwnFiles Container::settle_interrupted_restore(const Layout& layout,
-                                                            store::Store& store,
+Container::InOwnFiles Container::settle_interrupted_restore(const journal::Host& host,
                                                             const std::string& id,
                                                             std::optional<bool> has_run) try {
-  ContainerLock lock = ContainerLock::acquire(layout, id);
-  auto record = find_locked(store, lock, id);
-  Container container(layout, store, std::move(lock), std::move(record));
-  if (const auto init = wait_for_orphan(layout, id)) {
+  store::ContainerLock lock = store::ContainerLock::acquire(host.layout, id);
+  auto record = find_locked(host.store, lock, id);
+  Container container(host, std::move(lock), std::move(record));
+  if (const auto init = wait_for_orphan(host.layout, id)) {
     container.record_restored(*init);
     return InOwnFiles::kRuns;
   }
@@ -154,7 +152,7 @@ Container::InOwnFiles Container::settle_interrupted_restore(const Layout& layout
   container.end_restored();
   container.release_resources();
   container.record_.checkpointed = !used_up;
-  store.update_container(container.record_);
+  host.store.update_container(container.record_);
   return container.record_.checkpointed ? InOwnFiles::kAtCheckpoint : InOwnFiles::kUsedUp;
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kNotFound) throw;
@@ -166,8 +164,8 @@ bool Container::has_run_restored() const {
 }
 
 void Container::kill_all() const {
-  for (const pid_t monitor : find_monitors(id())) kill_with_descendants(monitor);
-  if (config_.cgroups) kill_cgroups(cgroup_path(config_, id()));
+  for (const pid_t monitor : find_monitors(id())) subject::kill_with_descendants(monitor);
+  if (config_.cgroups) cgroup::kill_cgroups(cgroup_path(config_, id()));
 }
 
 // On the way out of an error, which stays the one that is thrown.
@@ -187,11 +185,11 @@ void Container::start_restored(const oci::RestoreOptions& options,
   const store::ContainerRecord before = record_;
   try {
     prepare_cgroups(options.image_directory, dumped_cgroup);
-    const pid_t pid = start_monitor(layout_, {.id = id(),
-                                              .name = name(),
-                                              .config = config_,
-                                              .runtime = *oci_runtime,
-                                              .restore = options});
+    const pid_t pid = start_monitor(host_.layout, {.id = id(),
+                                                   .name = name(),
+                                                   .config = config_,
+                                                   .runtime = *oci_runtime,
+                                                   .restore = options});
     record_restored(pid);
   } catch (...) {
     try_kill_all();
@@ -200,9 +198,9 @@ void Container::start_restored(const oci::RestoreOptions& options,
     if (record_.checkpointed && has_run_restored()) {
       warn("container " + name() + " has run from its checkpoint, which is used up now");
       record_.checkpointed = false;
-      store_.update_container(record_);
+      host_.store.update_container(record_);
     }
-    if (config_.cgroups) remove_cgroups(cgroup_path(config_, id()));
+    if (config_.cgroups) cgroup::remove_cgroups(cgroup_path(config_, id()));
     throw;
   }
 }
@@ -223,7 +221,7 @@ void Container::prepare_cgroups(const std::filesystem::path& images,
   const auto nested = criu::move_cgroups(images, {.from = config_.cgroups ? dumped_cgroup : "",
                                                   .to = own,
                                                   .hierarchies = cgroup::mounted_hierarchies()});
-  for (const std::string& path : nested) make_cgroup(own + "/" + path);
+  for (const std::string& path : nested) cgroup::make_cgroup(own + "/" + path);
 }
 
 }  // namespace still::engine

@@ -95,8 +95,8 @@ void require_volume(store::Store& store, const std::string& name) {
 // Volumes that did not exist before; removed again if the container does not come to be.
 class NewVolumes {
  public:
-  NewVolumes(const Layout& layout, store::Store& store, const std::string& operation)
-      : volumes_(layout, store), store_(store), operation_(operation) {}
+  NewVolumes(const journal::Host& host, const std::string& operation)
+      : volumes_(host), store_(host.store), operation_(operation) {}
   NewVolumes(const NewVolumes&) = delete;
   NewVolumes& operator=(const NewVolumes&) = delete;
   ~NewVolumes() {
@@ -144,16 +144,16 @@ void add_with_name(store::Store& store, store::ContainerRecord& record, const st
   }
 }
 
-void add_with_volumes(const Layout& layout, store::Store& store, const ContainerConfig& config,
+void add_with_volumes(const journal::Host& host, const ContainerConfig& config,
                       const std::vector<std::string>& anonymous, store::ContainerRecord& record,
                       const std::string& name) {
-  NewVolumes volumes(layout, store, record.made_by);
+  NewVolumes volumes(host, record.made_by);
   for (const VolumeMount& mount : config.volumes) {
     volumes.ensure(mount.volume, std::ranges::contains(anonymous, mount.volume));
   }
-  const Fd volumes_stay = Volumes::lock(layout);
-  for (const VolumeMount& mount : config.volumes) require_volume(store, mount.volume);
-  add_with_name(store, record, name);
+  const Fd volumes_stay = Volumes::lock(host.layout);
+  for (const VolumeMount& mount : config.volumes) require_volume(host.store, mount.volume);
+  add_with_name(host.store, record, name);
   volumes.keep();
 }
 
@@ -163,11 +163,11 @@ bool exists(store::Store& store, const std::string& id) {
 
 // conmon's exit files outlive their containers, because somebody may be about to read the exit code
 // of one that has just been removed (--rm). The old ones go here.
-void remove_old_exit_files(const Layout& layout, store::Store& store) {
+void remove_old_exit_files(const journal::Host& host) {
   const auto limit = std::filesystem::file_time_type::clock::now() - kExitFilesKept;
-  const auto containers = store.containers();
+  const auto containers = host.store.containers();
   std::error_code ignored;  // another process may remove them, too
-  for (const auto& file : std::filesystem::directory_iterator(layout.exits())) {
+  for (const auto& file : std::filesystem::directory_iterator(host.layout.exits())) {
     if (file.last_write_time(ignored) >= limit) continue;
     const std::string id = file.path().filename();
     if (!std::ranges::contains(containers, id, &store::ContainerRecord::id)) {
@@ -178,7 +178,7 @@ void remove_old_exit_files(const Layout& layout, store::Store& store) {
 
 }  // namespace
 
-Container Container::create(const Layout& layout, store::Store& store, ContainerConfig config,
+Container Container::create(const journal::Host& host, ContainerConfig config,
                             const std::string& name, const std::string& id,
                             const std::string& operation) {
   if (!name.empty()) check_name("container", name);
@@ -191,16 +191,16 @@ Container Container::create(const Layout& layout, store::Store& store, Container
   record.config_json = to_json(config);
   record.created_at = Instant::now().wall;
   record.made_by = operation;
-  remove_old_exit_files(layout, store);
+  remove_old_exit_files(host);
 
-  ContainerLock lock = ContainerLock::acquire(layout, record.id);
+  store::ContainerLock lock = store::ContainerLock::acquire(host.layout, record.id);
   try {
-    add_with_volumes(layout, store, config, anonymous, record, name);
+    add_with_volumes(host, config, anonymous, record, name);
   } catch (...) {
-    if (!exists(store, record.id)) lock.remove();
+    if (!exists(host.store, record.id)) lock.remove();
     throw;
   }
-  Container container(layout, store, std::move(lock), std::move(record));
+  Container container(host, std::move(lock), std::move(record));
   container.prepare_new();
   return container;
 }

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "engine/container/container_config.h"
-#include "engine/layout.h"
+#include "engine/container/paths.h"
 
 namespace still::engine {
 

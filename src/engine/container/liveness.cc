@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "engine/container/container.h"
-#include "engine/container/processes.h"
+#include "subject/processes.h"
 #include "engine/monitor/monitor.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -23,7 +23,7 @@ using store::ContainerStatus;
 constexpr auto kExitFileTimeout = std::chrono::seconds(5);
 constexpr auto kPollInterval = std::chrono::milliseconds(2);
 
-std::optional<ExitRecord> read_exit(const Layout& layout, const ContainerRecord& record) {
+std::optional<ExitRecord> read_exit(const store::Layout& layout, const ContainerRecord& record) {
   const auto code = read_exit_code(layout, record.id);
   struct stat status{};
   if (!code || ::stat((layout.exits() / record.id).c_str(), &status) != 0) return std::nullopt;
@@ -36,7 +36,7 @@ std::optional<ExitRecord> read_exit(const Layout& layout, const ContainerRecord&
 bool waits_for_clean_up(pid_t monitor, const std::string& id) {
   using namespace std::string_literals;
   const std::string end = "container\0cleanup\0"s + id + "\0"s;  // the end of its exit command
-  return has_descendant(monitor,
+  return subject::has_descendant(monitor,
                         [&](const std::string& arguments) { return arguments.ends_with(end); });
 }
 
@@ -51,11 +51,11 @@ bool init_is_alive(const ContainerRecord& record) {
          process_start_time(record.pid) == record.pid_start_time;
 }
 
-bool monitor_is_alive(const Layout& layout, const std::string& id) {
+bool monitor_is_alive(const store::Layout& layout, const std::string& id) {
   const auto text = read_file_if_exists(layout.run(id) / "conmon.pid");
   const auto pid = text ? parse_integer(trim(*text)) : std::nullopt;
   // Another process may have the number by now; ours has the id among its arguments.
-  return pid && arguments_of(static_cast<pid_t>(*pid)).contains(id);
+  return pid && subject::arguments_of(static_cast<pid_t>(*pid)).contains(id);
 }
 
 std::vector<pid_t> find_monitors(const std::string& id) {
@@ -65,7 +65,7 @@ std::vector<pid_t> find_monitors(const std::string& id) {
     if (!pid) continue;
     const auto command = read_file_if_exists(entry.path() / "comm");
     const auto process = static_cast<pid_t>(*pid);
-    if (command && trim(*command) == "conmon" && arguments_of(process).contains(id) &&
+    if (command && trim(*command) == "conmon" && subject::arguments_of(process).contains(id) &&
         !waits_for_clean_up(process, id)) {
       found.push_back(process);
     }
@@ -73,7 +73,7 @@ std::vector<pid_t> find_monitors(const std::string& id) {
   return found;
 }
 
-ExitRecord wait_for_exit_record(const Layout& layout, const ContainerRecord& record) {
+ExitRecord wait_for_exit_record(const store::Layout& layout, const ContainerRecord& record) {
   const Deadline deadline = deadline_in(kExitFileTimeout);
   for (;;) {
     // Asked first: what conmon wrote before it ended is then there.
@@ -86,7 +86,7 @@ ExitRecord wait_for_exit_record(const Layout& layout, const ContainerRecord& rec
   }
 }
 
-ContainerRecord current(const Layout& layout, ContainerRecord record) {
+ContainerRecord current(const store::Layout& layout, ContainerRecord record) {
   if (!is_running(record)) return record;
   if (!init_is_alive(record)) {
     const auto ended = read_exit(layout, record);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/layout.h"
+#include "store/layout.h"
 #include "store/records.h"
 
 namespace still::engine {
@@ -27,7 +27,7 @@ struct ExitRecord {
 inline constexpr int kUnknownExitCode = 255;
 
 // Whether the conmon of the container's last run has not ended yet.
-bool monitor_is_alive(const Layout& layout, const std::string& id);
+bool monitor_is_alive(const store::Layout& layout, const std::string& id);
 
 // The conmons of the container, also those that have not written their number yet; not those whose
 // run has ended and that only wait for "still container cleanup", which may be this very process.
@@ -35,6 +35,6 @@ std::vector<pid_t> find_monitors(const std::string& id);
 
 // How the recorded run ended. conmon writes that a moment after the end; if there is no conmon any
 // more, the code is kUnknownExitCode.
-ExitRecord wait_for_exit_record(const Layout& layout, const store::ContainerRecord& record);
+ExitRecord wait_for_exit_record(const store::Layout& layout, const store::ContainerRecord& record);
 
 }  // namespace still::engine

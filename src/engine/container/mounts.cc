@@ -26,7 +26,7 @@ oci::SpecMount bind(const std::filesystem::path& source, const std::string& dest
           .options = std::move(options)};
 }
 
-oci::SpecMount volume_mount(const Layout& layout, const VolumeMount& mount) {
+oci::SpecMount volume_mount(const store::Layout& layout, const VolumeMount& mount) {
   return bind(layout.volume_data(mount.volume), mount.destination,
               {"rbind", "rprivate", "nosuid", "nodev", access(mount.read_only)});
 }
@@ -100,7 +100,8 @@ size_t depth(const oci::SpecMount& mount) { return std::ranges::count(mount.dest
 
 }  // namespace
 
-std::vector<oci::SpecMount> container_mounts(const Layout& layout, const ContainerConfig& config,
+std::vector<oci::SpecMount> container_mounts(const store::Layout& layout,
+                                             const ContainerConfig& config,
                                              const ContainerPaths& paths) {
   std::vector<oci::SpecMount> mounts;
   for (const auto& mount : config.volumes) mounts.push_back(volume_mount(layout, mount));

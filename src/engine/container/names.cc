@@ -1,15 +1,12 @@
 #include "engine/container/names.h"
 
-#include <sys/random.h>
-
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
-#include "base/error.h"
 #include "base/text.h"
+#include "os/random.h"
+#include "store/records.h"
 
 namespace still::engine {
 namespace {
@@ -34,26 +31,16 @@ constexpr std::array<std::string_view, 64> kNouns = {
     "ridge",  "river",  "robin",  "rowan",   "shore",   "sparrow", "spring", "spruce",
     "star",   "stone",  "swan",   "thicket", "tide",    "valley",  "willow", "wren"};
 
-void fill_random(void* buffer, size_t size) {
-  // Up to 256 bytes come whole.
-  if (::getrandom(buffer, size, 0) != static_cast<ssize_t>(size)) {
-    throw Error::system(errno, "cannot get random bytes");
-  }
-}
-
 }  // namespace
 
-std::string make_id() {
-  char bytes[32];
-  fill_random(bytes, sizeof bytes);
-  return hex({bytes, sizeof bytes});
-}
+std::string make_id() { return hex(random_bytes(store::kIdLength / 2)); }
 
 std::string make_name() {
-  uint8_t bytes[2];
-  fill_random(bytes, sizeof bytes);
-  return std::string(kAdjectives[bytes[0] % kAdjectives.size()]) + "_" +
-         std::string(kNouns[bytes[1] % kNouns.size()]);
+  const std::string bytes = random_bytes(2);
+  const auto pick = [](const auto& words, char byte) {
+    return std::string(words[static_cast<uint8_t>(byte) % words.size()]);
+  };
+  return pick(kAdjectives, bytes[0]) + "_" + pick(kNouns, bytes[1]);
 }
 
 }  // namespace still::engine

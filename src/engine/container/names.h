@@ -1,13 +1,11 @@
 // Ids and names for what the user did not name.
 #pragma once
 
-#include <cstddef>
 #include <string>
 
 namespace still::engine {
 
-// Random hexadecimal digits.
-inline constexpr size_t kIdLength = 64;
+// store::kIdLength random hexadecimal digits.
 std::string make_id();
 
 // "adjective_noun", made from random bytes.

@@ -60,15 +60,15 @@ void fill_volume(const std::filesystem::path& data, const Fd& root,
 
 }  // namespace
 
-std::vector<std::filesystem::path> find_lower_layers(const Layout& layout, store::Store& store,
+std::vector<std::filesystem::path> find_lower_layers(const journal::Host& host,
                                                      const ContainerConfig& config) {
   std::vector<std::filesystem::path> layers;
   if (!config.rootfs.empty()) {
     layers.emplace_back(config.rootfs);
   } else {
-    const auto image = store.find_image(config.image_id);
+    const auto image = host.store.find_image(config.image_id);
     for (const std::string& diff_id : image.layers | std::views::reverse) {
-      layers.push_back(layout.layer(diff_id));
+      layers.push_back(host.layout.layer(diff_id));
     }
   }
   for (const auto& layer : layers) {
@@ -97,7 +97,7 @@ void unmount_rootfs(const ContainerPaths& paths) {
   remove_tree(paths.bundle() / "criu-root");
 }
 
-void fill_new_volumes(const Layout& layout, const ContainerPaths& paths,
+void fill_new_volumes(const store::Layout& layout, const ContainerPaths& paths,
                       const ContainerConfig& config) {
   const Fd root = open_file(paths.merged(), O_RDONLY | O_DIRECTORY);
   for (const VolumeMount& mount : config.volumes) {

@@ -7,15 +7,15 @@
 #include <vector>
 
 #include "engine/container/container_config.h"
-#include "engine/layout.h"
+#include "engine/container/paths.h"
+#include "journal/host.h"
 #include "os/fd.h"
-#include "store/store.h"
 
 namespace still::engine {
 
 // Layers below the writable one, the top one first: those of the image, or the --rootfs directory.
 // Error(kNotFound) naming the image or the directory that is missing.
-std::vector<std::filesystem::path> find_lower_layers(const Layout& layout, store::Store& store,
+std::vector<std::filesystem::path> find_lower_layers(const journal::Host& host,
                                                      const ContainerConfig& config);
 
 // Mounts overlay and /dev/shm, and makes the network namespace of a container without network: the
@@ -28,7 +28,7 @@ void unmount_rootfs(const ContainerPaths& paths);
 
 // Fills the empty volumes of a new container with what its root file system has at their mount
 // points, with owner and mode, as Podman does. The root file system is mounted.
-void fill_new_volumes(const Layout& layout, const ContainerPaths& paths,
+void fill_new_volumes(const store::Layout& layout, const ContainerPaths& paths,
                       const ContainerConfig& config);
 
 // openat2(2) with RESOLVE_IN_ROOT: the path as a process inside would see it; no link leads out.

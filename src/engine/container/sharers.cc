@@ -20,13 +20,13 @@ bool writes_to(const ContainerConfig& config, const std::set<std::string>& volum
 }
 
 // As recorded; looked at again once they are locked.
-std::set<std::string> sharers_of(const Layout& layout, store::Store& store, const std::string& id) {
+std::set<std::string> sharers_of(const journal::Host& host, const std::string& id) {
   std::set<std::string> volumes;
-  const auto config = parse_container_config(store.find_container(id).config_json);
+  const auto config = parse_container_config(host.store.find_container(id).config_json);
   for (const VolumeMount& mount : config.volumes) volumes.insert(mount.volume);
   std::set<std::string> ids;
-  for (const store::ContainerRecord& record : store.containers()) {
-    if (record.id == id || !is_running(current(layout, record))) continue;
+  for (const store::ContainerRecord& record : host.store.containers()) {
+    if (record.id == id || !is_running(current(host.layout, record))) continue;
     if (writes_to(parse_container_config(record.config_json), volumes)) ids.insert(record.id);
   }
   return ids;
@@ -34,13 +34,13 @@ std::set<std::string> sharers_of(const Layout& layout, store::Store& store, cons
 
 // In the order of their ids: whoever locks several does it in this order. Containers that vanish
 // meanwhile are left out.
-std::map<std::string, Container> open_all(const Layout& layout, store::Store& store,
-                                          std::set<std::string> ids, const std::string& required) {
+std::map<std::string, Container> open_all(const journal::Host& host, std::set<std::string> ids,
+                                          const std::string& required) {
   ids.insert(required);
   std::map<std::string, Container> containers;
   for (const std::string& id : ids) {
     try {
-      containers.emplace(id, Container::open(layout, store, id));
+      containers.emplace(id, Container::open(host, id));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kNotFound || id == required) throw;
     }
@@ -50,14 +50,13 @@ std::map<std::string, Container> open_all(const Layout& layout, store::Store& st
 
 }  // namespace
 
-Sharing open_with_sharers(const Layout& layout, store::Store& store, const std::string& id,
-                          bool with_sharers) {
+Sharing open_with_sharers(const journal::Host& host, const std::string& id, bool with_sharers) {
   for (int tries = 1;; ++tries) {
-    const auto ids = with_sharers ? sharers_of(layout, store, id) : std::set<std::string>{};
-    auto containers = open_all(layout, store, ids, id);
+    const auto ids = with_sharers ? sharers_of(host, id) : std::set<std::string>{};
+    auto containers = open_all(host, ids, id);
     // One may have started while we waited for the locks. Those of a store that starts them all the
     // time are found out as writers from outside.
-    const auto now = with_sharers ? sharers_of(layout, store, id) : std::set<std::string>{};
+    const auto now = with_sharers ? sharers_of(host, id) : std::set<std::string>{};
     if (!std::ranges::includes(ids, now) && tries < kMostTries) continue;
     Sharing sharing{.container = std::move(containers.extract(id).mapped()), .sharers = {}};
     for (auto& [sharer_id, sharer] : containers) {

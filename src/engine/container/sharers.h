@@ -16,7 +16,6 @@ struct Sharing {
 
 // Waits for all locks, in an order in which two callers cannot wait for each other. With
 // with_sharers false there are none. Errors as Container::open.
-Sharing open_with_sharers(const Layout& layout, store::Store& store, const std::string& id,
-                          bool with_sharers);
+Sharing open_with_sharers(const journal::Host& host, const std::string& id, bool with_sharers);
 
 }  // namespace still::engine

@@ -11,11 +11,11 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "engine/container/container_config.h"
-#include "engine/container/lock.h"
 #include "engine/container/names.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/share.h"
+#include "store/lock.h"
 
 namespace still::engine {
 namespace {
@@ -42,7 +42,7 @@ std::string names_of(const std::vector<store::ContainerRecord>& containers) {
 }
 
 // A subvolume where the file system has them: a checkpoint takes a snapshot of it then.
-void make_data_directory(const Layout& layout, const std::string& name) {
+void make_data_directory(const store::Layout& layout, const std::string& name) {
   const auto data = layout.volume_data(name);
   make_directory(data.parent_path(), 0711);
   if (path_exists(data)) return;
@@ -55,7 +55,7 @@ constexpr const char* kRemovedPrefix = ".removed-";
 
 // A volume loses its name at once and its content then, so that one of the same name that is made
 // after an interrupted removal does not find half of it.
-void remove_data(const Layout& layout, const std::string& name) {
+void remove_data(const store::Layout& layout, const std::string& name) {
   const auto doomed = layout.volumes() / (kRemovedPrefix + make_id());
   if (::rename((layout.volumes() / name).c_str(), doomed.c_str()) != 0 && errno != ENOENT) {
     throw Error::system(errno, "cannot remove the volume " + name);
@@ -63,14 +63,14 @@ void remove_data(const Layout& layout, const std::string& name) {
   remove_tree(doomed);
 }
 
-void finish_interrupted_removals(const Layout& layout) {
+void finish_interrupted_removals(const store::Layout& layout) {
   for (const auto& entry : std::filesystem::directory_iterator(layout.volumes())) {
     if (entry.path().filename().native().starts_with(kRemovedPrefix)) remove_tree(entry.path());
   }
 }
 
 // Not ours to remove: data that somebody put there, or of a store that was lost.
-void check_no_data(const Layout& layout, const std::string& name) {
+void check_no_data(const store::Layout& layout, const std::string& name) {
   const auto directory = layout.volumes() / name;
   if (!path_exists(directory) || std::filesystem::is_empty(directory)) return;
   throw Error(ErrorKind::kConflict,
@@ -89,40 +89,40 @@ void check_name(const std::string& kind, const std::string& name) {
               "use letters, digits and ._- and begin with a letter or digit");
 }
 
-Fd Volumes::lock(const Layout& layout) { return lock_shared_part(layout, "volumes"); }
+Fd Volumes::lock(const store::Layout& layout) { return store::lock_shared_part(layout, "volumes"); }
 
 std::string Volumes::create(const std::string& name, bool anonymous,
                             std::vector<std::pair<std::string, std::string>> labels,
                             const std::string& operation) {
   const std::string chosen = name.empty() ? make_id() : name;
   check_name("volume", chosen);
-  const Fd lock = Volumes::lock(layout_);
-  if (!store_.volume(chosen)) check_no_data(layout_, chosen);
-  store_.add_volume({.name = chosen,
-                     .created_at = Instant::now().wall,
-                     .anonymous = anonymous,
-                     .labels = std::move(labels),
-                     .made_by = operation});
-  make_data_directory(layout_, chosen);
+  const Fd lock = Volumes::lock(host_.layout);
+  if (!host_.store.volume(chosen)) check_no_data(host_.layout, chosen);
+  host_.store.add_volume({.name = chosen,
+                          .created_at = Instant::now().wall,
+                          .anonymous = anonymous,
+                          .labels = std::move(labels),
+                          .made_by = operation});
+  make_data_directory(host_.layout, chosen);
   return chosen;
 }
 
 void Volumes::ensure(const std::string& name) {
-  if (store_.volume(name)) {
-    const Fd lock = Volumes::lock(layout_);
-    return make_data_directory(layout_, name);
+  if (host_.store.volume(name)) {
+    const Fd lock = Volumes::lock(host_.layout);
+    return make_data_directory(host_.layout, name);
   }
   try {
     create(name, false, {});
   } catch (const Error& error) {
     // Somebody else may have made it just now.
-    if (error.kind() != ErrorKind::kConflict || !store_.volume(name)) throw;
+    if (error.kind() != ErrorKind::kConflict || !host_.store.volume(name)) throw;
   }
 }
 
 void Volumes::remove(const std::string& name, bool force) {
-  const Fd lock = Volumes::lock(layout_);
-  if (!store_.volume(name)) {
+  const Fd lock = Volumes::lock(host_.layout);
+  if (!host_.store.volume(name)) {
     throw Error(ErrorKind::kNotFound, "no such volume: " + printable(name));
   }
   const auto containers = users(name);
@@ -131,13 +131,13 @@ void Volumes::remove(const std::string& name, bool force) {
                 formatted("the volume {} is used by {}", name, names_of(containers)),
                 "remove the container first");
   }
-  finish_interrupted_removals(layout_);
-  remove_data(layout_, name);
-  store_.remove_volume(name);
+  finish_interrupted_removals(host_.layout);
+  remove_data(host_.layout, name);
+  host_.store.remove_volume(name);
 }
 
 std::vector<store::ContainerRecord> Volumes::users(const std::string& name) {
-  auto containers = store_.containers();
+  auto containers = host_.store.containers();
   std::erase_if(containers, [&](const auto& container) { return !mounts(container, name); });
   return containers;
 }

@@ -1,19 +1,18 @@
-// Named volumes: directories below Layout::volumes().
+// Named volumes: directories below store::Layout::volumes().
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "engine/layout.h"
+#include "journal/host.h"
 #include "os/fd.h"
-#include "store/store.h"
 
 namespace still::engine {
 
 class Volumes {
  public:
-  Volumes(const Layout& layout, store::Store& store) : layout_(layout), store_(store) {}
+  explicit Volumes(const journal::Host& host) : host_(host) {}
 
   // name empty: one is made up. Error(kUsage) for a name that is none, Error(kConflict) if it
   // exists. Returns the name. operation: the key of one that takes it along if it is interrupted.
@@ -28,11 +27,10 @@ class Volumes {
   std::vector<store::ContainerRecord> users(const std::string& name);
 
   // As long as the descriptor is open no still process removes a volume of this store.
-  static Fd lock(const Layout& layout);
+  static Fd lock(const store::Layout& layout);
 
  private:
-  const Layout layout_;
-  store::Store& store_;
+  const journal::Host host_;
 };
 
 // Letters, digits and ._- , the first one a letter or digit. Error(kUsage) otherwise.

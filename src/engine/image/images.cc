@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
-#include "engine/container/lock.h"
 #include "os/files.h"
+#include "store/lock.h"
 
 namespace still::engine {
 namespace {
@@ -31,25 +31,27 @@ std::optional<std::string> name_meant(const store::ImageRecord& image,
 }  // namespace
 
 void Images::remove(const std::string& reference) {
-  const Fd lock = lock_shared_part(layout_, "images");
-  const auto image = store_.find_image(reference);
+  const Fd lock = store::lock_shared_part(host_.layout, "images");
+  const auto image = host_.store.find_image(reference);
   const auto name = name_meant(image, reference);
-  if (name && image.names.size() > 1) return store_.remove_image_name(*name);
+  if (name && image.names.size() > 1) return host_.store.remove_image_name(*name);
   if (!name && image.names.size() > 1 && names_by_id(image, reference)) {
     throw Error(ErrorKind::kConflict,
                 formatted("image {} has several names: {}", image.id.substr(0, 12),
                           join(image.names, ", ")),
                 "remove it by its names");
   }
-  store_.remove_image(image.id);
+  host_.store.remove_image(image.id);
   remove_unused_layers(image.layers);
 }
 
 void Images::remove_unused_layers(const std::vector<std::string>& candidates) {
   std::set<std::string> used;
-  for (const auto& image : store_.images()) used.insert(image.layers.begin(), image.layers.end());
+  for (const auto& image : host_.store.images()) {
+    used.insert(image.layers.begin(), image.layers.end());
+  }
   for (const std::string& layer : candidates) {
-    if (!used.contains(layer)) remove_tree(layout_.layer(layer));
+    if (!used.contains(layer)) remove_tree(host_.layout.layer(layer));
   }
 }
 

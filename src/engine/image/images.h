@@ -1,4 +1,4 @@
-// Images: layers unpacked once below Layout::layers(), stacked by overlayfs.
+// Images: layers unpacked once below store::Layout::layers(), stacked by overlayfs.
 #pragma once
 
 #include <filesystem>
@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/layout.h"
+#include "journal/host.h"
 #include "os/fd.h"
-#include "store/store.h"
 
 namespace still::engine {
 
@@ -17,7 +16,7 @@ struct OciImage;
 
 class Images {
  public:
-  Images(const Layout& layout, store::Store& store) : layout_(layout), store_(store) {}
+  explicit Images(const journal::Host& host) : host_(host) {}
 
   // A root file system as an image of one layer: source is a directory, a tar file (any compression
   // that libarchive reads) or "-" for standard input. name may be empty. Returns the image id.
@@ -44,8 +43,7 @@ class Images {
   void put(const store::ImageRecord& image);
   void remove_unused_layers(const std::vector<std::string>& candidates);
 
-  const Layout layout_;
-  store::Store& store_;
+  const journal::Host host_;
 };
 
 }  // namespace still::engine

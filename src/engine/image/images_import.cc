@@ -3,7 +3,6 @@
 #include "archive/sha256.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "engine/container/lock.h"
 #include "engine/image/image_config.h"
 #include "engine/image/image_names.h"
 #include "engine/image/images.h"
@@ -12,6 +11,7 @@
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/temp_dir.h"
+#include "store/lock.h"
 
 namespace still::engine {
 namespace {
@@ -27,7 +27,7 @@ ImageConfig apply_changes(const std::vector<std::string>& changes) {
   return config;
 }
 
-Layer make_layer(const Layout& layout, const Fd& source, const std::string& name) try {
+Layer make_layer(const store::Layout& layout, const Fd& source, const std::string& name) try {
   if (S_ISDIR(stat_fd(source).st_mode)) return copy_layer(layout, source);
   return unpack_layer(layout, source, std::nullopt, {});
 } catch (const Error& error) {
@@ -47,11 +47,11 @@ std::string Images::import(const std::string& source, const std::string& name,
   const ImageConfig config = apply_changes(changes);
   store::ImageRecord image;
   if (!name.empty()) image.names = {full_image_name(name)};
-  const TempDir work(layout_.staging(), "import-");
+  const TempDir work(host_.layout.staging(), "import-");
   const Fd file = open_source(source, work);
-  const Fd lock = lock_shared_part(layout_, "images");
-  remove_unfinished_layers(layout_);
-  const Layer layer = make_layer(layout_, file, source);
+  const Fd lock = store::lock_shared_part(host_.layout, "images");
+  remove_unfinished_layers(host_.layout);
+  const Layer layer = make_layer(host_.layout, file, source);
   image.created_at = Instant::now().wall;
   image.layers = {layer.diff_id};
   image.size_bytes = layer.size_bytes;
@@ -62,7 +62,9 @@ std::string Images::import(const std::string& source, const std::string& name,
 }
 
 // Layers without an image are nobody's.
-void Images::put(const store::ImageRecord& image) try { store_.put_image(image); } catch (...) {
+void Images::put(const store::ImageRecord& image) try {
+  host_.store.put_image(image);
+} catch (...) {
   remove_unused_layers(image.layers);
   throw;
 }

@@ -8,7 +8,6 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "engine/container/lock.h"
 #include "engine/image/image_names.h"
 #include "engine/image/images.h"
 #include "engine/image/layers.h"
@@ -19,6 +18,7 @@
 #include "os/files.h"
 #include "os/process.h"
 #include "os/temp_dir.h"
+#include "store/lock.h"
 
 namespace still::engine {
 namespace {
@@ -88,7 +88,7 @@ std::chrono::nanoseconds creation_time(const std::string& config_json) {
 }  // namespace
 
 std::vector<std::string> Images::load(const std::string& source) {
-  const TempDir work(layout_.staging(), "load-");
+  const TempDir work(host_.layout.staging(), "load-");
   const auto path = find_source(source, work);
   if (std::filesystem::is_directory(path)) return load_layout(path, std::nullopt);
   const TarKind kind = look_into(path);
@@ -127,8 +127,8 @@ std::vector<std::string> Images::load_oci_archive(const std::filesystem::path& p
 std::vector<std::string> Images::load_layout(const std::filesystem::path& layout,
                                              const std::optional<std::vector<std::string>>& names) {
   const Fd directory = open_directory(layout);
-  const Fd lock = lock_shared_part(layout_, "images");
-  remove_unfinished_layers(layout_);
+  const Fd lock = store::lock_shared_part(host_.layout, "images");
+  remove_unfinished_layers(host_.layout);
   std::vector<std::string> loaded;
   for (const OciImage& image : read_oci_layout(directory)) {
     const auto record = unpack_image(directory, image, names.value_or(full_names(image.names)));
@@ -149,8 +149,8 @@ store::ImageRecord Images::unpack_image(const Fd& directory, const OciImage& ima
   std::vector<std::filesystem::path> below;
   for (size_t i = 0; i < image.layers.size(); ++i) {
     const Fd blob = open_blob(directory, image.layers[i]);
-    record.size_bytes += unpack_layer(layout_, blob, image.diff_ids[i], below).size_bytes;
-    below.insert(below.begin(), layout_.layer(image.diff_ids[i]));
+    record.size_bytes += unpack_layer(host_.layout, blob, image.diff_ids[i], below).size_bytes;
+    below.insert(below.begin(), host_.layout.layer(image.diff_ids[i]));
   }
   return record;
 } catch (...) {

@@ -51,7 +51,7 @@ class HashedStream {
 };
 
 // The directory gets its final name once all of it is on the disk.
-void publish(const Layout& layout, TempDir unfinished, const std::string& diff_id) {
+void publish(const store::Layout& layout, TempDir unfinished, const std::string& diff_id) {
   const auto target = layout.layer(diff_id);
   if (path_exists(target)) return;
   if (::syncfs(open_directory(unfinished.path()).get()) != 0) {
@@ -72,7 +72,8 @@ void require_digest(const Layer& layer, const std::optional<std::string>& expect
 
 }  // namespace
 
-Layer unpack_layer(const Layout& layout, const Fd& file, const std::optional<std::string>& expected,
+Layer unpack_layer(const store::Layout& layout, const Fd& file,
+                   const std::optional<std::string>& expected,
                    const std::vector<std::filesystem::path>& below) {
   if (expected && path_exists(layout.layer(*expected))) {
     const Layer layer = HashedStream(uncompressed(file)).finish();
@@ -95,7 +96,7 @@ Layer unpack_layer(const Layout& layout, const Fd& file, const std::optional<std
   return layer;
 }
 
-Layer copy_layer(const Layout& layout, const Fd& directory) {
+Layer copy_layer(const store::Layout& layout, const Fd& directory) {
   TempDir unfinished(layout.layers(), kUnfinishedPrefix);
   const Fd root = open_directory(unfinished.path());
   tree::copy_tree(directory, root);
@@ -107,7 +108,7 @@ Layer copy_layer(const Layout& layout, const Fd& directory) {
   return layer;
 }
 
-void remove_unfinished_layers(const Layout& layout) {
+void remove_unfinished_layers(const store::Layout& layout) {
   for (const auto& entry : std::filesystem::directory_iterator(layout.layers())) {
     if (entry.path().filename().native().starts_with(kUnfinishedPrefix)) remove_tree(entry.path());
   }

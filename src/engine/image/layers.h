@@ -1,4 +1,4 @@
-// The layers of images, unpacked once each below Layout::layers() in overlayfs' form.
+// The layers of images, unpacked once each below store::Layout::layers() in overlayfs' form.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/layout.h"
 #include "os/fd.h"
+#include "store/layout.h"
 
 namespace still::engine {
 
@@ -21,14 +21,15 @@ struct Layer {
 // all; one that exists already stays. The caller holds the lock "images". expected: the diff id
 // that it must have, else Error(kCorrupt). below: the layers that it will lie on, the top one
 // first, see ImpliedDirectories.
-Layer unpack_layer(const Layout& layout, const Fd& file, const std::optional<std::string>& expected,
+Layer unpack_layer(const store::Layout& layout, const Fd& file,
+                   const std::optional<std::string>& expected,
                    const std::vector<std::filesystem::path>& below);
 
 // Makes a layer that is a copy of a directory.
-Layer copy_layer(const Layout& layout, const Fd& directory);
+Layer copy_layer(const store::Layout& layout, const Fd& directory);
 
 // Removes what interrupted calls of the above left. The caller holds the lock "images".
-void remove_unfinished_layers(const Layout& layout);
+void remove_unfinished_layers(const store::Layout& layout);
 
 // ".wh.NAME" becomes a character device 0/0, ".wh..wh..opq" the mark of an opaque directory.
 void convert_whiteouts(const Fd& root);

@@ -9,12 +9,12 @@
 
 #include <cerrno>
 #include <csignal>
-#include <format>
 #include <optional>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/format.h"
+#include "engine/container/paths.h"
 #include "engine/monitor/detach_keys.h"
 #include "engine/monitor/monitor.h"
 #include "os/files.h"
@@ -210,7 +210,7 @@ class AttachLoop {
   bool detached_ = false;
 };
 
-Attachment Attachment::connect(const Layout& layout, const std::string& id, bool terminal,
+Attachment Attachment::connect(const store::Layout& layout, const std::string& id, bool terminal,
                                bool open_stdin) {
   const ContainerPaths paths(layout.container(id));
   return {connect_to(paths.bundle(), "attach"), paths.bundle(), terminal, open_stdin};

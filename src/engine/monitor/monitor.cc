@@ -13,7 +13,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "engine/container/liveness.h"
-#include "engine/container/processes.h"
+#include "engine/container/paths.h"
+#include "subject/processes.h"
 #include "engine/monitor/runtime_errors.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -48,7 +49,7 @@ void append_each(Arguments& arguments, const std::string& flag, const Arguments&
 }
 
 // conmon calls it when the container has ended.
-Arguments exit_command(const Layout& layout, const std::string& id) {
+Arguments exit_command(const store::Layout& layout, const std::string& id) {
   return {std::filesystem::read_symlink("/proc/self/exe"),
           "--root",
           layout.root,
@@ -59,7 +60,7 @@ Arguments exit_command(const Layout& layout, const std::string& id) {
           id};
 }
 
-std::filesystem::path pid_file(const Layout& layout, const std::string& id) {
+std::filesystem::path pid_file(const store::Layout& layout, const std::string& id) {
   return layout.run(id) / "pid";
 }
 
@@ -68,7 +69,7 @@ std::string log_option(const MonitorRequest& request, const ContainerPaths& path
   return "k8s-file:" + paths.log().native();
 }
 
-Arguments conmon_arguments(const Layout& layout, const MonitorRequest& request) {
+Arguments conmon_arguments(const store::Layout& layout, const MonitorRequest& request) {
   const ContainerPaths paths(layout.container(request.id));
   Arguments arguments = {"conmon", "--api-version", "1"};
   append(arguments, {"--cid", request.id, "--cuuid", request.id});
@@ -95,7 +96,7 @@ Arguments conmon_arguments(const Layout& layout, const MonitorRequest& request) 
   return arguments;
 }
 
-Child start_conmon(const Layout& layout, const MonitorRequest& request, const Pipe& sync,
+Child start_conmon(const store::Layout& layout, const MonitorRequest& request, const Pipe& sync,
                    const Fd& errors) {
   const Fd nowhere = open_file("/dev/null", O_WRONLY);
   Command command{.arguments = conmon_arguments(layout, request)};
@@ -127,7 +128,7 @@ bool runtime_is_at_work(const std::string& id) {
     return arguments.contains("\0restore\0"s) && arguments.ends_with("\0"s + id + "\0"s);
   };
   return std::ranges::any_of(find_monitors(id),
-                             [&](pid_t monitor) { return has_descendant(monitor, is_restoring); });
+                             [&](pid_t monitor) { return subject::has_descendant(monitor, is_restoring); });
 }
 
 // A runtime that is killed while it restores can leave tasks that hold conmon's pipes: conmon waits
@@ -177,7 +178,7 @@ pid_t parse_answer(const std::string& answer, const Fd& conmon_errors) {
 
 }  // namespace
 
-pid_t start_monitor(const Layout& layout, const MonitorRequest& request) {
+pid_t start_monitor(const store::Layout& layout, const MonitorRequest& request) {
   make_directory(layout.run(request.id), 0700);
   // Of an earlier run.
   std::filesystem::remove(layout.exits() / request.id);
@@ -198,7 +199,7 @@ pid_t start_monitor(const Layout& layout, const MonitorRequest& request) {
   return parse_answer(answer, errors.read_end);
 }
 
-std::optional<pid_t> wait_for_orphan(const Layout& layout, const std::string& id) {
+std::optional<pid_t> wait_for_orphan(const store::Layout& layout, const std::string& id) {
   const Deadline hung = deadline_in(kOrphanTimeout);
   while (runtime_is_at_work(id)) {
     if (std::chrono::steady_clock::now() >= hung) return std::nullopt;
@@ -212,7 +213,7 @@ std::optional<pid_t> wait_for_orphan(const Layout& layout, const std::string& id
   return static_cast<pid_t>(*pid);
 }
 
-std::optional<int> read_exit_code(const Layout& layout, const std::string& id) {
+std::optional<int> read_exit_code(const store::Layout& layout, const std::string& id) {
   const auto code = read_number(layout.exits() / id);
   return code ? std::optional(static_cast<int>(*code)) : std::nullopt;
 }

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "engine/container/container_config.h"
-#include "engine/layout.h"
 #include "oci/runtime.h"
+#include "store/layout.h"
 
 namespace still::engine {
 
@@ -26,21 +26,21 @@ struct MonitorRequest {
 // the pid of the container's init. On failure throws Error(kRuntime) with what the runtime said
 // (kCommandMissing and kCannotExecute for a command that does not exist or cannot run); conmon has
 // ended then. conmon goes on by itself otherwise and calls "still container cleanup ID" at the end.
-pid_t start_monitor(const Layout& layout, const MonitorRequest& request);
+pid_t start_monitor(const store::Layout& layout, const MonitorRequest& request);
 
 // For a restore whose process died: waits until the runtime that conmon has started is done. The
 // pid of the container's init if it was restored, runs and conmon looks after it.
-std::optional<pid_t> wait_for_orphan(const Layout& layout, const std::string& id);
+std::optional<pid_t> wait_for_orphan(const store::Layout& layout, const std::string& id);
 
 // The exit code from conmon's exit file; nullopt while there is none.
-std::optional<int> read_exit_code(const Layout& layout, const std::string& id);
+std::optional<int> read_exit_code(const store::Layout& layout, const std::string& id);
 
 // Connects our stdin (if open_stdin), stdout and stderr to the container until it ends or, with a
 // terminal, the detach keys (ctrl-p,ctrl-q) are typed. To miss nothing connect in the `prepared`
 // callback of Container::start().
 class Attachment {
  public:
-  static Attachment connect(const Layout& layout, const std::string& id, bool terminal,
+  static Attachment connect(const store::Layout& layout, const std::string& id, bool terminal,
                             bool open_stdin);
   // forward_signals_to: signals that ask us to end (SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
   // SIGUSR2) go to this process instead, when there is no terminal; 0: they keep their meaning.

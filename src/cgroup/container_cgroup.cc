@@ -1,4 +1,4 @@
-#include "engine/container/cgroups.h"
+#include "cgroup/container_cgroup.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 #include "os/files.h"
 #include "os/mount.h"
 
-namespace still::engine {
+namespace still::cgroup {
 namespace {
 
 constexpr auto kRemovalTimeout = std::chrono::seconds(2);
@@ -89,31 +89,31 @@ size_t kill_all_in(const std::filesystem::path& directory) try {
 
 }  // namespace
 
-std::optional<cgroup::Location> own_cgroup(const std::string& path, const cgroup::Location& init,
-                                           const std::optional<cgroup::Location>& self) {
+std::optional<Location> own_cgroup(const std::string& path, const Location& init,
+                                           const std::optional<Location>& self) {
   if (!lies_in_cgroup(init.path, path)) return std::nullopt;
   // Freezing ourselves would be for ever.
   if (self && self->version == init.version && lies_in_cgroup(self->path, path)) {
     return std::nullopt;
   }
-  cgroup::Location own = init;
+  Location own = init;
   for (; own.path != path; own.path.resize(own.path.rfind('/'))) {
     own.directory = own.directory.parent_path();
   }
   return own;
 }
 
-std::optional<cgroup::Location> find_own_cgroup(const std::string& path, pid_t init) try {
-  const auto location = cgroup::find_freezer_cgroup(init);
+std::optional<Location> find_own_cgroup(const std::string& path, pid_t init) try {
+  const auto location = find_freezer_cgroup(init);
   if (!location) return std::nullopt;
-  return own_cgroup(path, *location, cgroup::find_freezer_cgroup(::getpid()));
+  return own_cgroup(path, *location, find_freezer_cgroup(::getpid()));
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kNotFound) throw;
   return std::nullopt;  // init has ended meanwhile
 }
 
-cgroup::Room room_in_cgroup(const std::string& path) {
-  return cgroup::room_in(hierarchies(), path);
+Room room_in_cgroup(const std::string& path) {
+  return room_in(hierarchies(), path);
 }
 
 void kill_cgroups(const std::string& path) {
@@ -147,4 +147,4 @@ void remove_cgroups(const std::string& path) {
   }
 }
 
-}  // namespace still::engine
+}  // namespace still::cgroup

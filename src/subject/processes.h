@@ -10,7 +10,7 @@
 
 #include "cgroup/freezer.h"
 
-namespace still::engine {
+namespace still::subject {
 
 // All that are in its cgroup (if freezer is not null) or pid namespace, or descend from its init;
 // init first, the others by number.
@@ -34,4 +34,4 @@ std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init
 std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init,
                                  const std::map<pid_t, pid_t>& parents);
 
-}  // namespace still::engine
+}  // namespace still::subject

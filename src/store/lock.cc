@@ -1,4 +1,4 @@
-#include "engine/container/lock.h"
+#include "store/lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,11 +13,11 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "engine/container/names.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "store/records.h"
 
-namespace still::engine {
+namespace still::store {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(1);
@@ -133,4 +133,4 @@ Fd lock_shared_part(const Layout& layout, const std::string& name) {
   return file;
 }
 
-}  // namespace still::engine
+}  // namespace still::store

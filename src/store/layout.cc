@@ -1,10 +1,10 @@
-#include "engine/layout.h"
+#include "store/layout.h"
 
 #include <cstdlib>
 
 #include "os/files.h"
 
-namespace still::engine {
+namespace still::store {
 namespace {
 
 constexpr const char* kDefaultRoot = "/var/lib/still";
@@ -47,4 +47,4 @@ void Layout::create() const {
   }
 }
 
-}  // namespace still::engine
+}  // namespace still::store

@@ -1,4 +1,4 @@
-#include "engine/container/processes.h"
+#include "subject/processes.h"
 
 #include <sys/stat.h>
 
@@ -17,7 +17,7 @@
 #include "os/files.h"
 #include "os/process_status.h"
 
-namespace still::engine {
+namespace still::subject {
 namespace {
 
 std::vector<pid_t> all_processes() {
@@ -129,4 +129,4 @@ std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init
   return foreign_among(processes, init, all_parents());
 }
 
-}  // namespace still::engine
+}  // namespace still::subject

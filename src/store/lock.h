@@ -6,10 +6,10 @@
 #include <functional>
 #include <string>
 
-#include "engine/layout.h"
 #include "os/fd.h"
+#include "store/layout.h"
 
-namespace still::engine {
+namespace still::store {
 
 // What acquire() does from now on, in this process, when somebody else has the lock: wait (as it
 // begins), or fail.
@@ -43,4 +43,4 @@ void remove_orphaned_locks(const Layout& layout,
 // name: "volumes", "images".
 Fd lock_shared_part(const Layout& layout, const std::string& name);
 
-}  // namespace still::engine
+}  // namespace still::store

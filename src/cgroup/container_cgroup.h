@@ -10,21 +10,21 @@
 #include "cgroup/location.h"
 #include "cgroup/room.h"
 
-namespace still::engine {
+namespace still::cgroup {
 
 // The cgroup at `path` ("/still/ID") by which the container can be frozen: init lives in it or
 // below it, and we do not. nullopt otherwise.
-std::optional<cgroup::Location> find_own_cgroup(const std::string& path, pid_t init);
+std::optional<Location> find_own_cgroup(const std::string& path, pid_t init);
 
 // The same, as plain computation. init, self: the freezer cgroups of both processes.
-std::optional<cgroup::Location> own_cgroup(const std::string& path, const cgroup::Location& init,
-                                           const std::optional<cgroup::Location>& self);
+std::optional<Location> own_cgroup(const std::string& path, const Location& init,
+                                           const std::optional<Location>& self);
 
 // Makes the cgroup in every hierarchy, with what is missing above it.
 void make_cgroup(const std::string& path);
 
 // What the limits of the cgroup leave.
-cgroup::Room room_in_cgroup(const std::string& path);
+Room room_in_cgroup(const std::string& path);
 
 // Kills everything in the cgroup and below it, in every hierarchy, thawing what is frozen, and
 // waits until nothing is left. Throws Error(kTimeout).
@@ -35,4 +35,4 @@ void kill_cgroups(const std::string& path);
 // removed is logged as a warning: the container's end must not fail for it.
 void remove_cgroups(const std::string& path);
 
-}  // namespace still::engine
+}  // namespace still::cgroup
