@@ -17,6 +17,7 @@ enum class ErrorKind {
   kTimeout,         // a deadline passed
   kInterrupted,     // the user asked us to stop (SIGINT, SIGTERM)
   kSystem,          // a system call failed
+  kAnotherWay,      // this way to do it failed, another one may succeed
   kRuntime,         // a part we call failed: OCI runtime, CRIU, conmon, skopeo
   kCannotExecute,   // the command inside the container cannot be invoked (exit code 126)
   kCommandMissing,  // the command inside the container does not exist (exit code 127)

@@ -2,11 +2,12 @@
 
 #include <fcntl.h>
 
+#include "archive/deleted_files.h"
 #include "archive/encryption.h"
+#include "archive/members.h"
 #include "base/error.h"
 #include "base/hooks.h"
 #include "base/text.h"
-#include "checkpoint/archive_members.h"
 #include "os/atomic_file.h"
 #include "os/files.h"
 #include "os/temp_dir.h"
@@ -19,31 +20,35 @@ Fd open_directory(const std::filesystem::path& path) {
   return open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-std::string deleted_files(const engine::Container& container, const std::filesystem::path& upper) {
+std::string deleted_files(const subject::Subject& subject, const std::filesystem::path& upper) {
   std::vector<Fd> lower;
-  for (const auto& layer : container.lower_layers()) lower.push_back(open_directory(layer));
-  return write_deleted_files(tree::removed_paths(open_directory(upper), lower, engine_paths()));
+  for (const auto& layer : subject.lower_layers) lower.push_back(open_directory(layer));
+  return archive::write_deleted_files(
+      tree::removed_paths(open_directory(upper), lower, subject.engine_paths));
 }
 
-archive::TreeTarOptions tar_options(const TreePlan& tree) {
-  return {.excluded = tree.upper_layer ? engine_paths() : std::vector<std::string>{},
-          .upper_layer = tree.upper_layer};
+archive::TreeTarOptions tar_options(const cut::TreePlan& tree, const ArchiveSources& sources) {
+  const bool is_upper = tree.tree.kind == subject::TreeKind::kRootfs;
+  return {.excluded = is_upper ? sources.engine_paths : std::vector<std::string>{},
+          .upper_layer = is_upper};
 }
 
-void add_tree(archive::ArchiveWriter& writer, const TreePlan& tree,
-              const cut::CapturedTree& captured, archive::Manifest& manifest) {
-  archive::TreeRecord record{.name = tree.name,
-                             .member = tree.member,
+void add_tree(archive::ArchiveWriter& writer, const cut::TreePlan& tree,
+              const ArchiveSources& sources, archive::Manifest& manifest) {
+  const std::string member = cut::member_of(tree.tree);
+  const cut::CapturedTree& captured = sources.trees.at(member);
+  archive::TreeRecord record{.name = name_of(tree.tree),
+                             .member = member,
                              .method = captured.method,
                              .files = tree.found.files,
                              .bytes = tree.found.bytes,
                              .foreign_writers = captured.foreign_changes,
                              .sockets = {}};
   if (std::filesystem::is_regular_file(captured.path)) {
-    writer.add_file(tree.member, open_file(captured.path, O_RDONLY));
+    writer.add_file(member, open_file(captured.path, O_RDONLY));
   } else {
     const auto totals =
-        writer.add_tree(tree.member, open_directory(captured.path), tar_options(tree));
+        writer.add_tree(member, open_directory(captured.path), tar_options(tree, sources));
     record.files = totals.files;
     record.bytes = totals.size_bytes;
     record.sockets = totals.sockets;
@@ -56,13 +61,13 @@ void add_file_if_exists(archive::ArchiveWriter& writer, const std::string& membe
   if (const auto file = open_if_exists(path, O_RDONLY)) writer.add_file(member, *file, max_bytes);
 }
 
-std::filesystem::path plain_place(const engine::Layout& layout, const std::string& key) {
+std::filesystem::path plain_place(const store::Layout& layout, const std::string& key) {
   return layout.staging("archive", key);
 }
 
 uint64_t expected_bytes(const Plan& plan) {
   uint64_t total = plan.memory_bytes;
-  for (const TreePlan& tree : plan.trees) total += tree.found.bytes;
+  for (const cut::TreePlan& tree : plan.trees) total += tree.found.bytes;
   return total;
 }
 
@@ -78,18 +83,20 @@ uint64_t write_plain(const std::filesystem::path& target, const Plan& plan,
     observer.progress(cut::Step::kArchive, done, total);
   });
 
-  writer.add_bytes(kConfigMember, sources.config_dump);
-  writer.add_bytes(kSpecMember, sources.spec_dump);
+  using archive::MemberKind;
+  writer.add_bytes(name_of(MemberKind::kConfig), sources.config_dump);
+  writer.add_bytes(name_of(MemberKind::kSpec), sources.spec_dump);
   writer.add_files_below(
-      kImagesMember, open_directory(sources.images),
+      name_of(MemberKind::kImage), open_directory(sources.images),
       sources.use_up_images ? archive::Reading::kUseUp : archive::Reading::kKeep);
-  if (!sources.deleted_files.empty()) writer.add_bytes(kDeletedMember, sources.deleted_files);
-  for (const TreePlan& tree : plan.trees) {
-    add_tree(writer, tree, sources.trees.at(tree.member), manifest);
+  if (!sources.deleted_files.empty()) {
+    writer.add_bytes(name_of(MemberKind::kDeletedFiles), sources.deleted_files);
   }
-  add_file_if_exists(writer, kStatisticsMember, sources.work / kStatisticsMember);
-  add_file_if_exists(writer, kLogMember, sources.log, sources.log_bytes);
-  writer.add_directory("artifacts");
+  for (const cut::TreePlan& tree : plan.trees) add_tree(writer, tree, sources, manifest);
+  const std::string statistics = name_of(MemberKind::kStatistics);
+  add_file_if_exists(writer, statistics, sources.work / statistics);
+  add_file_if_exists(writer, name_of(MemberKind::kLog), sources.log, sources.log_bytes);
+  writer.add_directory(name_of(MemberKind::kArtifacts));
   hooks::reached("complete");
   cancellation.check();
   writer.commit(std::move(manifest));
@@ -115,28 +122,29 @@ uint64_t encrypt(const std::filesystem::path& plain, const Plan& plan, const std
 
 }  // namespace
 
-std::vector<std::filesystem::path> archive_traces(const Plan& plan, const engine::Layout& layout,
+std::vector<std::filesystem::path> archive_traces(const Plan& plan, const store::Layout& layout,
                                                   const std::string& key) {
   auto traces = archive::ArchiveWriter::temporary_paths(plan.target, key);
   if (!plan.options.recipients.empty()) traces.push_back(plain_place(layout, key));
   return traces;
 }
 
-ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
-                              const engine::Layout& layout, const std::string& key,
+ArchiveSources gather_sources(const subject::Subject& subject, const store::Layout& layout, const std::string& key,
                               std::filesystem::path images, std::filesystem::path work,
                               std::map<std::string, cut::CapturedTree> trees) {
   ArchiveSources sources{.images = std::move(images),
                          .work = std::move(work),
                          .trees = std::move(trees),
-                         .config_dump = write_config_dump(container),
-                         .spec_dump = write_spec_dump(container),
+                         .engine_paths = subject.engine_paths,
+                         .config_dump = subject.config_dump,
+                         .spec_dump = subject.spec_dump,
                          .deleted_files = {},
-                         .log = container.paths().log(),
+                         .log = subject.log,
                          .key = key,
                          .plain = plain_place(layout, key)};
-  if (!plan.options.ignore_rootfs) {
-    sources.deleted_files = deleted_files(container, sources.trees.at(kRootfsMember).path);
+  if (const auto rootfs = sources.trees.find(name_of(archive::MemberKind::kRootfs));
+      rootfs != sources.trees.end()) {
+    sources.deleted_files = deleted_files(subject, rootfs->second.path);
   }
   return sources;
 }

@@ -12,7 +12,8 @@
 #include "cut/cancellation.h"
 #include "cut/observer.h"
 #include "cut/trees.h"
-#include "engine/container/container.h"
+#include "store/layout.h"
+#include "subject/subject.h"
 
 namespace still::checkpoint {
 
@@ -22,6 +23,7 @@ struct ArchiveSources {
   std::filesystem::path images;                    // CRIU's
   std::filesystem::path work;                      // CRIU's log and statistics
   std::map<std::string, cut::CapturedTree> trees;  // by member
+  std::vector<std::string> engine_paths{};         // as of the subject
   std::string config_dump;
   std::string spec_dump;
   std::string deleted_files;  // empty: the root file system is not part of the checkpoint
@@ -35,12 +37,11 @@ struct ArchiveSources {
 };
 
 // Where files of write_archive() can be when the process dies; for the journal.
-std::vector<std::filesystem::path> archive_traces(const Plan& plan, const engine::Layout& layout,
+std::vector<std::filesystem::path> archive_traces(const Plan& plan, const store::Layout& layout,
                                                   const std::string& key);
 
 // trees: where each planned tree is read from, by member.
-ArchiveSources gather_sources(const engine::Container& container, const Plan& plan,
-                              const engine::Layout& layout, const std::string& key,
+ArchiveSources gather_sources(const subject::Subject& subject, const store::Layout& layout, const std::string& key,
                               std::filesystem::path images, std::filesystem::path work,
                               std::map<std::string, cut::CapturedTree> trees);
 

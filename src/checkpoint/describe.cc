@@ -22,15 +22,17 @@ std::string conmon_version() {
 
 }  // namespace
 
-archive::Manifest describe(const engine::Container& container, const Plan& plan) {
+archive::Manifest describe(const subject::Held& container, const Plan& plan) {
   utsname kernel{};
   ::uname(&kernel);
   const auto runtime = container.runtime();
-  const engine::ContainerConfig& config = container.config();
+  const subject::Subject& subject = container.subject();
   archive::Manifest manifest;
-  manifest.container_id = container.id();
-  manifest.container_name = container.name();
-  manifest.image = config.rootfs.empty() ? config.image : "rootfs:" + config.rootfs;
+  manifest.engine = subject.engine;
+  manifest.container_id = subject.id;
+  manifest.container_name = subject.name;
+  manifest.image = subject.image;
+  manifest.cgroup = subject.has_cgroup ? subject.cgroup : "";
   manifest.runtime = runtime->name();
   manifest.versions = {{"still", STILL_VERSION},
                        {"criu", criu::criu_version()},
@@ -47,8 +49,8 @@ void describe_result(archive::Manifest& manifest, const CheckpointResult& result
   manifest.consistent = result.consistent;
   manifest.inconsistent_because = result.inconsistent_because;
   if (manifest.live) {
-    manifest.memory_cut = result.stock_because.empty() ? "fork" : "stock";
-    manifest.memory_cut_because = result.stock_because;
+    manifest.memory_cut = cut::name_of(result.memory_choice);
+    manifest.memory_cut_because = cut::why_by_criu(result.memory_choice);
   }
   manifest.frozen = result.cut.frozen;
   manifest.dump_start = result.cut.dump_start;

@@ -46,19 +46,28 @@ double nanoseconds(std::chrono::nanoseconds duration) {
 
 uint64_t entries_of(const Plan& plan) {
   uint64_t entries = 0;
-  for (const TreePlan& tree : plan.trees) entries += tree.found.files;
+  for (const cut::TreePlan& tree : plan.trees) entries += tree.found.files;
   return entries;
 }
 
+// As measurements know it.
+bool by_fork(const cut::MemoryChoice& choice) {
+  return cut::on(
+      choice, [](const cut::ByCriu&) { return false; }, [](const cut::ByFork&) { return true; });
+}
+
 double gibibyte_dump(const Plan& plan) {
-  if (!plan.stock_because.empty()) return kGibibyteDump;
-  return plan.skeleton == memory::Skeleton::kLazyPages ? kGibibyteLazy : kGibibyteForked;
+  return cut::on(
+      plan.memory, [](const cut::ByCriu&) { return kGibibyteDump; },
+      [](const cut::ByFork& by) {
+        return by.skeleton == memory::Skeleton::kLazyPages ? kGibibyteLazy : kGibibyteForked;
+      });
 }
 
 }  // namespace
 
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier) {
-  const bool by_fork = plan.stock_because.empty();
+  const bool is_forked = by_fork(plan.memory);
   Line dump, capture;
   dump.add(0, kSmallDump, 1);
   dump.add(kGibibyte, gibibyte_dump(plan), 1);
@@ -66,7 +75,7 @@ Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>&
   capture.add(1e5, 1e5 * kLookPerEntry, 1);
   size_t learned_from = 0;
   for (const store::Measurement& one : earlier) {
-    if (one.forked != by_fork) continue;
+    if (one.forked != is_forked) continue;
     ++learned_from;
     const double weight = one.container_id == plan.container_id ? kOwnWeight : 1;
     dump.add(static_cast<double>(one.memory_bytes), nanoseconds(one.dump), weight);
@@ -93,7 +102,7 @@ store::Measurement measure(const Plan& plan, const CheckpointResult& result) {
           .at = result.cut.thawed.wall,
           .memory_bytes = plan.memory_bytes,
           .entries = entries_of(plan),
-          .forked = result.stock_because.empty(),
+          .forked = by_fork(result.memory_choice),
           .dump = (result.cut.dump_end - result.cut.dump_start) + result.cut.fork,
           .capture = result.cut.capture,
           .pause = result.cut.pause()};

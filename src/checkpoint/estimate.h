@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "checkpoint/checkpoint.h"
 #include "checkpoint/plan.h"
+#include "checkpoint/result.h"
 #include "store/records.h"
 
 namespace still::checkpoint {
@@ -17,7 +17,7 @@ struct Estimate {
 };
 
 // Of a live checkpoint. The dump takes a fixed time and one that grows with the memory: the line
-// that fits the earlier dumps of the same way (Plan::stock_because) best, those of this container
+// that fits the earlier dumps of the same way (Plan::memory) best, those of this container
 // counting more. The trees are looked at beside it, in a time that grows with their entries. The
 // longer of both counts. Whatever changes in the trees between the last round of preparation and
 // the freeze comes on top and is not known.

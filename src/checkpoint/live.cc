@@ -1,33 +1,34 @@
 // The live checkpoint: the container stands still for the cut and runs on.
-#include <fcntl.h>
-
 #include <algorithm>
 #include <future>
 #include <ranges>
 
+#include "archive/members.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "base/hooks.h"
 #include "base/text.h"
-#include "checkpoint/archive_members.h"
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/describe.h"
+#include "checkpoint/leftovers.h"
 #include "checkpoint/ways.h"
+#include "criu/criu.h"
+#include "criu/failure.h"
 #include "criu/preloading.h"
 #include "cut/cancellation.h"
-#include "cut/criu_files.h"
-#include "cut/mapped_files.h"
-#include "cut/memory_cut.h"
+#include "cut/dump_command.h"
+#include "cut/leftovers.h"
 #include "cut/staging.h"
 #include "cut/trees.h"
-#include "engine/operation.h"
+#include "journal/operation.h"
+#include "journal/paths.h"
 #include "os/files.h"
 #include "os/priority.h"
 
 namespace still::checkpoint {
 namespace {
 
-using Sharers = std::vector<engine::Container>;
+using Sharers = std::vector<std::unique_ptr<subject::Held>>;
 
 // The freezers of a container and of those that are frozen with it.
 struct Freezers {
@@ -35,28 +36,22 @@ struct Freezers {
   std::vector<std::unique_ptr<cgroup::Freezer>> sharers;  // null for one that has none
 };
 
-Freezers open_freezers(const engine::Container& container, const Sharers& sharers) {
+Freezers open_freezers(const subject::Group& group) {
   if (hooks::freeze_is_off()) return {};
-  Freezers freezers{.own = container.freezer(), .sharers = {}};
+  Freezers freezers{.own = subject::freezer_of(group.container->subject()), .sharers = {}};
   if (!freezers.own) return freezers;  // it runs on, and they may as well
-  for (const engine::Container& sharer : sharers) freezers.sharers.push_back(sharer.freezer());
+  for (const auto& sharer : group.sharers) {
+    freezers.sharers.push_back(subject::freezer_of(sharer->subject()));
+  }
   return freezers;
 }
 
-std::vector<cgroup::Freezer*> pointers(
-    const std::vector<std::unique_ptr<cgroup::Freezer>>& freezers) {
-  std::vector<cgroup::Freezer*> result;
-  for (const auto& freezer : freezers) {
-    if (freezer) result.push_back(freezer.get());
-  }
-  return result;
-}
-
 // All that are frozen; the cgroups know it at once, where a container has one.
-std::vector<pid_t> all_processes(const engine::Container& container, const Freezers& freezers) {
-  if (!freezers.own) return container.processes();
+std::vector<pid_t> all_processes(const subject::Subject& subject, const Freezers& freezers) {
+  if (!freezers.own) return subject::processes_of(subject);
   std::vector<pid_t> pids = freezers.own->processes();
-  for (const cgroup::Freezer* sharer : pointers(freezers.sharers)) {
+  for (const auto& sharer : freezers.sharers) {
+    if (!sharer) continue;
     const auto more = sharer->processes();
     pids.insert(pids.end(), more.begin(), more.end());
   }
@@ -69,73 +64,60 @@ bool can_wait_for_freeze(const Plan& plan) {
          !criu::criu_preload().empty();
 }
 
+std::optional<memory::Skeleton> skeleton_of(const cut::MemoryChoice& choice) {
+  using Skeleton = std::optional<memory::Skeleton>;
+  return cut::on(
+      choice, [](const cut::ByCriu&) -> Skeleton { return std::nullopt; },
+      [](const cut::ByFork& by) -> Skeleton { return by.skeleton; });
+}
+
+// The container with its dump first, then those that stand still for its sake.
+std::vector<cut::Member> members_of(cut::Dump dump, const Freezers& freezers) {
+  std::vector<cut::Member> members = {{.freezer = freezers.own.get(), .dump = std::move(dump)}};
+  for (const auto& sharer : freezers.sharers) members.push_back({.freezer = sharer.get()});
+  return members;
+}
+
 // What is in the journal before anything is made.
-void note_traces(store::JournalEntry& entry, const engine::Container& container,
-                 const engine::Layout& layout, const Plan& plan) {
-  entry.paths = archive_traces(plan, layout, entry.key);
-  const cut::StagingPlace place{layout.staging(container.id(), entry.key)};
-  entry.paths.push_back(place.directory);
-  if (plan.stock_because.empty()) entry.fork_images = place.images();
-  cut::note_lent_cgroup(entry, container);
+void note_traces(journal::Entry& entry, const subject::Subject& subject,
+                 const store::Layout& layout, const Plan& plan) {
+  for (const auto& path : archive_traces(plan, layout, entry.key)) {
+    entry.add(journal::path_step(path));
+  }
+  const cut::StagingPlace place{layout.staging(subject.id, entry.key)};
+  entry.add(journal::path_step(place.directory));
+  cut::note_lent_cgroup(entry, subject);
+  cut::on(
+      plan.memory, [](const cut::ByCriu&) {},
+      [&](const cut::ByFork&) { entry.add(cut::copies_step(place.images())); });
 }
 
 // What is in the journal before anything is frozen.
-void note_window(store::JournalEntry& entry, const cut::FreezeWindow& window,
-                 const engine::Container& container, const Sharers& sharers,
+void note_window(journal::Entry& entry, const cut::Window& window, const subject::Group& group,
                  const Freezers& freezers) {
   entry.guardian = identify_process(window.guardian());
-  entry.runtime = identify_process(window.runtime());
-  const auto note = [&](const engine::Container& one, const cgroup::Freezer& freezer) {
+  entry.runtime = identify_process(window.runtimes().front());
+  const auto note = [&](const subject::Subject& one, const cgroup::Freezer& freezer) {
     if (!std::ranges::contains(window.to_freeze(), &freezer)) return;
-    entry.cgroups.push_back(engine::identify_cgroup(one, freezer));
+    entry.add(cut::frozen_step(one, freezer));
   };
-  if (freezers.own) note(container, *freezers.own);
-  for (size_t i = 0; i < sharers.size(); ++i) {
-    if (freezers.sharers[i]) note(sharers[i], *freezers.sharers[i]);
+  for (size_t i = 0; i < freezers.sharers.size(); ++i) {
+    if (freezers.sharers[i]) note(group.sharers[i]->subject(), *freezers.sharers[i]);
   }
+  // The last one, and so the first to be thawed.
+  if (freezers.own) note(group.container->subject(), *freezers.own);
 }
 
-struct LiveCut {
-  cut::Cut cut;
-  uint64_t log_bytes = 0;  // of the container's log; what comes later belongs to its life after it
-};
-
-LiveCut take_cut(cut::FreezeWindow& window, const engine::Container& container,
-                 const Freezers& freezers, const cut::StagingPlace& staging,
-                 cut::TreeCaptures& captures, cut::MemoryCut* memory,
-                 cut::Cancellation& cancellation, cut::Observer& observer) {
-  const auto log = open_if_exists(container.paths().log(), O_RDONLY);
-  LiveCut result;
-  cut::WindowWork work{.capture_trees =
-                           [&](const Instant& frozen) {
-                             const auto mapped = cut::mapped_inodes(
-                                 all_processes(container, freezers), container.paths().upper());
-                             captures.cut(mapped, frozen);
-                           },
-                       .watch_trees = [&](const std::stop_token& stop) { captures.watch(stop); },
-                       .before_thaw =
-                           [&] {
-                             result.log_bytes =
-                                 log ? static_cast<uint64_t>(stat_fd(*log).st_size) : 0;
-                             captures.end();
-                           }};
-  if (memory != nullptr) {
-    work.before_dump = [&] { memory->before_dump(); };
-    work.hold = [&] {
-      cut::require_images(staging.images());
-      memory->hold();
-    };
-    work.after_thaw = [&] { memory->take(); };
+// CRIU as it is may do what failed in another way.
+Error explain(const Error& error, const Plan& plan, const subject::Subject& subject,
+              const cut::StagingPlace& staging) {
+  const bool is_by_criu = cut::on(
+      plan.memory, [](const cut::ByCriu&) { return true; },
+      [](const cut::ByFork&) { return false; });
+  if (!is_by_criu && error.kind() == ErrorKind::kRuntime) {
+    return Error(ErrorKind::kAnotherWay, error.message(), error.hint());
   }
-  try {
-    result.cut = window.run(work, cancellation, observer);
-    cut::require_images(staging.images());
-    return result;
-  } catch (const Error& error) {
-    // CRIU as it is may well succeed.
-    if (memory != nullptr && error.kind() == ErrorKind::kRuntime) throw cut::ForkCutFailed(error);
-    throw cut::explain_failure(error, oci::dump_log(staging.work()), container.paths().dump_work());
-  }
+  return criu::explain_failure(error, oci::dump_log(staging.work()), subject.dump_work);
 }
 
 // "volume:data: a, b and 3 more", for each tree that has some.
@@ -150,7 +132,7 @@ std::string describe_foreign_changes(const Plan& plan,
     for (const std::string& path : paths | std::views::take(kNamed)) {
       names.push_back(printable(path));
     }
-    std::string part = plan.trees[i].name + ": " + join(names, ", ");
+    std::string part = name_of(plan.trees[i].tree) + ": " + join(names, ", ");
     if (paths.size() > kNamed) part += formatted(" and {} more", paths.size() - kNamed);
     parts.push_back(std::move(part));
   }
@@ -184,11 +166,11 @@ void judge(CheckpointResult& result, const Plan& plan, const std::vector<cut::Ca
 std::map<std::string, cut::CapturedTree> by_member(const Plan& plan,
                                                    const std::vector<cut::CapturedTree>& trees) {
   std::map<std::string, cut::CapturedTree> result;
-  for (size_t i = 0; i < trees.size(); ++i) result[plan.trees[i].member] = trees[i];
+  for (size_t i = 0; i < trees.size(); ++i) result[cut::member_of(plan.trees[i].tree)] = trees[i];
   return result;
 }
 
-uint64_t write_archive_unlocked(engine::Container& container, const Plan& plan,
+uint64_t write_archive_unlocked(subject::Held& container, const Plan& plan,
                                 const ArchiveSources& sources, const archive::Manifest& manifest,
                                 cut::Cancellation& cancellation, cut::Observer& observer) {
   uint64_t size_bytes = 0;
@@ -202,78 +184,81 @@ uint64_t write_archive_unlocked(engine::Container& container, const Plan& plan,
   return size_bytes;
 }
 
-CheckpointResult take(engine::Container& container, Sharers& sharers, const engine::Layout& layout,
-                      store::Store& store, const Plan& plan, cut::Observer& observer) {
+CheckpointResult take(subject::Group& group, const journal::Host& host, const Plan& plan,
+                      cut::Observer& observer) {
+  subject::Held& container = *group.container;
+  const subject::Subject& subject = container.subject();
   cut::Cancellation cancellation(plan.options.max_pause);
-  engine::Operation operation(
-      store, engine::kCheckpoint, container,
-      [&](store::JournalEntry& entry) { note_traces(entry, container, layout, plan); });
+  journal::Operation operation(
+      host.store,
+      {.operation = kOperation,
+       .container_id = subject.id,
+       .container_name = subject.name,
+       .init = subject.init},
+      [&](journal::Entry& entry) { note_traces(entry, subject, host.layout, plan); });
   hooks::reached("in the journal");
   // Everything that can be made before the freeze is made here: the processes first, while no other
   // thread runs, the trees last, so that they have little time to change again.
-  const cut::StagingPlace place{layout.staging(container.id(), operation.key())};
-  const Freezers freezers = open_freezers(container, sharers);
-  const auto lent = cut::lend_cgroup(container);
-  const bool by_fork = plan.stock_because.empty();
+  const cut::StagingPlace place{host.layout.staging(subject.id, operation.key())};
+  const Freezers freezers = open_freezers(group);
+  const auto lent = cut::lend_cgroup(subject);
   const auto gate = can_wait_for_freeze(plan) ? place.gate() : std::filesystem::path();
-  cut::FreezeWindow window({.freezer = freezers.own.get(),
-                            .sharers = pointers(freezers.sharers),
-                            .runtime = container.config().runtime,
-                            .dump = cut::checkpoint_command(
-                                container, plan.options,
-                                {.images = place.images(),
-                                 .work = place.work(),
-                                 .lent = lent.get(),
-                                 .skeleton = by_fork ? std::optional(plan.skeleton) : std::nullopt,
-                                 .gate = gate}),
-                            .gate = gate,
-                            .init = container.record().pid,
-                            .freeze_timeout = plan.options.freeze_timeout,
-                            .runtime_timeout = plan.options.runtime_timeout});
-  operation.update([&](store::JournalEntry& entry) {
-    note_window(entry, window, container, sharers, freezers);
-  });
+  const Command dump = cut::dump_command(subject, *container.runtime(),
+                                         {.leave_running = true,
+                                          .tcp_established = plan.options.tcp_established,
+                                          .file_locks = plan.options.file_locks,
+                                          .images = place.images(),
+                                          .work = place.work(),
+                                          .lent = lent.get(),
+                                          .skeleton = skeleton_of(plan.memory),
+                                          .gate = gate});
+  cut::Window window(
+      members_of(
+          {.runtime = subject.runtime, .command = dump, .gate = gate, .init = subject.init.pid},
+          freezers),
+      {.freeze = plan.options.freeze_timeout, .runtime = plan.options.runtime_timeout});
+  operation.update([&](journal::Entry& entry) { note_window(entry, window, group, freezers); });
   hooks::reached("guarded");
   archive::Manifest manifest = describe(container, plan);
   const cut::Staging staging(place, stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
-  std::optional<cut::MemoryCut> memory;
-  if (by_fork) memory.emplace(container, plan.skeleton, place);
-  cut::TreeCaptures captures(plan.trees, staging, cancellation);
+  auto memory = cut::MemoryWay::open(plan.memory, subject, place);
+  cut::TreeCaptures captures(
+      plan.trees, subject.log, [&] { return all_processes(subject, freezers); }, staging,
+      cancellation);
   hooks::reached("staged");
-  if (memory) memory->prepare();
+  memory->prepare();
   captures.prepare(observer);
   hooks::reached("prepared");
 
-  CheckpointResult result;
-  const LiveCut live = take_cut(window, container, freezers, place, captures,
-                                memory ? &*memory : nullptr, cancellation, observer);
-  hooks::reached("thawed");
-  operation.update([](store::JournalEntry& entry) { entry.cgroups.clear(); });
-  window.dismiss_guardian();
-  sharers.clear();
-  result.cut = live.cut;
-  result.stock_because = plan.stock_because;
-  if (memory) {
-    const cut::StepScope step(observer, cut::Step::kMerge);
-    result.memory = memory->merge(cancellation);
-    memory.reset();
+  CheckpointResult result{.memory_choice = plan.memory};
+  try {
+    result.cut = window.run({{.memory = *memory, .trees = captures}}, cancellation, observer);
+    cut::require_images(place.images());
+  } catch (const Error& error) {
+    throw explain(error, plan, subject, place);
   }
+  hooks::reached("thawed");
+  operation.update([](journal::Entry& entry) { entry.remove(cut::kFrozenStep); });
+  window.dismiss_guardian();
+  group.sharers.clear();
+  result.memory = memory->finish(cancellation, observer);
+  memory.reset();
   hooks::reached("merged");
 
   result.cut_pass = captures.last_pass();
-  const auto trees = captures.results(live.cut.was_frozen);
+  const auto trees = captures.results(result.cut.was_frozen);
   judge(result, plan, trees, observer);
   // CRIU 4.1.1 writes no times of its own when it has kept pages.
-  if (!by_fork || plan.skeleton != memory::Skeleton::kLazyPages) {
-    result.criu = criu::read_dump_statistics(place.work() / kStatisticsMember);
+  if (skeleton_of(plan.memory) != memory::Skeleton::kLazyPages) {
+    result.criu =
+        criu::read_dump_statistics(place.work() / name_of(archive::MemberKind::kStatistics));
   }
   describe_result(manifest, result);
-  const auto log = plan.options.keep
-                       ? cut::keep_criu_files(place.work(), container.paths().dump_work())
-                       : std::filesystem::path();
-  ArchiveSources sources = gather_sources(container, plan, layout, operation.key(), place.images(),
-                                          place.work(), by_member(plan, trees));
-  sources.log_bytes = live.log_bytes;
+  const auto log = plan.options.keep ? criu::keep_criu_files(place.work(), subject.dump_work)
+                                     : std::filesystem::path();
+  ArchiveSources sources = gather_sources(subject, host.layout, operation.key(),
+                                          place.images(), place.work(), by_member(plan, trees));
+  sources.log_bytes = captures.log_bytes();
   sources.use_up_images = true;
   hooks::reached("released");
   result.archive_bytes =
@@ -285,17 +270,19 @@ CheckpointResult take(engine::Container& container, Sharers& sharers, const engi
 
 }  // namespace
 
-CheckpointResult take_live(engine::Container& container, Sharers& sharers,
-                           const engine::Layout& layout, store::Store& store, const Plan& plan,
+CheckpointResult take_live(subject::Group& group, const journal::Host& host, const Plan& plan,
                            cut::Observer& observer) {
   try {
-    return take(container, sharers, layout, store, plan, observer);
-  } catch (const cut::ForkCutFailed& error) {
-    if (plan.options.memory_cut == MemoryWay::kFork) throw;
+    return take(group, host, plan, observer);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kAnotherWay || plan.options.memory_cut == MemoryWish::kFork) {
+      throw;
+    }
     Plan stock = plan;
-    stock.stock_because = "the cut by forks failed: " + error.message();
-    observer.warning(stock.stock_because + "; once more, with CRIU as it is");
-    return take(container, sharers, layout, store, stock, observer);
+    const std::string because = "the cut by forks failed: " + error.message();
+    stock.memory = cut::ByCriu{because};
+    observer.warning(because + "; once more, with CRIU as it is");
+    return take(group, host, stock, observer);
   }
 }
 

@@ -1,50 +1,62 @@
 // The default checkpoint: CRIU ends the container.
+#include "archive/members.h"
 #include "base/error.h"
 #include "base/hooks.h"
 #include "base/text.h"
-#include "checkpoint/archive_members.h"
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/describe.h"
+#include "checkpoint/leftovers.h"
 #include "checkpoint/ways.h"
+#include "criu/criu.h"
+#include "criu/failure.h"
 #include "cut/cancellation.h"
-#include "cut/criu_files.h"
+#include "cut/dump_command.h"
 #include "cut/guardian.h"
 #include "cut/runtime_watch.h"
-#include "engine/operation.h"
+#include "journal/operation.h"
+#include "journal/paths.h"
 #include "os/files.h"
+#include "os/temp_dir.h"
 
 namespace still::checkpoint {
 namespace {
 
 // Until they are known to be complete.
-std::filesystem::path images_place(const engine::Container& container, const std::string& key) {
-  return container.paths().checkpoint().native() + "-" + key;
+std::filesystem::path images_place(const subject::Held& container, const std::string& key) {
+  return container.stored_images().native() + "-" + key;
 }
 
 // What is in the journal before the dump: whoever finds complete images there keeps them, the
 // container is in them and nowhere else.
-void note_traces(store::JournalEntry& entry, const engine::Container& container,
-                 const engine::Layout& layout, const Plan& plan) {
-  if (plan.writes_archive) entry.paths = archive_traces(plan, layout, entry.key);
-  entry.images = images_place(container, entry.key);
-  entry.paths.push_back(entry.images);
-  cut::note_lent_cgroup(entry, container);
+void note_traces(journal::Entry& entry, const subject::Held& container, const store::Layout& layout,
+                 const Plan& plan) {
+  if (plan.writes_archive) {
+    for (const auto& path : archive_traces(plan, layout, entry.key)) {
+      entry.add(journal::path_step(path));
+    }
+  }
+  const auto images = images_place(container, entry.key);
+  entry.add(journal::path_step(images));
+  cut::note_lent_cgroup(entry, container.subject());
+  entry.add(stopping_step(images));
 }
 
-void run_dump(const engine::Container& container, const Plan& plan,
-              const std::filesystem::path& images, engine::Operation& operation, cut::Cut& cut) {
-  const std::filesystem::path work = container.paths().dump_work();
-  const pid_t init = container.record().pid;
-  const auto lent = cut::lend_cgroup(container);
-  cut::HeldRuntime runtime(
-      container.config().runtime,
-      cut::checkpoint_command(container, plan.options,
-                              {.images = images, .work = work, .lent = lent.get()}));
+void run_dump(const subject::Held& container, const Plan& plan, const std::filesystem::path& images,
+              journal::Operation& operation, cut::Cut& cut) {
+  const subject::Subject& subject = container.subject();
+  const pid_t init = subject.init.pid;
+  const auto lent = cut::lend_cgroup(subject);
+  cut::HeldRuntime runtime(subject.runtime,
+                           cut::dump_command(subject, *container.runtime(),
+                                             {.tcp_established = plan.options.tcp_established,
+                                              .file_locks = plan.options.file_locks,
+                                              .images = images,
+                                              .work = subject.dump_work,
+                                              .lent = lent.get()}));
   const cut::Guardian guardian({.freezers = {},
-                                .runtime = &runtime.process(),
-                                .init = init,
+                                .runtimes = {{.process = &runtime.process(), .init = init}},
                                 .hang_timeout = plan.options.runtime_timeout});
-  operation.update([&](store::JournalEntry& entry) {
+  operation.update([&](journal::Entry& entry) {
     entry.guardian = identify_process(guardian.pid());
     entry.runtime = identify_process(runtime.process().pid());
   });
@@ -59,39 +71,37 @@ void run_dump(const engine::Container& container, const Plan& plan,
 }
 
 // After this the container's memory is in the store and its processes are gone.
-cut::Cut dump_and_stop(engine::Container& container, const Plan& plan, engine::Operation& operation,
+cut::Cut dump_and_stop(subject::Held& container, const Plan& plan, journal::Operation& operation,
                        cut::Observer& observer) {
   const cut::StepScope step(observer, cut::Step::kDump);
-  const engine::ContainerPaths& paths = container.paths();
+  const std::filesystem::path work = container.subject().dump_work;
   TempDir images(images_place(container, operation.key()));
-  remove_tree(paths.dump_work());
-  make_directory(paths.dump_work(), 0700);
+  remove_tree(work);
+  make_directory(work, 0700);
   cut::Cut cut;
   try {
     run_dump(container, plan, images.path(), operation, cut);
   } catch (const Error& error) {
     // What happened to the runtime after that does not matter: the images are all there is of it.
     if (!container.has_ended_in(images.path())) {
-      throw cut::explain_failure(error, oci::dump_log(paths.dump_work()), paths.dump_work());
+      throw criu::explain_failure(error, oci::dump_log(work), work);
     }
     cut.dump_end = Instant::now();
     observer.warning(error.message() +
                      ", but CRIU has ended the container: its checkpoint is kept");
   }
   hooks::reached("unguarded");
-  container.keep_checkpoint(images.keep(), plan.options.keep ? oci::dump_log(paths.dump_work())
-                                                             : std::filesystem::path());
+  container.keep_checkpoint(images.keep(),
+                            plan.options.keep ? oci::dump_log(work) : std::filesystem::path());
   return cut;
 }
 
-std::map<std::string, cut::CapturedTree> trees_in_place(const engine::Container& container,
+std::map<std::string, cut::CapturedTree> trees_in_place(const subject::Held& container,
                                                         const Plan& plan) {
   std::map<std::string, cut::CapturedTree> trees;
-  for (const TreePlan& tree : plan.trees) {
-    const bool is_shm = tree.member == kShmMember;
-    trees[tree.member] = {.path = is_shm ? container.paths().shm_content() : tree.source,
-                          .method = "in-place",
-                          .foreign_changes = {}};
+  for (const cut::TreePlan& tree : plan.trees) {
+    trees[cut::member_of(tree.tree)] = {
+        .path = container.tree_afterwards(tree.tree), .method = "in-place", .foreign_changes = {}};
   }
   return trees;
 }
@@ -102,10 +112,9 @@ std::string why_not_consistent(const Plan& plan) {
   return "running containers write to the same volumes: " + join(plan.sharers, ", ");
 }
 
-void export_stopped(const engine::Container& container, const Plan& plan,
-                    const ArchiveSources& sources, const archive::Manifest& manifest,
-                    cut::Cancellation& cancellation, CheckpointResult& result,
-                    cut::Observer& observer) try {
+void export_stopped(const std::string& name, const Plan& plan, const ArchiveSources& sources,
+                    const archive::Manifest& manifest, cut::Cancellation& cancellation,
+                    CheckpointResult& result, cut::Observer& observer) try {
   result.archive_bytes = write_archive(plan, sources, manifest, cancellation, observer);
 } catch (const Error& error) {
   if (error.signal() != 0) {
@@ -113,44 +122,50 @@ void export_stopped(const engine::Container& container, const Plan& plan,
         error.signal(),
         "there is no archive, but the container has ended and its checkpoint is "
         "safe in the store: still restore " +
-            container.name() + " brings it back");
+            name + " brings it back");
   }
   throw error.with_hint(
       "the container has ended and its checkpoint is safe in the store: still "
       "restore " +
-      container.name() + " brings it back");
+      name + " brings it back");
 }
 
 }  // namespace
 
-CheckpointResult take_and_stop(engine::Container& container, const engine::Layout& layout,
-                               store::Store& store, const Plan& plan, cut::Observer& observer) {
-  const engine::ContainerPaths& paths = container.paths();
+CheckpointResult take_and_stop(subject::Held& container, const journal::Host& host,
+                               const Plan& plan, cut::Observer& observer) {
+  // As it was while it ran.
+  const subject::Subject subject = container.subject();
   archive::Manifest manifest = describe(container, plan);
   cut::Cancellation cancellation;
   cancellation.check();  // the last moment: the dump goes on to its end
-  CheckpointResult result;
+  CheckpointResult result{.memory_choice = plan.memory};
   result.inconsistent_because = why_not_consistent(plan);
   result.consistent = result.inconsistent_because.empty();
   if (!result.consistent) {
     observer.warning("the checkpoint is not certified consistent: " + result.inconsistent_because);
   }
-  engine::Operation operation(
-      store, engine::kCheckpoint, container,
-      [&](store::JournalEntry& entry) { note_traces(entry, container, layout, plan); });
+  journal::Operation operation(
+      host.store,
+      {.operation = kOperation,
+       .container_id = subject.id,
+       .container_name = subject.name,
+       .init = subject.init},
+      [&](journal::Entry& entry) { note_traces(entry, container, host.layout, plan); });
   result.cut = dump_and_stop(container, plan, operation, observer);
-  result.criu = criu::read_dump_statistics(paths.dump_work() / kStatisticsMember);
+  result.criu =
+      criu::read_dump_statistics(subject.dump_work / name_of(archive::MemberKind::kStatistics));
   describe_result(manifest, result);
 
   hooks::reached("kept");
   if (plan.writes_archive) {
     const ArchiveSources sources =
-        gather_sources(container, plan, layout, operation.key(), paths.checkpoint(),
-                       paths.dump_work(), trees_in_place(container, plan));
-    export_stopped(container, plan, sources, manifest, cancellation, result, observer);
+        gather_sources(subject, host.layout, operation.key(), container.stored_images(),
+                       subject.dump_work, trees_in_place(container, plan));
+    export_stopped(subject.name, plan, sources, manifest, cancellation, result, observer);
   }
-  if (!plan.options.keep) remove_tree(paths.dump_work());
-  if (container.config().remove_when_done) container.remove(false);
+  if (!plan.options.keep) remove_tree(subject.dump_work);
+  if (subject.is_removed_when_done) container.remove();
   return result;
 }
 

@@ -6,10 +6,9 @@
 namespace still::checkpoint {
 
 // As checkpoint() with plan.options.leave_running, and without.
-CheckpointResult take_live(engine::Container& container, std::vector<engine::Container>& sharers,
-                           const engine::Layout& layout, store::Store& store, const Plan& plan,
+CheckpointResult take_live(subject::Group& group, const journal::Host& host, const Plan& plan,
                            cut::Observer& observer);
-CheckpointResult take_and_stop(engine::Container& container, const engine::Layout& layout,
-                               store::Store& store, const Plan& plan, cut::Observer& observer);
+CheckpointResult take_and_stop(subject::Held& container, const journal::Host& host,
+                               const Plan& plan, cut::Observer& observer);
 
 }  // namespace still::checkpoint

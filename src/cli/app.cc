@@ -7,8 +7,13 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "checkpoint/leftovers.h"
 #include "cli/flags/unsupported.h"
-#include "engine/operation.h"
+#include "cut/leftovers.h"
+#include "engine/container/container.h"
+#include "journal/paths.h"
+#include "journal/recovery.h"
+#include "restore/leftovers.h"
 
 namespace still::cli {
 namespace {
@@ -89,20 +94,36 @@ int parse_and_run(CLI::App& app, Context& context, int argc, const char* const* 
 
 }  // namespace
 
-const engine::Layout& Context::layout() {
+struct Context::OpenStore {
+  explicit OpenStore(const store::Layout& layout)
+      : store(layout.root), host{.layout = layout, .store = store, .undoers = undoers} {
+    journal::register_undo(undoers);
+    cut::register_undo(undoers);
+    checkpoint::register_undo(undoers, engine::Container::keep_interrupted_checkpoint);
+    restore::register_undo(undoers);
+  }
+  journal::Undoers undoers;
+  store::Store store;
+  journal::Host host;
+};
+
+Context::Context() = default;
+Context::~Context() = default;
+
+const store::Layout& Context::layout() {
   if (!layout_) {
-    layout_ = engine::Layout::resolve(root, runroot);
+    layout_ = store::Layout::resolve(root, runroot);
     layout_->create();
   }
   return *layout_;
 }
 
-store::Store& Context::store() {
-  if (!store_) {
-    store_ = std::make_unique<store::Store>(layout().root);
-    engine::undo_interrupted_operations(layout(), *store_);
+const journal::Host& Context::host() {
+  if (!open_store_) {
+    open_store_ = std::make_unique<OpenStore>(layout());
+    journal::undo_interrupted_operations(open_store_->host);
   }
-  return *store_;
+  return open_store_->host;
 }
 
 CLI::App& add_command(CLI::App& parent, const CommandText& text) {

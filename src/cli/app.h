@@ -11,26 +11,31 @@
 #include <vector>
 
 #include "base/error.h"
-#include "engine/layout.h"
-#include "store/store.h"
+#include "journal/host.h"
 
 namespace still::cli {
 
 // What the global flags say, and the store, opened by the first command that asks for it.
 class Context {
  public:
+  Context();
+  ~Context();
+
   std::optional<std::string> root;     // --root
   std::optional<std::string> runroot;  // --runroot
 
-  const engine::Layout& layout();
-  store::Store& store();
+  const store::Layout& layout();
+  const journal::Host& host();
+  store::Store& store() { return host().store; }
 
   // The command that the command line names; set while parsing, run afterwards.
   std::function<int()> command;
 
  private:
-  std::optional<engine::Layout> layout_;
-  std::unique_ptr<store::Store> store_;
+  // A store with all that was interrupted in it undone.
+  struct OpenStore;
+  std::optional<store::Layout> layout_;
+  std::unique_ptr<OpenStore> open_store_;
 };
 
 // How a command presents itself in its --help.

@@ -66,9 +66,10 @@ void leave_our_caller() {
   close_inherited();
 }
 
-void wait_for_runtime(const Ward& ward) try {
-  oci::RuntimeGroup(ward.runtime->pid(), ward.init, ward.hang_timeout, [&](Deadline deadline) {
-    return wait_for_exit(ward.runtime->pidfd(), deadline);
+void wait_for_runtime(const WardedRuntime& runtime, std::chrono::nanoseconds hang_timeout) try {
+  const HeldChild& process = *runtime.process;
+  oci::RuntimeGroup(process.pid(), runtime.init, hang_timeout, [&](Deadline deadline) {
+    return wait_for_exit(process.pidfd(), deadline);
   }).wait();
 } catch (const std::exception&) {  // nobody is left to be told; thawing is what counts
 }
@@ -79,7 +80,7 @@ void thaw(cgroup::Freezer& freezer) try {
 }
 
 [[noreturn]] void guard(const Ward& ward, const Fd& still, const Fd& channel) {
-  ::close(ward.runtime->gate().get());
+  for (const WardedRuntime& runtime : ward.runtimes) ::close(runtime.process->gate().get());
   try {
     leave_our_caller();
   } catch (const std::exception&) {  // the work can be done without that
@@ -87,7 +88,7 @@ void thaw(cgroup::Freezer& freezer) try {
   send_byte(channel, kOnGuard);
   if (receive_byte(channel, kDismissed)) ::_exit(0);
   wait_for_exit(still, Deadline::max());
-  wait_for_runtime(ward);
+  for (const WardedRuntime& runtime : ward.runtimes) wait_for_runtime(runtime, ward.hang_timeout);
   for (cgroup::Freezer* freezer : ward.freezers) thaw(*freezer);
   ::_exit(0);
 }

@@ -12,18 +12,23 @@
 
 namespace still::cut {
 
+// A runtime that takes a checkpoint.
+struct WardedRuntime {
+  const HeldChild* process = nullptr;
+  pid_t init = 0;  // of the container
+};
+
 // What a guardian guards.
 struct Ward {
   std::vector<cgroup::Freezer*> freezers;   // that we freeze, and it thaws
-  const HeldChild* runtime = nullptr;       // that it waits for
-  pid_t init = 0;                           // of the container
+  std::vector<WardedRuntime> runtimes;      // that it waits for
   std::chrono::nanoseconds hang_timeout{};  // as oci::RuntimeGroup
 };
 
 // In its own session, with our open descriptors of the freezers (the paths may come to mean
 // something else), and with our locks: they stay taken until it has done its work. When we end
-// without a word, by SIGKILL, it waits until the runtime's process group has ended by itself, then
-// thaws, and ends.
+// without a word, by SIGKILL, it waits until the runtimes' process groups have ended by themselves,
+// then thaws, and ends.
 class Guardian {
  public:
   // Returns when it is on guard. To be called while no other thread runs. Throws Error(kSystem).

@@ -45,13 +45,15 @@ std::vector<SharedMapping> parse_shared_mappings(std::string_view maps) {
 
 std::set<ino_t> mapped_inodes(const std::vector<pid_t>& processes,
                               const std::filesystem::path& upper) {
-  const Fd root = open_file(upper, O_RDONLY | O_DIRECTORY);
+  std::optional<Fd> root;
+  if (!upper.empty()) root = open_file(upper, O_RDONLY | O_DIRECTORY);
   std::set<ino_t> inodes;
   for (const pid_t pid : processes) {
     const auto maps = read_file_if_exists(formatted("/proc/{}/maps", pid));
     for (const SharedMapping& mapping : parse_shared_mappings(maps.value_or(""))) {
       inodes.insert(mapping.inode);
-      if (const auto in_upper = inode_below(root, mapping.path)) inodes.insert(*in_upper);
+      const auto in_upper = root ? inode_below(*root, mapping.path) : std::nullopt;
+      if (in_upper) inodes.insert(*in_upper);
     }
   }
   return inodes;

@@ -7,8 +7,10 @@
 #include <future>
 #include <mutex>
 
+#include "archive/members.h"
 #include "base/error.h"
 #include "base/hooks.h"
+#include "cut/mapped_files.h"
 #include "os/files.h"
 #include "os/priority.h"
 #include "tree/proof.h"
@@ -35,20 +37,37 @@ uint64_t cost(const tree::PassTotals& totals) {
 
 }  // namespace
 
-TreeCaptures::TreeCaptures(const std::vector<checkpoint::TreePlan>& trees, const Staging& staging,
+std::string member_of(const subject::Tree& tree) {
+  switch (tree.kind) {
+    case subject::TreeKind::kRootfs:
+      return archive::name_of(archive::MemberKind::kRootfs);
+    case subject::TreeKind::kVolume:
+      return archive::volume_member(tree.volume);
+    case subject::TreeKind::kShm:
+      return archive::name_of(archive::MemberKind::kShm);
+  }
+  return {};
+}
+
+TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const std::filesystem::path& log,
+                           std::function<std::vector<pid_t>()> processes, const Staging& staging,
                            Cancellation& cancellation)
-    : cancellation_(cancellation) {
-  for (const checkpoint::TreePlan& tree : trees) {
+    : processes_(std::move(processes)),
+      log_(open_if_exists(log, O_RDONLY)),
+      cancellation_(cancellation) {
+  for (const auto& [tree, found] : trees) {
     const Fd source = open_file(tree.source, O_RDONLY | O_DIRECTORY);
+    const std::string member = member_of(tree);
     try {
-      entries_.push_back(
-          {.capture = tree::Capture::begin(source, staging.make_tree(tree.member), precautions(),
-                                           tree::Scratch(tree.scratch), cancellation.token()),
-           .path = staging.place().tree(tree.member)});
+      entries_.push_back({.capture = tree::Capture::begin(
+                              found.method, source, staging.make_tree(member), precautions(),
+                              tree::Scratch(tree.scratch), cancellation.token()),
+                          .path = staging.place().tree(member)});
     } catch (const Error& error) {
-      throw error.in(tree.name);
+      throw error.in(name_of(tree));
     }
-    total_bytes_ += tree.found.bytes;
+    total_bytes_ += found.bytes;
+    if (tree.kind == subject::TreeKind::kRootfs) upper_ = tree.source;
   }
 }
 
@@ -92,7 +111,8 @@ bool TreeCaptures::prepare_once() {
   return again;
 }
 
-void TreeCaptures::cut(const std::set<ino_t>& suspects, const Instant& frozen) {
+void TreeCaptures::cut(const Instant& frozen) {
+  const auto suspects = mapped_inodes(processes_(), upper_);
   for (Entry& entry : entries_) {
     const tree::PassTotals totals = entry.capture->cut(suspects, frozen.wall);
     last_pass_.entries += totals.entries;
@@ -122,13 +142,16 @@ uint64_t TreeCaptures::copied_bytes() const {
   return bytes;
 }
 
-void TreeCaptures::end() { end_ = tree::coarse_now(); }
+void TreeCaptures::end() {
+  log_bytes_ = log_ ? static_cast<uint64_t>(stat_fd(*log_).st_size) : 0;
+  end_ = tree::coarse_now();
+}
 
 std::vector<CapturedTree> TreeCaptures::results(bool were_still) const {
   std::vector<CapturedTree> trees;
   for (const Entry& entry : entries_) {
     trees.push_back({.path = entry.path,
-                     .method = entry.capture->method(),
+                     .method = to_string(entry.capture->method()),
                      .foreign_changes = were_still ? entry.capture->foreign_changes(end_)
                                                    : std::vector<std::string>{}});
   }

@@ -4,20 +4,33 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
-#include <set>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
-#include "checkpoint/plan.h"
 #include "cut/cancellation.h"
 #include "cut/observer.h"
 #include "cut/staging.h"
+#include "cut/window.h"
 #include "os/clock.h"
+#include "os/fd.h"
+#include "subject/subject.h"
 #include "tree/capture.h"
+#include "tree/survey.h"
 
 namespace still::cut {
+
+// A tree that is to be captured, and what was found of it while the container ran.
+struct TreePlan {
+  subject::Tree tree;
+  tree::Survey found{};
+};
+
+// The archive member that it becomes.
+std::string member_of(const subject::Tree& tree);
 
 struct CapturedTree {
   std::filesystem::path path;  // a directory, or a tar file made of it before
@@ -25,24 +38,24 @@ struct CapturedTree {
   std::vector<std::string> foreign_changes;  // paths in the tree; none where nobody could be sure
 };
 
-class TreeCaptures {
+class TreeCaptures : public TreeCut {
  public:
-  TreeCaptures(const std::vector<checkpoint::TreePlan>& trees, const Staging& staging,
+  // processes: all that stand still, asked in the cut. log: the container's.
+  TreeCaptures(const std::vector<TreePlan>& trees, const std::filesystem::path& log,
+               std::function<std::vector<pid_t>()> processes, const Staging& staging,
                Cancellation& cancellation);
 
   // Rounds of preparation, for as long as the next one can be expected to be worth it. Throws
   // Error(kInterrupted) when the checkpoint is given up meanwhile.
   void prepare(Observer& observer);
 
-  // The cut. suspects: files that are mapped shared and writable.
-  void cut(const std::set<ino_t>& suspects, const Instant& frozen);
+  void cut(const Instant& frozen) override;
+  // A writer from outside that writes all the time is seen, at no cost to the window.
+  void watch(const std::stop_token& stop) override;
+  void end() override;
 
-  // Looks again and again whether the trees stand still, until stop is requested: a writer from
-  // outside that writes all the time is seen, at no cost to the window.
-  void watch(const std::stop_token& stop);
-
-  // The last moment of the window, before the thaw: later changes are the container's.
-  void end();
+  // The length of the container's log at the cut; what comes later belongs to its life after it.
+  uint64_t log_bytes() const { return log_bytes_; }
 
   // What the cut had to copy.
   const tree::PassTotals& last_pass() const { return last_pass_; }
@@ -63,6 +76,11 @@ class TreeCaptures {
   void run_rounds();
   uint64_t copied_bytes() const;
 
+  const std::function<std::vector<pid_t>()> processes_;
+  const std::optional<Fd> log_;
+  uint64_t log_bytes_ = 0;
+  // The writable layer, in which files on the overlay are looked up; empty: it is not captured.
+  std::filesystem::path upper_;
   Cancellation& cancellation_;
   std::vector<Entry> entries_;
   const Entry* last_prepared_ = nullptr;

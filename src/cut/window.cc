@@ -58,43 +58,49 @@ Instant thaw(std::list<Freeze>& freezes) {
   return written;
 }
 
-// After the runtime has let the tasks go: they may be on their way back into the freezer.
-void check_still_frozen(cgroup::Freezer* freezer) {
-  if (freezer->stays_frozen(deadline_in(kSettleTimeout))) return;
-  throw Error(ErrorKind::kRuntime,
-              "the container was thawed while it was being captured; the checkpoint is discarded",
-              "do not unpause a container during its checkpoint");
-}
-
-// The container's first.
-std::vector<cgroup::Freezer*> all_freezers(const WindowSettings& settings) {
-  if (settings.freezer == nullptr) return {};
-  std::vector<cgroup::Freezer*> all = {settings.freezer};
-  all.insert(all.end(), settings.sharers.begin(), settings.sharers.end());
-  return all;
-}
-
-std::vector<cgroup::Freezer*> not_frozen_yet(const WindowSettings& settings) {
-  std::vector<cgroup::Freezer*> result = all_freezers(settings);
-  std::erase_if(result, [](const cgroup::Freezer* freezer) { return freezer->state().requested; });
+std::vector<cgroup::Freezer*> not_frozen_yet(const std::vector<Member>& members) {
+  std::vector<cgroup::Freezer*> result;
+  for (const Member& member : members) {
+    if (member.freezer != nullptr && !member.freezer->state().requested) {
+      result.push_back(member.freezer);
+    }
+  }
   return result;
 }
 
-// Captures the trees beside the dump, and watches them until that is done.
+std::vector<HeldRuntime> prepare_runtimes(const std::vector<Member>& members) {
+  std::vector<HeldRuntime> runtimes;
+  for (const Member& member : members) {
+    if (member.dump) runtimes.emplace_back(member.dump->runtime, member.dump->command);
+  }
+  return runtimes;
+}
+
+std::vector<WardedRuntime> wards(const std::vector<HeldRuntime>& runtimes,
+                                 const std::vector<Member>& members) {
+  std::vector<WardedRuntime> result;
+  for (const Member& member : members) {
+    if (!member.dump) continue;
+    result.push_back({.process = &runtimes[result.size()].process(), .init = member.dump->init});
+  }
+  return result;
+}
+
+// Cuts the trees beside the dumps, and watches them until those are done.
 class TreeThread {
  public:
-  TreeThread(const WindowWork& work, const Instant& frozen)
-      : capture_(std::async(std::launch::async, [&work, frozen, stop = stop_.get_token()] {
-          work.capture_trees(frozen);
+  TreeThread(const std::vector<Captured>& captured, const Instant& frozen)
+      : capture_(std::async(std::launch::async, [&captured, frozen, stop = stop_.get_token()] {
+          for (const Captured& one : captured) one.trees.cut(frozen);
           const auto took = Instant::now() - frozen;
-          work.watch_trees(stop);
+          for (const Captured& one : captured) one.trees.watch(stop);
           return took;
         })) {}
   TreeThread(const TreeThread&) = delete;
   TreeThread& operator=(const TreeThread&) = delete;
   ~TreeThread() { stop_.request_stop(); }
 
-  // How long the capture took. Throws what it has thrown.
+  // How long the cut took. Throws what it has thrown.
   std::chrono::nanoseconds finish() {
     stop_.request_stop();
     return capture_.get();
@@ -111,77 +117,124 @@ std::chrono::nanoseconds Cut::pause() const {
   return was_frozen ? thawed - frozen : dump_end - dump_start;
 }
 
-FreezeWindow::FreezeWindow(WindowSettings settings)
-    : settings_(std::move(settings)),
-      to_freeze_(not_frozen_yet(settings_)),
-      runtime_(settings_.runtime, settings_.dump),
-      guardian_(std::in_place, Ward{.freezers = to_freeze_,
-                                    .runtime = &runtime_.process(),
-                                    .init = settings_.init,
-                                    .hang_timeout = settings_.runtime_timeout}) {}
+// A runtime's checkpoint that is going on. At its end a CRIU that waits gives up, then the runtime
+// is waited for.
+class Window::Dumping {
+ public:
+  Dumping(HeldRuntime runtime, const Dump& dump, std::chrono::nanoseconds hang_timeout)
+      : held_(std::move(runtime)), init_(dump.init), hang_timeout_(hang_timeout) {
+    if (!dump.gate.empty()) gate_.emplace(dump.gate);
+  }
 
-void FreezeWindow::start(std::optional<RuntimeWatch>& dump) {
-  dump.emplace(std::move(runtime_), settings_.init, settings_.runtime_timeout);
-}
-
-Cut FreezeWindow::run(const WindowWork& work, Cancellation& cancellation, Observer& observer) {
-  Cut cut;
-  // In this order, so that on every way out a CRIU that waits gives up, then the runtime has ended,
-  // then all is thawed.
-  std::list<Freeze> freezes;
-  std::optional<RuntimeWatch> dump;
-  std::optional<criu::CriuGate> gate;
-  if (!settings_.gate.empty()) {
-    gate.emplace(settings_.gate);
-    start(dump);
-    try {
-      dump->wait_until_ready(*gate, [&] { return cancellation.poll(); });
-    } catch (const Error&) {
-      cancellation.check();  // then it is a consequence
-      throw;
-    }
+  // Starts what can be done before the freeze, up to CRIU's first touch of the container.
+  void get_ready(const Unwanted& unwanted) {
+    if (!gate_) return;
+    start();
+    watch_->wait_until_ready(*gate_, unwanted);
     hooks::reached("ready");
   }
-  cut.freeze_requested = Instant::now();
-  for (cgroup::Freezer* freezer : to_freeze_) {
-    freezes.emplace_back(*freezer, settings_.freeze_timeout);
+  void go_on() {
+    if (gate_) {
+      gate_->open();
+    } else {
+      start();
+    }
   }
-  cut.was_frozen = settings_.freezer != nullptr && settings_.freezer->state().frozen;
+  void wait(const Unwanted& unwanted) { watch_->wait(unwanted); }
+
+ private:
+  void start() { watch_.emplace(std::move(held_), init_, hang_timeout_); }
+
+  HeldRuntime held_;
+  const pid_t init_;
+  const std::chrono::nanoseconds hang_timeout_;
+  std::optional<RuntimeWatch> watch_;
+  std::optional<criu::CriuGate> gate_;
+};
+
+Window::Window(std::vector<Member> members, const WindowTimeouts& timeouts)
+    : members_(std::move(members)),
+      timeouts_(timeouts),
+      to_freeze_(not_frozen_yet(members_)),
+      runtimes_(prepare_runtimes(members_)),
+      guardian_(std::in_place, Ward{.freezers = to_freeze_,
+                                    .runtimes = wards(runtimes_, members_),
+                                    .hang_timeout = timeouts_.runtime}) {}
+
+std::vector<pid_t> Window::runtimes() const {
+  std::vector<pid_t> pids;
+  for (const HeldRuntime& runtime : runtimes_) pids.push_back(runtime.process().pid());
+  return pids;
+}
+
+// Those that are dumped: whether the others can be frozen does not matter.
+bool Window::all_stand_still() const {
+  return std::ranges::all_of(members_, [](const Member& member) {
+    return !member.dump || (member.freezer != nullptr && member.freezer->state().frozen);
+  });
+}
+
+// After the runtimes have let the tasks go: they may be on their way back into the freezer.
+void Window::check_still_frozen() const {
+  for (const Member& member : members_) {
+    if (member.freezer == nullptr) continue;
+    if (member.freezer->stays_frozen(deadline_in(kSettleTimeout))) continue;
+    throw Error(ErrorKind::kRuntime,
+                "the container was thawed while it was being captured; the checkpoint is discarded",
+                "do not unpause a container during its checkpoint");
+  }
+}
+
+Cut Window::run(const std::vector<Captured>& captured, Cancellation& cancellation,
+                Observer& observer) {
+  Cut cut;
+  const Unwanted unwanted = [&] { return cancellation.poll(); };
+  // In this order, so that on every way out the runtimes have ended before all is thawed.
+  std::list<Freeze> freezes;
+  std::list<Dumping> dumps;
+  for (const Member& member : members_) {
+    if (!member.dump) continue;
+    dumps.emplace_back(std::move(runtimes_[dumps.size()]), *member.dump, timeouts_.runtime);
+  }
+  try {
+    for (Dumping& dump : dumps) dump.get_ready(unwanted);
+  } catch (const Error&) {
+    cancellation.check();  // then it is a consequence
+    throw;
+  }
+
+  cut.freeze_requested = Instant::now();
+  for (cgroup::Freezer* freezer : to_freeze_) freezes.emplace_back(*freezer, timeouts_.freeze);
+  cut.was_frozen = all_stand_still();
   cut.frozen = Instant::now();
   cancellation.pause_begins();
   observer.step_finished(Step::kFreeze, cut.frozen - cut.freeze_requested);
-
   hooks::reached("frozen");
   try {
-    work.before_dump();
+    for (const Captured& one : captured) one.memory.before_dump();
     cut.dump_start = Instant::now();
-    if (gate) {
-      gate->open();
-    } else {
-      start(dump);
-    }
-    TreeThread trees(work, cut.frozen);
+    for (Dumping& dump : dumps) dump.go_on();
+    TreeThread trees(captured, cut.frozen);
     hooks::reached("dumping");
-    dump->wait([&] { return cancellation.poll(); });
+    for (Dumping& dump : dumps) dump.wait(unwanted);
     cut.dump_end = Instant::now();
     hooks::reached("dumped");
     cut.capture = trees.finish();
-    work.before_thaw();
+    for (const Captured& one : captured) one.trees.end();
     cut.cut_end = Instant::now();
     hooks::reached("cut");
-    if (cut.was_frozen) std::ranges::for_each(all_freezers(settings_), check_still_frozen);
+    if (cut.was_frozen) check_still_frozen();
     const auto hold_start = Instant::now();
-    work.hold();
+    for (const Captured& one : captured) one.memory.hold();
     cut.fork = Instant::now() - hold_start;
     hooks::reached("held");
   } catch (const Error&) {
     if (!cancellation.poll()) throw;  // otherwise it is a consequence
-    gate.reset();
-    dump.reset();
+    dumps.clear();
   }
   cut.thawed = thaw(freezes);
   if (!cancellation.poll()) {
-    work.after_thaw();
+    for (const Captured& one : captured) one.memory.after_thaw();
     const auto runs_on = Instant::now();
     cut.fork += runs_on - cut.thawed;
     cut.thawed = runs_on;

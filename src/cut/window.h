@@ -1,15 +1,16 @@
-// The freeze window: the moments in which a container stands still and is cut.
+// The freeze window: the moments in which a group of containers stands still and is cut.
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "cgroup/freezer.h"
 #include "cut/cancellation.h"
 #include "cut/guardian.h"
+#include "cut/memory.h"
 #include "cut/observer.h"
 #include "cut/runtime_watch.h"
 #include "os/clock.h"
@@ -28,67 +29,85 @@ struct Cut {
   std::chrono::nanoseconds pause() const;
 };
 
-// Who stands still, and for what.
-struct WindowSettings {
-  cgroup::Freezer* freezer = nullptr;     // null: the container cannot be frozen
-  std::vector<cgroup::Freezer*> sharers;  // of containers that are frozen for the same time
-  std::string runtime;                    // its name, for messages
-  Command dump;                           // the runtime's checkpoint
-  // Where that has CRIU wait for the freeze (criu/gate.h): it is started before that. Empty: it
-  // is started after it.
-  std::filesystem::path gate;
+// The runtime's checkpoint of one container.
+struct Dump {
+  std::string runtime;  // its name, for messages
+  Command command;
+  // Where the command has CRIU wait for the freeze (criu/gate.h): it is started before that. Empty:
+  // it is started after it.
+  std::filesystem::path gate{};
   pid_t init = 0;  // of the container
-  std::chrono::nanoseconds freeze_timeout{};
-  std::chrono::nanoseconds runtime_timeout{};
 };
 
-// What is done beside the dump, and after it.
-struct WindowWork {
-  // Called when nothing runs any more, before the dump.
-  std::function<void()> before_dump = [] {};
-  // Runs in another thread. frozen: since when nothing runs.
-  std::function<void(const Instant& frozen)> capture_trees;
-  // Called after it in the same thread, until the dump is done: returns at once when that is.
-  std::function<void(const std::stop_token&)> watch_trees = [](const std::stop_token&) {};
-  // Called when both are done, just before the thaw: for facts of the cut that take no time.
-  std::function<void()> before_thaw = [] {};
-  // Called when the container has been found frozen to the end; from then on it is to stand still
-  // even when it is thawed, until after_thaw. On errors the caller lets it run.
-  std::function<void()> hold = [] {};
-  // Called after the thaw: what cannot be done to frozen tasks. The container runs when it returns.
-  std::function<void()> after_thaw = [] {};
+// A container that stands still.
+struct Member {
+  cgroup::Freezer* freezer = nullptr;  // null: it cannot be frozen
+  std::optional<Dump> dump{};          // none: it stands still for the sake of the others
 };
 
-class FreezeWindow {
+// The files of a member that is dumped, in the moments of the window.
+class TreeCut {
  public:
-  // Makes what can be made before: the runtime's process, which waits, and the guardian. What is
+  TreeCut() = default;
+  TreeCut(const TreeCut&) = delete;
+  TreeCut& operator=(const TreeCut&) = delete;
+  virtual ~TreeCut() = default;
+
+  // The cut, in another thread beside the dump. frozen: since when nothing runs.
+  virtual void cut(const Instant& frozen) = 0;
+  // After cut(), in its thread: looks again whether the trees stand still, until stop is requested.
+  virtual void watch(const std::stop_token& stop) = 0;
+  // The last moment before the thaw: later changes are the container's. Takes no time.
+  virtual void end() = 0;
+};
+
+// What is captured of a member that is dumped.
+struct Captured {
+  MemoryWay& memory;
+  TreeCut& trees;
+};
+
+struct WindowTimeouts {
+  std::chrono::nanoseconds freeze{};   // how long the kernel may take to freeze a container
+  std::chrono::nanoseconds runtime{};  // how long a runtime may do nothing
+};
+
+class Window {
+ public:
+  // Makes what can be made before: the runtimes' processes, which wait, and the guardian. What is
   // frozen already stays so afterwards. To be called while no other thread runs. Throws
   // Error(kSystem), and Error(kNotFound) for a cgroup that has gone.
-  explicit FreezeWindow(WindowSettings settings);
-  FreezeWindow(const FreezeWindow&) = delete;
-  FreezeWindow& operator=(const FreezeWindow&) = delete;
+  Window(std::vector<Member> members, const WindowTimeouts& timeouts);
+  Window(const Window&) = delete;
+  Window& operator=(const Window&) = delete;
 
   // The freezers of what run() freezes and thaws.
   const std::vector<cgroup::Freezer*>& to_freeze() const { return to_freeze_; }
   pid_t guardian() const { return guardian_->pid(); }
-  pid_t runtime() const { return runtime_.process().pid(); }  // until run()
+  // Of the dumps, in the members' order; until run().
+  std::vector<pid_t> runtimes() const;
   // After run(): nothing is left to be guarded. Lets go of the locks that it holds for us.
   void dismiss_guardian() { guardian_.reset(); }
 
-  // Once: has CRIU get ready, freezes all, runs the dump and capture_trees (in another thread, at
-  // the same time), checks that all are still frozen, and thaws what it froze. On every failure the
-  // containers run (or are paused) as before when the exception arrives; the runtime has ended by
-  // then. Throws Error(kTimeout) when the freeze or the runtime takes too long, Error(kRuntime)
-  // when the runtime fails or thaws the container, whatever capture_trees throws, and what
-  // cancellation does.
-  Cut run(const WindowWork& work, Cancellation& cancellation, Observer& observer);
+  // Once: has CRIU get ready, freezes all, runs the dumps and cuts the trees beside them, checks
+  // that all are still frozen, and thaws what it froze. captured: of the members that are dumped,
+  // in their order. On every failure the containers run (or are paused) as before when the
+  // exception arrives; the runtimes have ended by then. Throws Error(kTimeout) when the freeze or a
+  // runtime takes too long, Error(kRuntime) when a runtime fails or thaws a container, whatever
+  // `captured` throws, and what cancellation does.
+  Cut run(const std::vector<Captured>& captured, Cancellation& cancellation, Observer& observer);
 
  private:
-  void start(std::optional<RuntimeWatch>& dump);
+  class Dumping;
+  using Unwanted = std::function<bool()>;
 
-  const WindowSettings settings_;
+  bool all_stand_still() const;
+  void check_still_frozen() const;
+
+  const std::vector<Member> members_;
+  const WindowTimeouts timeouts_;
   const std::vector<cgroup::Freezer*> to_freeze_;
-  HeldRuntime runtime_;
+  std::vector<HeldRuntime> runtimes_;
   std::optional<Guardian> guardian_;
 };
 

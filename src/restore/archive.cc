@@ -5,10 +5,11 @@
 #include "base/hooks.h"
 #include "base/text.h"
 #include "cut/cancellation.h"
-#include "cut/criu_files.h"
 #include "engine/container/volumes.h"
-#include "engine/operation.h"
+#include "journal/operation.h"
+#include "journal/paths.h"
 #include "os/files.h"
+#include "restore/leftovers.h"
 #include "restore/restore.h"
 #include "restore/run.h"
 #include "restore/unpacked.h"
@@ -79,8 +80,8 @@ void check_name_free(store::Store& store, const std::string& name) {
 // Volumes that a restore has made; removed again unless the restore succeeds.
 class NewVolumes {
  public:
-  NewVolumes(const engine::Layout& layout, store::Store& store, const engine::Operation& operation)
-      : layout_(layout), volumes_(layout, store), operation_(operation) {}
+  NewVolumes(const journal::Host& host, const journal::Operation& operation)
+      : layout_(host.layout), volumes_(host), operation_(operation) {}
   NewVolumes(const NewVolumes&) = delete;
   NewVolumes& operator=(const NewVolumes&) = delete;
   ~NewVolumes() {
@@ -101,9 +102,9 @@ class NewVolumes {
   void keep() { made_.clear(); }
 
  private:
-  const engine::Layout& layout_;
+  const store::Layout& layout_;
   engine::Volumes volumes_;
-  const engine::Operation& operation_;
+  const journal::Operation& operation_;
   std::vector<std::string> made_;
 };
 
@@ -149,12 +150,12 @@ engine::ContainerConfig decide_config(const UnpackedArchive& archive, store::Sto
   return config;
 }
 
-engine::Container create(const UnpackedArchive& archive, const engine::Layout& layout,
-                         store::Store& store, const engine::ContainerConfig& config,
-                         const RestoreOptions& options, const engine::Operation& operation) try {
-  const checkpoint::ArchivedContainer& archived = archive.container();
+engine::Container create(const UnpackedArchive& archive, const journal::Host& host,
+                         const engine::ContainerConfig& config, const RestoreOptions& options,
+                         const journal::Operation& operation) try {
+  const engine::ArchivedContainer& archived = archive.container();
   const bool own_name = options.name.empty();
-  return engine::Container::create(layout, store, config, own_name ? archived.name : options.name,
+  return engine::Container::create(host, config, own_name ? archived.name : options.name,
                                    own_name ? archived.id : "", operation.key());
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kConflict) throw;
@@ -163,41 +164,45 @@ engine::Container create(const UnpackedArchive& archive, const engine::Layout& l
 
 }  // namespace
 
-RestoreResult restore_archive(const std::filesystem::path& file, const engine::Layout& layout,
-                              store::Store& store, const RestoreOptions& options,
-                              cut::Observer& observer) {
+RestoreResult restore_archive(const std::filesystem::path& file, const journal::Host& host,
+                              const RestoreOptions& options, cut::Observer& observer) {
   const auto start = std::chrono::steady_clock::now();
   cut::Cancellation cancellation;
-  engine::Operation operation(store, engine::kRestore, [&](store::JournalEntry& entry) {
-    entry.container_name = options.name.empty() ? file.filename().native() : options.name;
-    entry.paths = {layout.staging("restore", entry.key)};
-  });
+  journal::Operation operation(
+      host.store,
+      {.operation = kOperation,
+       .container_name = options.name.empty() ? file.filename().native() : options.name},
+      [&](journal::Entry& entry) {
+        entry.add(journal::path_step(host.layout.staging("restore", entry.key)));
+        entry.add(made_step());
+      });
   const UnpackedArchive archive = [&] {
     const cut::StepScope step(observer, cut::Step::kUnpack);
-    return UnpackedArchive(file, layout.staging("restore", operation.key()),
+    return UnpackedArchive(file, host.layout.staging("restore", operation.key()),
                            read_options(options.identity, cut::Step::kUnpack, observer));
   }();
   hooks::reached("unpacked");
   cancellation.check(cut::kNothingRestored);
-  const engine::ContainerConfig config = decide_config(archive, store, options);
+  const engine::ContainerConfig config = decide_config(archive, host.store, options);
 
-  NewVolumes volumes(layout, store, operation);
+  NewVolumes volumes(host, operation);
   fill_volumes(archive, options, volumes);
   hooks::reached("volumes filled");
-  NewContainer container(create(archive, layout, store, config, options, operation));
+  NewContainer container(create(archive, host, config, options, operation));
   hooks::reached("container made");
   cancellation.check(cut::kNothingRestored);
-  RestoreResult result = run_restored(
-      container.get(), layout, archive.images(), archive.container().id, options, observer, [&] {
-        const engine::ContainerPaths& paths = container.get().paths();
-        if (!options.ignore_rootfs) archive.fill_rootfs(paths.merged());
-        archive.fill_shm(paths.shm());
-        archive.copy_log(paths.log());
-        cancellation.check(cut::kNothingRestored);
-      });
+  const auto fill = [&] {
+    const engine::ContainerPaths& paths = container.get().paths();
+    if (!options.ignore_rootfs) archive.fill_rootfs(paths.merged());
+    archive.fill_shm(paths.shm());
+    archive.copy_log(paths.log());
+    cancellation.check(cut::kNothingRestored);
+  };
+  RestoreResult result = run_restored(container.get(), host.layout, archive.images(),
+                                      archive.container().id, options, observer, fill);
   hooks::reached("restored");
   cancellation.check(cut::kNothingRestored);
-  operation.has_succeeded();
+  has_succeeded(operation);
   container.keep();
   volumes.keep();
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "archive/deleted_files.h"
 #include "archive/decompressor.h"
 #include "archive/tree_tar.h"
 #include "base/error.h"
@@ -12,10 +13,10 @@
 namespace still::restore {
 namespace {
 
+using archive::MemberKind;
+
 constexpr size_t kReadSize = size_t{64} << 10;
 
-constexpr std::string_view kImagesPrefix = "checkpoint/";
-constexpr std::string_view kInventoryFile = "inventory.img";
 // Of those that are read as a whole: a hundred thousand open files take ten.
 constexpr uint64_t kMaxImageSize = uint64_t{256} << 20;
 
@@ -50,21 +51,35 @@ void ArchiveChecks::link(const std::string& /*name*/, const std::string& /*targe
 
 void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
                          const archive::Source& content) {
-  if (name == checkpoint::kConfigMember) {
-    config_dump_ = read_all(content);
-    identity_ = checkpoint::parse_config_identity(*config_dump_);
-    if (identity_->is_ours) checkpoint::parse_config_dump(*config_dump_);
-  } else if (name == checkpoint::kSpecMember) {
-    spec_dump_ = read_all(content);
-    checkpoint::check_spec_dump(*spec_dump_);
-  } else if (name == checkpoint::kDeletedMember) {
-    tree::check_removable(checkpoint::parse_deleted_files(read_all(content)));
-  } else if (name == checkpoint::kRootfsMember) {
-    archive::check_tree_tar(content, checkpoint::kRootfsExtraction);
-  } else if (name == checkpoint::kShmMember || name.starts_with(checkpoint::kVolumesPrefix)) {
-    archive::check_tree_tar(content, checkpoint::kVolumeExtraction);
-  } else if (name.starts_with(kImagesPrefix)) {
-    image(name.substr(kImagesPrefix.size()), size_bytes, content);
+  switch (archive::kind_of(name)) {
+    case MemberKind::kConfig:
+      config_dump_ = read_all(content);
+      identity_ = archive::parse_config_identity(*config_dump_);
+      if (identity_->is_ours) engine::parse_config_dump(*config_dump_);
+      break;
+    case MemberKind::kSpec:
+      spec_dump_ = read_all(content);
+      archive::check_spec_dump(*spec_dump_);
+      break;
+    case MemberKind::kDeletedFiles:
+      tree::check_removable(archive::parse_deleted_files(read_all(content)));
+      break;
+    case MemberKind::kRootfs:
+      archive::check_tree_tar(content, archive::kRootfsExtraction);
+      break;
+    case MemberKind::kShm:
+    case MemberKind::kVolume:
+      archive::check_tree_tar(content, archive::kVolumeExtraction);
+      break;
+    case MemberKind::kImage:
+      image(name.substr(name.find('/') + 1), size_bytes, content);
+      break;
+    case MemberKind::kManifest:    // checked by the reader
+    case MemberKind::kStatistics:  // not needed for a restore
+    case MemberKind::kLog:
+    case MemberKind::kArtifacts:
+    case MemberKind::kOther:
+      break;
   }
 }
 
@@ -76,18 +91,18 @@ void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
   if (!criu::ImagePrivileges::reads(file)) return;
   if (size_bytes > kMaxImageSize) refuse("it is too large");
   privileges_.add(file, read_all(content));
-  if (file == kInventoryFile) has_inventory_ = true;
+  if (file == archive::kInventoryFile) has_inventory_ = true;
 }
 
 void ArchiveChecks::finish() const {
-  require(identity_.has_value(), checkpoint::kConfigMember);
-  require(spec_dump_.has_value(), checkpoint::kSpecMember);
-  require(has_inventory_, checkpoint::kInventoryMember);
+  require(identity_.has_value(), name_of(MemberKind::kConfig));
+  require(spec_dump_.has_value(), name_of(MemberKind::kSpec));
+  require(has_inventory_, name_of(MemberKind::kImage) + "/" + std::string(archive::kInventoryFile));
   if (!identity_->is_ours) return;
   try {
     check_spec(*spec_dump_, container().config);
   } catch (const Error& error) {
-    throw error.in(std::string("archive member \"") + checkpoint::kSpecMember + "\"");
+    throw error.in(std::string("archive member \"") + name_of(MemberKind::kSpec) + "\"");
   }
 }
 

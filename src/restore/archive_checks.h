@@ -6,7 +6,8 @@
 #include <string>
 
 #include "archive/reader.h"
-#include "checkpoint/archive_members.h"
+#include "archive/members.h"
+#include "engine/container/config_dump.h"
 #include "criu/image_privileges.h"
 #include "cut/observer.h"
 
@@ -26,17 +27,17 @@ class ArchiveChecks : public archive::MemberSink {
   void finish() const;
 
   // After finish().
-  const checkpoint::ConfigIdentity& identity() const { return *identity_; }
+  const archive::ConfigIdentity& identity() const { return *identity_; }
   // Throws Error(kUnsupported) for an archive that another engine wrote.
-  checkpoint::ArchivedContainer container() const {
-    return checkpoint::parse_config_dump(*config_dump_);
+  engine::ArchivedContainer container() const {
+    return engine::parse_config_dump(*config_dump_);
   }
   const criu::ImagePrivileges& privileges() const { return privileges_; }
 
  private:
   void image(const std::string& file, uint64_t size_bytes, const archive::Source& content);
 
-  std::optional<checkpoint::ConfigIdentity> identity_;
+  std::optional<archive::ConfigIdentity> identity_;
   std::optional<std::string> config_dump_;
   std::optional<std::string> spec_dump_;
   criu::ImagePrivileges privileges_;

@@ -8,8 +8,10 @@
 #include "base/hooks.h"
 #include "cut/cancellation.h"
 #include "engine/container/volumes.h"
-#include "engine/operation.h"
+#include "journal/operation.h"
+#include "journal/paths.h"
 #include "os/files.h"
+#include "restore/leftovers.h"
 #include "restore/restore.h"
 #include "restore/run.h"
 #include "restore/unpacked.h"
@@ -21,8 +23,7 @@ namespace {
 // replacement is kept.
 class Replaced {
  public:
-  explicit Replaced(std::filesystem::path path)
-      : path_(std::move(path)), aside_(engine::aside(path_)) {
+  explicit Replaced(std::filesystem::path path) : path_(std::move(path)), aside_(aside(path_)) {
     remove_tree(aside_);
     std::filesystem::rename(path_, aside_);
     make_directory(path_, stat_fd(open_file(aside_, O_RDONLY | O_DIRECTORY)).st_mode & 07777);
@@ -65,23 +66,23 @@ void check_restorable(const engine::Container& container) {
               "checkpoint it first, or restore from an archive with --import FILE");
 }
 
-RestoreResult restore_stopped(engine::Container& container, const engine::Layout& layout,
-                              store::Store& store, const RestoreOptions& options,
-                              cut::Observer& observer) {
+RestoreResult restore_stopped(engine::Container& container, const journal::Host& host,
+                              const RestoreOptions& options, cut::Observer& observer) {
   const cut::Cancellation cancellation;
-  engine::Operation operation(store, engine::kRestore, container,
-                              [](store::JournalEntry& entry) { entry.in_own_files = true; });
+  journal::Operation operation(host.store, container.about(kOperation),
+                               [](journal::Entry& entry) { set_own_files_step(entry, false); });
   const engine::ContainerPaths& paths = container.paths();
-  RestoreResult result =
-      run_restored(container, layout, paths.checkpoint(), container.id(), options, observer, [&] {
-        if (const auto shm = open_if_exists(paths.shm_content(), O_RDONLY)) {
-          archive::extract_tree_tar(archive::file_source(*shm),
-                                    open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {});
-        }
-        operation.update([](store::JournalEntry& entry) { entry.may_have_run = true; });
-      });
+  const auto fill = [&] {
+    if (const auto shm = open_if_exists(paths.shm_content(), O_RDONLY)) {
+      archive::extract_tree_tar(archive::file_source(*shm),
+                                open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {});
+    }
+    operation.update([](journal::Entry& entry) { set_own_files_step(entry, true); });
+  };
+  RestoreResult result = run_restored(container, host.layout, paths.checkpoint(), container.id(),
+                                      options, observer, fill);
   hooks::reached("restored");
-  operation.has_succeeded();
+  has_succeeded(operation);
   hooks::reached("succeeded");
   return result;
 }
@@ -99,38 +100,38 @@ void check_volume_free(engine::Volumes& volumes, const std::string& name,
   }
 }
 
-RestoreResult restore_live(engine::Container& container, const engine::Layout& layout,
-                           store::Store& store, const RestoreOptions& options,
-                           cut::Observer& observer) {
+RestoreResult restore_live(engine::Container& container, const journal::Host& host,
+                           const RestoreOptions& options, cut::Observer& observer) {
   std::set<std::string> names;
   for (const engine::VolumeMount& volume : container.config().volumes) names.insert(volume.volume);
-  engine::Volumes volumes(layout, store);
+  engine::Volumes volumes(host);
   for (const std::string& name : names) check_volume_free(volumes, name, container.id());
 
   const cut::Cancellation cancellation;
-  engine::Operation operation(store, engine::kRestore, container, [&](store::JournalEntry& entry) {
-    entry.brings_back = true;
-    entry.set_aside = {container.paths().upper()};
-    for (const std::string& name : names) entry.set_aside.push_back(layout.volume_data(name));
-    entry.paths = {layout.staging("restore", entry.key)};
+  journal::Operation operation(host.store, container.about(kOperation), [&](journal::Entry& entry) {
+    entry.add(journal::path_step(host.layout.staging("restore", entry.key)));
+    for (const std::string& name : names) entry.add(set_aside_step(host.layout.volume_data(name)));
+    entry.add(set_aside_step(container.paths().upper()));
+    entry.add(set_back_step());
   });
   const UnpackedArchive archive(container.paths().live_checkpoint(),
-                                layout.staging("restore", operation.key()),
+                                host.layout.staging("restore", operation.key()),
                                 read_options({}, cut::Step::kUnpack, observer));
   Replaced upper(container.paths().upper());
   std::deque<Replaced> replaced;
   for (const std::string& name : names) {
-    archive.fill_volume(name, replaced.emplace_back(layout.volume_data(name)).path());
+    archive.fill_volume(name, replaced.emplace_back(host.layout.volume_data(name)).path());
   }
-  RestoreResult result =
-      run_restored(container, layout, archive.images(), container.id(), options, observer, [&] {
-        archive.fill_rootfs(container.paths().merged());
-        archive.fill_shm(container.paths().shm());
-      });
+  const auto fill = [&] {
+    archive.fill_rootfs(container.paths().merged());
+    archive.fill_shm(container.paths().shm());
+  };
+  RestoreResult result = run_restored(container, host.layout, archive.images(), container.id(),
+                                      options, observer, fill);
   hooks::reached("restored");
   // Before what they replace goes, and the checkpoint with it.
   sync_file_system(container.paths().upper());
-  operation.has_succeeded();
+  has_succeeded(operation);
   hooks::reached("succeeded");
   upper.keep();
   for (Replaced& volume : replaced) volume.keep();
@@ -139,14 +140,13 @@ RestoreResult restore_live(engine::Container& container, const engine::Layout& l
 
 }  // namespace
 
-RestoreResult restore_in_place(engine::Container& container, const engine::Layout& layout,
-                               store::Store& store, const RestoreOptions& options,
-                               cut::Observer& observer) {
+RestoreResult restore_in_place(engine::Container& container, const journal::Host& host,
+                               const RestoreOptions& options, cut::Observer& observer) {
   const auto start = std::chrono::steady_clock::now();
   check_restorable(container);
   RestoreResult result = ended_by_checkpoint(container)
-                             ? restore_stopped(container, layout, store, options, observer)
-                             : restore_live(container, layout, store, options, observer);
+                             ? restore_stopped(container, host, options, observer)
+                             : restore_live(container, host, options, observer);
   if (!options.keep) {
     remove_tree(container.paths().checkpoint());
     remove_tree(container.paths().live_checkpoint());

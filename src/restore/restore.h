@@ -45,17 +45,15 @@ struct RestoreResult {
 // they have moved on: root file system and volumes are set back to the cut first.
 // Throws Error(kConflict) for a container that runs or has no checkpoint, Error(kRuntime) when the
 // runtime or CRIU fails; the container is then exited as before and its checkpoint still there.
-RestoreResult restore_in_place(engine::Container& container, const engine::Layout& layout,
-                               store::Store& store, const RestoreOptions& options,
-                               cut::Observer& observer);
+RestoreResult restore_in_place(engine::Container& container, const journal::Host& host,
+                               const RestoreOptions& options, cut::Observer& observer);
 
 // Makes a container from an archive and lets it run on from the instant of the cut. The archive is
 // verified as a whole before anything is made. Throws Error: kCorrupt (the archive, naming the
 // member), kUsage (it asks for more than was granted), kNotFound (no such base image, root file
 // system or bind mount source), kConflict (name, id or volume exists), kRuntime (runtime or CRIU).
 // Whatever fails, no container, volume, mount or cgroup is left.
-RestoreResult restore_archive(const std::filesystem::path& archive, const engine::Layout& layout,
-                              store::Store& store, const RestoreOptions& options,
-                              cut::Observer& observer);
+RestoreResult restore_archive(const std::filesystem::path& archive, const journal::Host& host,
+                              const RestoreOptions& options, cut::Observer& observer);
 
 }  // namespace still::restore

@@ -2,7 +2,8 @@
 
 #include "base/hooks.h"
 #include "criu/criu.h"
-#include "cut/criu_files.h"
+#include "criu/configuration.h"
+#include "criu/failure.h"
 #include "engine/container/bundle.h"
 #include "oci/runtime.h"
 #include "os/files.h"
@@ -10,12 +11,29 @@
 namespace still::restore {
 namespace {
 
-void start(engine::Container& container, const engine::Layout& layout,
+void start(engine::Container& container, const store::Layout& layout,
            const oci::RestoreOptions& runtime_options, const std::string& dumped_cgroup) try {
   container.start_restored(runtime_options, dumped_cgroup);
 } catch (const Error& error) {
-  throw cut::explain_failure(error, oci::restore_log(runtime_options.work_directory),
+  throw criu::explain_failure(error, oci::restore_log(runtime_options.work_directory),
                              layout.failure(container.id()));
+}
+
+// Writes the container's CRIU configuration files.
+oci::RestoreOptions runtime_options(const engine::Container& container,
+                                    const RestoreOptions& options,
+                                    const std::filesystem::path& images,
+                                    const std::filesystem::path& work) {
+  oci::RestoreOptions result{.image_directory = images,
+                             .work_directory = work,
+                             .tcp_established = options.tcp_established,
+                             .tcp_close = options.tcp_close,
+                             .file_locks = options.file_locks};
+  const engine::ContainerPaths& paths = container.paths();
+  criu::write_configuration(paths.criu_configuration(), paths.criu_overrides(),
+                            container.runtime()->criu_options(result));
+  result.criu_configuration = paths.criu_configuration();
+  return result;
 }
 
 // CRIU would leave the locks out without a word.
@@ -29,7 +47,7 @@ void check_file_locks(const std::filesystem::path& images, const RestoreOptions&
 
 }  // namespace
 
-RestoreResult run_restored(engine::Container& container, const engine::Layout& layout,
+RestoreResult run_restored(engine::Container& container, const store::Layout& layout,
                            const std::filesystem::path& images, const std::string& dumped_id,
                            const RestoreOptions& options, cut::Observer& observer,
                            const std::function<void()>& fill) {
@@ -47,7 +65,7 @@ RestoreResult run_restored(engine::Container& container, const engine::Layout& l
     }
     const cut::StepScope step(observer, cut::Step::kRestore);
     const auto begin = std::chrono::steady_clock::now();
-    start(container, layout, cut::restore_options(container, options, images, work),
+    start(container, layout, runtime_options(container, options, images, work),
           engine::cgroup_path(container.config(), dumped_id));
     result.runtime_duration = std::chrono::steady_clock::now() - begin;
   } catch (const Error&) {

@@ -16,7 +16,7 @@ namespace still::restore {
 // the runtime restore it from the images. On error the mounts are gone, CRIU's log is kept and the
 // message says where.
 // dumped_id: the id of the container when the images were made.
-RestoreResult run_restored(engine::Container& container, const engine::Layout& layout,
+RestoreResult run_restored(engine::Container& container, const store::Layout& layout,
                            const std::filesystem::path& images, const std::string& dumped_id,
                            const RestoreOptions& options, cut::Observer& observer,
                            const std::function<void()>& fill);

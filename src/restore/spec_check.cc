@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "checkpoint/archive_members.h"
+
 #include "engine/container/etc_files.h"
 #include "engine/container/mounts.h"
 #include "engine/container/security.h"

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "archive/deleted_files.h"
 #include "archive/reader.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -10,6 +11,8 @@
 
 namespace still::restore {
 namespace {
+
+using archive::MemberKind;
 
 Fd open_directory(const std::filesystem::path& path) {
   return open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -45,23 +48,23 @@ void UnpackedArchive::extract(const std::string& member, const std::filesystem::
 }
 
 void UnpackedArchive::fill_rootfs(const std::filesystem::path& merged) const {
-  const auto deleted = read_file_if_exists(directory_.path() / checkpoint::kDeletedMember);
+  const auto deleted = read_file_if_exists(directory_.path() / name_of(MemberKind::kDeletedFiles));
   if (deleted)
-    tree::remove_paths(open_directory(merged), checkpoint::parse_deleted_files(*deleted));
-  extract(checkpoint::kRootfsMember, merged, checkpoint::kRootfsExtraction);
+    tree::remove_paths(open_directory(merged), archive::parse_deleted_files(*deleted));
+  extract(name_of(MemberKind::kRootfs), merged, archive::kRootfsExtraction);
 }
 
 void UnpackedArchive::fill_shm(const std::filesystem::path& shm) const {
-  extract(checkpoint::kShmMember, shm, checkpoint::kVolumeExtraction);
+  extract(name_of(MemberKind::kShm), shm, archive::kVolumeExtraction);
 }
 
 void UnpackedArchive::fill_volume(const std::string& name,
                                   const std::filesystem::path& data) const {
-  extract(checkpoint::volume_member(name), data, checkpoint::kVolumeExtraction);
+  extract(archive::volume_member(name), data, archive::kVolumeExtraction);
 }
 
 void UnpackedArchive::copy_log(const std::filesystem::path& log) const {
-  const auto content = read_file_if_exists(directory_.path() / checkpoint::kLogMember);
+  const auto content = read_file_if_exists(directory_.path() / name_of(MemberKind::kLog));
   if (content) write_file_atomically(log, *content, 0600);
 }
 

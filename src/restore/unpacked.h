@@ -5,7 +5,8 @@
 #include <optional>
 
 #include "archive/manifest.h"
-#include "checkpoint/archive_members.h"
+#include "archive/members.h"
+#include "engine/container/config_dump.h"
 #include "os/temp_dir.h"
 #include "restore/archive_checks.h"
 
@@ -19,10 +20,12 @@ class UnpackedArchive {
                   const archive::ReadOptions& options);
 
   const std::optional<archive::Manifest>& manifest() const { return manifest_; }
-  const checkpoint::ArchivedContainer& container() const { return container_; }
+  const engine::ArchivedContainer& container() const { return container_; }
   // Of the processes in the CRIU images.
   const criu::ImagePrivileges& privileges() const { return checks_.privileges(); }
-  std::filesystem::path images() const { return directory_.path() / checkpoint::kImagesMember; }
+  std::filesystem::path images() const {
+    return directory_.path() / name_of(archive::MemberKind::kImage);
+  }
 
   // Each does nothing for a member that the archive lacks.
   // Lays the difference over the merged root file system: what was removed goes, what was added and
@@ -42,7 +45,7 @@ class UnpackedArchive {
   TempDir directory_;
   ArchiveChecks checks_;
   std::optional<archive::Manifest> manifest_;
-  checkpoint::ArchivedContainer container_;
+  engine::ArchivedContainer container_;
 };
 
 }  // namespace still::restore

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "archive/reader.h"
-#include "checkpoint/archive_members.h"
+#include "archive/members.h"
 #include "cut/observer.h"
 
 namespace still::restore {
 
 struct VerifiedArchive {
-  checkpoint::ConfigIdentity container;
+  archive::ConfigIdentity container;
   std::vector<std::string> demands;  // demands.h; none where another engine wrote it
   archive::ArchiveContents contents;
 };

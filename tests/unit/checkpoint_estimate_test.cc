@@ -12,9 +12,9 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 Plan plan_with(uint64_t memory_bytes, uint64_t entries) {
   Plan plan;
   plan.container_id = "ours";
-  plan.stock_because = "asked for";
+  plan.memory = cut::ByCriu{"asked for"};
   plan.memory_bytes = memory_bytes;
-  plan.trees.push_back({.name = "rootfs", .member = "", .source = "", .found = {.files = entries}});
+  plan.trees.push_back({.tree = {}, .found = {.files = entries}});
   return plan;
 }
 
@@ -58,7 +58,7 @@ TEST(ExpectedPause, LearnsForEachWayToCutTheMemory) {
   Plan plan = plan_with(4096 * kMiB, 10);
   std::vector<store::Measurement> earlier(20, measured("ours", 4096 * kMiB, 5s));
   EXPECT_GT(expected_pause(plan, earlier).pause, 4s);
-  plan.stock_because.clear();
+  plan.memory = cut::ByFork{};
   EXPECT_EQ(expected_pause(plan, earlier).learned_from, 0U);
   EXPECT_LT(expected_pause(plan, earlier).pause, 1s);
   store::Measurement forked = measured("ours", 4096 * kMiB, 100ms);

@@ -1,110 +1,54 @@
 #include <gmock/gmock.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "archive/reader.h"
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/plan.h"
-#include "os/clock.h"
-#include "os/files.h"
-#include "os/process.h"
-#include "support.h"
+#include "fake_source.h"
+#include "journal/undoers.h"
 
 namespace still::checkpoint {
 namespace {
 
+using subject::TreeKind;
 using test::kind_thrown_by;
 using test::message_thrown_by;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// A process that waits, the first of a process namespace of its own, as a container's init is.
-class Init {
- public:
-  Init() {
-    const long flags = CLONE_NEWPID | (::geteuid() == 0 ? 0 : CLONE_NEWUSER) | SIGCHLD;
-    pid_ = static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
-    while (pid_ == 0) ::pause();
-  }
-  Init(const Init&) = delete;
-  Init& operator=(const Init&) = delete;
-  ~Init() { end(); }
-
-  pid_t pid() const { return pid_; }
-  void end() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
-  }
-
- private:
-  pid_t pid_ = -1;
-};
-
-// The programs that are asked for their versions, as scripts, and no others.
-class Programs {
- public:
-  explicit Programs(const std::filesystem::path& directory)
-      : directory_(directory), path_before_(std::getenv("PATH")) {
-    make_directory(directory_);
-    add("crun", "crun version 1.21");
-    add("criu", "Version: 4.1.1");
-    ::setenv("PATH", directory_.c_str(), 1);
-  }
-  Programs(const Programs&) = delete;
-  Programs& operator=(const Programs&) = delete;
-  ~Programs() { ::setenv("PATH", path_before_.c_str(), 1); }
-
-  void remove(const char* name) { std::filesystem::remove(directory_ / name); }
-
- private:
-  void add(const char* name, const std::string& version) {
-    test::write_text(directory_ / name, "#!/bin/sh\necho '" + version + "'\n");
-    ::chmod((directory_ / name).c_str(), 0755);
-  }
-
-  const std::filesystem::path directory_;
-  const std::string path_before_;
-};
-
-// A container without a cgroup, which needs no runtime to be asked about.
+// A container without a cgroup.
 class PlanTest : public testing::Test {
  protected:
   void SetUp() override {
     STILL_REQUIRE(init_.pid() > 0, "process namespaces");
     layout_.create();
     store_.emplace(layout_.root);
-    config_.rootfs = scratch_.make("base");
-    config_.arguments = {"program"};
-    config_.cgroups = false;
-    config_.volumes = {{.volume = "data", .destination = "/data"},
-                       {.volume = "data", .destination = "/again"},
-                       {.volume = "other", .destination = "/other"}};
-  }
-
-  // Made once, running.
-  const engine::Container& container() {
-    if (container_) return *container_;
-    store::ContainerRecord record = [&] {
-      const auto made = engine::Container::create(layout_, *store_, config_, "web");
-      make_directory(made.paths().upper());
-      return made.record();
-    }();
-    record.status = store::ContainerStatus::kRunning;
-    record.pid = init_.pid();
-    record.pid_start_time = process_start_time(init_.pid()).value();
-    record.boot_id = boot_id();
-    store_->update_container(record);
-    return container_.emplace(engine::Container::open(layout_, *store_, "web"));
+    container_.directory = scratch_.make("container");
+    container_.subject = {
+        .engine = "fake",
+        .id = std::string(64, 'a'),
+        .name = "web",
+        .image = "rootfs:/base",
+        .init = identify_process(init_.pid()),
+        .runtime = "crun",
+        .cgroup = "/fake/web",
+        .has_cgroup = false,
+        .trees = {{.kind = TreeKind::kRootfs, .source = scratch_.make("upper")},
+                  {.kind = TreeKind::kVolume, .volume = "data", .source = scratch_.make("data")},
+                  {.kind = TreeKind::kVolume, .volume = "other", .source = scratch_.make("other")}},
+        .lower_layers = {scratch_.make("lower")},
+        .engine_paths = {},
+        .log = container_.directory / "log",
+        .dump_work = container_.directory / "dump",
+        .criu_configuration = container_.directory / "criu.conf",
+        .criu_overrides = {},
+        .config_dump = R"({"id": "a", "name": "web"})",
+        .spec_dump = "{}"};
   }
 
   Plan plan(const CheckpointOptions& options) {
-    return make_plan(container(), {}, layout_, options);
+    return make_plan(test::FakeHeld(container_), {}, layout_, options);
   }
   ErrorKind refusal(const CheckpointOptions& options) {
     return kind_thrown_by([&] { plan(options); });
@@ -115,24 +59,23 @@ class PlanTest : public testing::Test {
 
   static std::vector<std::string> members(const Plan& plan) {
     std::vector<std::string> names;
-    for (const TreePlan& tree : plan.trees) names.push_back(tree.member);
+    for (const cut::TreePlan& tree : plan.trees) names.push_back(cut::member_of(tree.tree));
     return names;
   }
 
   const test::Scratch scratch_;
-  Init init_;
-  Programs programs_{scratch_ / "bin"};
-  engine::Layout layout_{.root = scratch_.make("root"), .runroot = scratch_.make("run")};
+  test::Init init_;
+  test::Programs programs_{scratch_ / "bin"};
+  store::Layout layout_{.root = scratch_.make("root"), .runroot = scratch_.make("run")};
   std::optional<store::Store> store_;
-  engine::ContainerConfig config_;
-  std::optional<engine::Container> container_;
+  test::FakeContainer container_;
 };
 
 TEST_F(PlanTest, OfALiveCheckpoint) {
   const auto target = scratch_ / "web.tar";
   const Plan made = plan({.leave_running = true, .export_file = target});
   EXPECT_EQ(made.container_name, "web");
-  EXPECT_EQ(made.container_id, container().id());
+  EXPECT_EQ(made.container_id, container_.subject.id);
   EXPECT_TRUE(made.writes_archive);
   EXPECT_EQ(made.target, target);
   EXPECT_EQ(made.freezing, Freezing::kNone);
@@ -144,7 +87,7 @@ TEST_F(PlanTest, OfALiveCheckpoint) {
 TEST_F(PlanTest, WithoutExportALiveCheckpointIsAnArchiveInTheStore) {
   const Plan made = plan({.leave_running = true});
   EXPECT_TRUE(made.writes_archive);
-  EXPECT_EQ(made.target, container().paths().live_checkpoint());
+  EXPECT_EQ(made.target, container_.directory / "checkpoint.tar");
 }
 
 TEST_F(PlanTest, TheDefaultCheckpointNeitherFreezesNorWritesAnArchive) {
@@ -178,7 +121,7 @@ TEST_F(PlanTest, RefusesFlagsThatDoNotGoTogether) {
 }
 
 TEST_F(PlanTest, RefusesToLoseTheCheckpointOfAContainerThatIsRemoved) {
-  config_.remove_when_done = true;
+  container_.subject.is_removed_when_done = true;
   EXPECT_EQ(refusal({}), ErrorKind::kUsage);
   EXPECT_NO_THROW(plan({.leave_running = true}));
   EXPECT_NO_THROW(plan({.export_file = scratch_ / "web.tar"}));
@@ -200,17 +143,49 @@ TEST_F(PlanTest, RefusesTargetsThatCannotBeWritten) {
 }
 
 TEST_F(PlanTest, RefusesAContainerThatHasEnded) {
-  container();
-  container_.reset();
   init_.end();
-  container_.emplace(engine::Container::open(layout_, *store_, "web"));
   EXPECT_EQ(refusal({.leave_running = true}), ErrorKind::kConflict);
 }
 
 TEST_F(PlanTest, RefusesWithoutCriu) {
-  container();
   programs_.remove("criu");
   EXPECT_EQ(refusal({.leave_running = true}), ErrorKind::kNotFound);
+}
+
+class AnyMember : public archive::MemberSink {
+ public:
+  void directory(const std::string& /*name*/) override {}
+  void link(const std::string& /*name*/, const std::string& /*target*/) override {}
+  void file(const std::string& /*name*/, uint64_t /*size_bytes*/,
+            const archive::Source& /*content*/) override {}
+};
+
+// What another engine's containers need is a source, and nothing else.
+TEST_F(PlanTest, AContainerOfAnotherSourceIsCheckpointedByTheSameCode) {
+  test::write_text(scratch_ / "upper/changed", "changed");
+  test::write_text(scratch_ / "data/rows", "rows");
+  const auto target = scratch_ / "web.tar";
+  const journal::Undoers undoers;
+  const journal::Host host{.layout = layout_, .store = *store_, .undoers = undoers};
+  test::FakeSource source(container_);
+  cut::Observer observer;
+
+  auto prepared =
+      prepare(source, host, "web", {.leave_running = true, .export_file = target});
+  const CheckpointResult result = take(prepared, host, observer);
+
+  EXPECT_FALSE(result.consistent) << "it cannot be frozen";
+  EXPECT_EQ(container_.recorded, target);
+  AnyMember members;
+  const auto contents = archive::read_archive(target, members, {});
+  ASSERT_TRUE(contents.manifest);
+  EXPECT_EQ(contents.manifest->engine, "fake");
+  EXPECT_EQ(contents.manifest->cgroup, "");
+  for (const char* member : {"config.dump", "checkpoint/inventory.img", "rootfs-diff.tar",
+                             "volumes/data.tar", "volumes/other.tar"}) {
+    EXPECT_TRUE(contents.manifest->members.contains(member)) << member;
+  }
+  EXPECT_TRUE(store_->journal().empty());
 }
 
 TEST(MemoryStaging, TakesWhatFits) {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
 #include <thread>
 #include <utility>
 
@@ -41,29 +42,48 @@ class FakeFreezer : public cgroup::Freezer {
 
 Command shell(const std::string& script) { return {.arguments = {"sh", "-c", script}}; }
 
-// A process that is no task of any container: never traced.
-WindowSettings settings(cgroup::Freezer* freezer, const std::string& script) {
-  return {.freezer = freezer,
-          .sharers = {},
-          .runtime = "sh",
-          .dump = shell(script),
-          .init = ::getpid(),
-          .freeze_timeout = 1000ms,
-          .runtime_timeout = 1000ms};
-}
-
-WindowWork work(std::function<void()> capture) {
-  return {.capture_trees = [capture = std::move(capture)](const Instant&) { capture(); }};
-}
-
-class Window : public testing::Test {
- protected:
-  Cut run(const WindowSettings& all, const WindowWork& done) {
-    Cancellation cancellation(max_pause_);
-    return FreezeWindow(all).run(done, cancellation, observer_);
+// Trees that are cut by a function.
+class FakeTrees : public TreeCut {
+ public:
+  explicit FakeTrees(std::function<void()> work) : cut_(std::move(work)) {}
+  void cut(const Instant& /*frozen*/) override { cut_(); }
+  void watch(const std::stop_token& stop) override {
+    if (watch_) watch_(stop);
   }
-  Cut run(const std::string& script, const std::function<void()>& capture = [] {}) {
-    return run(settings(&freezer_, script), work(capture));
+  void end() override {}
+
+  std::function<void(const std::stop_token&)> watch_;
+
+ private:
+  const std::function<void()> cut_;
+};
+
+// As CRIU's: nothing is to be done but by the dump.
+class FakeMemory : public MemoryWay {};
+
+// Its init is a process that is no task of any container: never traced.
+Member member(cgroup::Freezer* freezer, const std::string& script) {
+  return {.freezer = freezer,
+          .dump = Dump{.runtime = "sh", .command = shell(script), .init = ::getpid()}};
+}
+
+class WindowTest : public testing::Test {
+ protected:
+  Cut run(std::vector<Member> members, TreeCut& trees) {
+    Cancellation cancellation(max_pause_);
+    return run(std::move(members), trees, cancellation);
+  }
+  Cut run(std::vector<Member> members, TreeCut& trees, Cancellation& cancellation) {
+    FakeMemory memory;
+    return Window(std::move(members), {.freeze = 1000ms, .runtime = 1000ms})
+        .run({{.memory = memory, .trees = trees}}, cancellation, observer_);
+  }
+  Cut run(std::vector<Member> members, std::function<void()> capture) {
+    FakeTrees trees(std::move(capture));
+    return run(std::move(members), trees);
+  }
+  Cut run(const std::string& script, std::function<void()> capture = [] {}) {
+    return run({member(&freezer_, script)}, std::move(capture));
   }
 
   FakeFreezer freezer_{false};
@@ -71,7 +91,7 @@ class Window : public testing::Test {
   std::optional<std::chrono::nanoseconds> max_pause_;
 };
 
-TEST_F(Window, FreezesBeforeTheDumpAndThawsAfterTheCapture) {
+TEST_F(WindowTest, FreezesBeforeTheDumpAndThawsAfterTheCapture) {
   bool frozen_during_capture = false;
   const Cut cut = run("true", [&] { frozen_during_capture = freezer_.frozen; });
   EXPECT_TRUE(frozen_during_capture);
@@ -82,7 +102,7 @@ TEST_F(Window, FreezesBeforeTheDumpAndThawsAfterTheCapture) {
   EXPECT_LE(cut.cut_end.monotonic, cut.thawed.monotonic);
 }
 
-TEST_F(Window, WaitsForASlowCapture) {
+TEST_F(WindowTest, WaitsForASlowCapture) {
   const Cut cut = run("true", [&] {
     std::this_thread::sleep_for(100ms);
     EXPECT_TRUE(freezer_.frozen);
@@ -90,20 +110,20 @@ TEST_F(Window, WaitsForASlowCapture) {
   EXPECT_GE(cut.pause(), 100ms);
 }
 
-TEST_F(Window, WatchesTheTreesUntilTheDumpIsDone) {
-  auto watching = work([] {});
+TEST_F(WindowTest, WatchesTheTreesUntilTheDumpIsDone) {
+  FakeTrees watching([] {});
   bool frozen_at_the_end = false;
-  watching.watch_trees = [&](const std::stop_token& stop) {
+  watching.watch_ = [&](const std::stop_token& stop) {
     while (!stop.stop_requested()) std::this_thread::sleep_for(1ms);
     frozen_at_the_end = freezer_.frozen;
   };
-  const Cut cut = run(settings(&freezer_, "sleep 0.2"), watching);
+  const Cut cut = run({member(&freezer_, "sleep 0.2")}, watching);
   EXPECT_TRUE(frozen_at_the_end);
   EXPECT_LT(cut.capture, 100ms);
   EXPECT_GE(cut.pause(), 200ms);
 }
 
-TEST_F(Window, LeavesAPausedContainerPaused) {
+TEST_F(WindowTest, LeavesAPausedContainerPaused) {
   freezer_.frozen = true;
   const Cut cut = run("true");
   EXPECT_TRUE(cut.was_frozen);
@@ -111,7 +131,7 @@ TEST_F(Window, LeavesAPausedContainerPaused) {
   EXPECT_TRUE(freezer_.requests.empty());
 }
 
-TEST_F(Window, ThawsWhenTheRuntimeFails) {
+TEST_F(WindowTest, ThawsWhenTheRuntimeFails) {
   try {
     run("echo first >&2; echo it broke >&2; exit 3");
     FAIL() << "no error";
@@ -122,14 +142,14 @@ TEST_F(Window, ThawsWhenTheRuntimeFails) {
   EXPECT_FALSE(freezer_.frozen);
 }
 
-TEST_F(Window, ThawsWhenTheCaptureFailsButNotBeforeTheRuntimeHasEnded) {
+TEST_F(WindowTest, ThawsWhenTheCaptureFailsButNotBeforeTheRuntimeHasEnded) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_THROW(run("sleep 0.3", [] { throw Error(ErrorKind::kSystem, "disk full"); }), Error);
   EXPECT_GE(std::chrono::steady_clock::now() - start, 300ms);
   EXPECT_FALSE(freezer_.frozen);
 }
 
-TEST_F(Window, FailsWhenSomebodyThawedTheContainer) {
+TEST_F(WindowTest, FailsWhenSomebodyThawedTheContainer) {
   try {
     run("true", [&] { freezer_.frozen = false; });
     FAIL() << "no error";
@@ -138,7 +158,7 @@ TEST_F(Window, FailsWhenSomebodyThawedTheContainer) {
   }
 }
 
-TEST_F(Window, EndsARuntimeThatHangsAndHoldsNoTask) {
+TEST_F(WindowTest, EndsARuntimeThatHangsAndHoldsNoTask) {
   const auto start = std::chrono::steady_clock::now();
   try {
     run("sleep 60");
@@ -150,37 +170,61 @@ TEST_F(Window, EndsARuntimeThatHangsAndHoldsNoTask) {
   EXPECT_FALSE(freezer_.frozen);
 }
 
-TEST_F(Window, FreezesAndThawsSharersToo) {
+TEST_F(WindowTest, FreezesAndThawsSharersToo) {
   FakeFreezer busy{false};
   FakeFreezer paused{true};
-  auto all = settings(&freezer_, "true");
-  all.sharers = {&busy, &paused};
-  run(all, work([&] { EXPECT_TRUE(busy.frozen && paused.frozen); }));
+  run({member(&freezer_, "true"), {.freezer = &busy}, {.freezer = &paused}},
+      [&] { EXPECT_TRUE(busy.frozen && paused.frozen); });
   EXPECT_FALSE(busy.frozen);
   EXPECT_TRUE(paused.frozen) << "it was paused before";
 }
 
-TEST_F(Window, ThawsSharersWhenTheCaptureFails) {
+TEST_F(WindowTest, ThawsSharersWhenTheCaptureFails) {
   FakeFreezer sharer{false};
-  auto all = settings(&freezer_, "true");
-  all.sharers = {&sharer};
-  EXPECT_THROW(run(all, work([] { throw Error(ErrorKind::kSystem, "disk full"); })), Error);
+  EXPECT_THROW(run({member(&freezer_, "true"), {.freezer = &sharer}},
+                   [] { throw Error(ErrorKind::kSystem, "disk full"); }),
+               Error);
   EXPECT_FALSE(sharer.frozen);
   EXPECT_FALSE(freezer_.frozen);
 }
 
-TEST_F(Window, FailsWhenASharerIsThawed) {
+TEST_F(WindowTest, FailsWhenASharerIsThawed) {
   FakeFreezer sharer{false};
-  auto all = settings(&freezer_, "true");
-  all.sharers = {&sharer};
-  EXPECT_THROW(run(all, work([&] { sharer.frozen = false; })), Error);
+  EXPECT_THROW(
+      run({member(&freezer_, "true"), {.freezer = &sharer}}, [&] { sharer.frozen = false; }), Error);
 }
 
-TEST_F(Window, SaysThatNothingWasFrozenWithoutAFreezer) {
-  EXPECT_FALSE(run(settings(nullptr, "true"), work([] {})).was_frozen);
+TEST_F(WindowTest, DumpsAllMembersOfAGroupInOneFreeze) {
+  FakeFreezer other{false};
+  FakeMemory memory;
+  FakeTrees first([&] { EXPECT_TRUE(freezer_.frozen && other.frozen); });
+  FakeTrees second([&] { EXPECT_TRUE(freezer_.frozen && other.frozen); });
+  Cancellation cancellation;
+  Window window({member(&freezer_, "sleep 0.1"), member(&other, "sleep 0.3")},
+                {.freeze = 1000ms, .runtime = 1000ms});
+  EXPECT_EQ(window.runtimes().size(), 2U);
+  const Cut cut = window.run({{memory, first}, {memory, second}}, cancellation, observer_);
+  EXPECT_TRUE(cut.was_frozen);
+  EXPECT_GE(cut.pause(), 300ms);
+  EXPECT_FALSE(freezer_.frozen || other.frozen);
 }
 
-TEST_F(Window, IsGivenUpForASignalAfterTheThaw) {
+TEST_F(WindowTest, ThawsAGroupWhenTheDumpOfOneFails) {
+  FakeFreezer other{false};
+  FakeMemory memory;
+  FakeTrees trees([] {});
+  Cancellation cancellation;
+  Window window({member(&freezer_, "sleep 0.1"), member(&other, "exit 3")},
+                {.freeze = 1000ms, .runtime = 1000ms});
+  EXPECT_THROW(window.run({{memory, trees}, {memory, trees}}, cancellation, observer_), Error);
+  EXPECT_FALSE(freezer_.frozen || other.frozen);
+}
+
+TEST_F(WindowTest, SaysThatNothingWasFrozenWithoutAFreezer) {
+  EXPECT_FALSE(run({member(nullptr, "true")}, [] {}).was_frozen);
+}
+
+TEST_F(WindowTest, IsGivenUpForASignalAfterTheThaw) {
   const auto start = std::chrono::steady_clock::now();
   try {
     run("sleep 60", [] { ::kill(::getpid(), SIGTERM); });
@@ -194,7 +238,7 @@ TEST_F(Window, IsGivenUpForASignalAfterTheThaw) {
   EXPECT_FALSE(freezer_.frozen);
 }
 
-TEST_F(Window, IsGivenUpWhenThePauseGetsTooLong) {
+TEST_F(WindowTest, IsGivenUpWhenThePauseGetsTooLong) {
   max_pause_ = 100ms;
   try {
     run("sleep 60");
@@ -207,10 +251,10 @@ TEST_F(Window, IsGivenUpWhenThePauseGetsTooLong) {
   EXPECT_FALSE(freezer_.frozen);
 }
 
-TEST_F(Window, StopsTheCaptureWhenThePauseGetsTooLong) {
+TEST_F(WindowTest, StopsTheCaptureWhenThePauseGetsTooLong) {
   max_pause_ = 50ms;
   Cancellation cancellation(max_pause_);
-  const auto capture = work([stop = cancellation.token()] {
+  FakeTrees capture([stop = cancellation.token()] {
     const Deadline deadline = deadline_in(10s);
     while (!stop.stop_requested() && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(1ms);
@@ -218,13 +262,12 @@ TEST_F(Window, StopsTheCaptureWhenThePauseGetsTooLong) {
     throw Error(ErrorKind::kInterrupted, "stopped");
   });
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_THROW(FreezeWindow(settings(&freezer_, "sleep 0.3")).run(capture, cancellation, observer_),
-               Error);
+  EXPECT_THROW(run({member(&freezer_, "sleep 0.3")}, capture, cancellation), Error);
   EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
   EXPECT_FALSE(freezer_.frozen);
 }
 
-TEST_F(Window, WaitsForWhatTheRuntimeLeavesRunning) {
+TEST_F(WindowTest, WaitsForWhatTheRuntimeLeavesRunning) {
   // As CRIU when the runtime was killed: it would freeze the container again at its end.
   const Cut cut = run("sleep 0.3 & exit 0");
   EXPECT_GE(cut.pause(), 300ms);
@@ -247,7 +290,7 @@ class FileFreezer : public FakeFreezer {
   const std::filesystem::path file_;
 };
 
-class GuardedWindow : public Window {
+class GuardedWindow : public WindowTest {
  protected:
   // Kills the process in its window, and waits until nobody holds what its guardian holds.
   // script: of the runtime. Returns how long that took after the kill.
@@ -257,10 +300,10 @@ class GuardedWindow : public Window {
     const pid_t child = ::fork();
     if (child == 0) {
       FileFreezer freezer(file_);
-      run(settings(&freezer, script), work([&] {
-            write_all(inside.write_end, "i");
-            ::pause();
-          }));
+      run({member(&freezer, script)}, [&] {
+        write_all(inside.write_end, "i");
+        ::pause();
+      });
       ::_exit(0);
     }
     life.write_end.close();

@@ -7,14 +7,13 @@
 
 #include "base/text.h"
 #include "checkpoint/estimate.h"
+#include "sources/still/source.h"
 #include "cli/app.h"
 #include "cli/flags/not_yet.h"
 #include "cli/flags/selection.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
-#include "engine/container/sharers.h"
-#include "tree/capture.h"
 
 namespace still::cli {
 namespace {
@@ -39,10 +38,10 @@ int64_t microseconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
-checkpoint::MemoryWay parse_memory_way(const std::string& text) {
-  using checkpoint::MemoryWay;
-  static const std::map<std::string, MemoryWay> kWays = {
-      {"auto", MemoryWay::kAuto}, {"fork", MemoryWay::kFork}, {"stock", MemoryWay::kStock}};
+checkpoint::MemoryWish parse_memory_wish(const std::string& text) {
+  using checkpoint::MemoryWish;
+  static const std::map<std::string, MemoryWish> kWays = {
+      {"auto", MemoryWish::kAuto}, {"fork", MemoryWish::kFork}, {"stock", MemoryWish::kStock}};
   if (const auto way = kWays.find(text); way != kWays.end()) return way->second;
   throw Error(ErrorKind::kUsage, "--memory-cut knows no \"" + printable(text) + "\"",
               "write auto, fork or stock");
@@ -64,7 +63,7 @@ checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
   options.recipients = flags.encrypt_to;
   if (flags.compress) options.compression = archive::parse_compression(*flags.compress);
   if (flags.memory_staging) options.memory_staging_bytes = parse_size(*flags.memory_staging);
-  if (flags.memory_cut) options.memory_cut = parse_memory_way(*flags.memory_cut);
+  if (flags.memory_cut) options.memory_cut = parse_memory_wish(*flags.memory_cut);
   if (flags.memory_headroom) options.memory_headroom_bytes = parse_size(*flags.memory_headroom);
   if (flags.freeze_timeout) options.freeze_timeout = parse_duration(*flags.freeze_timeout);
   if (flags.runtime_timeout) options.runtime_timeout = parse_duration(*flags.runtime_timeout);
@@ -93,8 +92,8 @@ Json statistics(const std::string& id, const checkpoint::CheckpointResult& resul
             {"freeze", microseconds(cut.frozen - cut.freeze_requested)},
             {"dump", microseconds(cut.dump_end - cut.dump_start)},
             {"capture", microseconds(cut.capture)},
-            {"memory_cut", result.stock_because.empty() ? "fork" : "stock"},
-            {"memory_cut_stock_because", result.stock_because},
+            {"memory_cut", cut::name_of(result.memory_choice)},
+            {"memory_cut_stock_because", cut::why_by_criu(result.memory_choice)},
             {"memory_copied_bytes", result.memory.written_bytes},
             {"fork", microseconds(cut.fork)},
             {"capture_after_dump", microseconds(cut.cut_end - cut.dump_end)},
@@ -119,14 +118,19 @@ std::string describe(checkpoint::Freezing freezing, const std::string& cgroup_ve
   return {};
 }
 
-std::string describe_method(const checkpoint::Plan& plan, const checkpoint::TreePlan& tree) {
+std::string describe_method(const checkpoint::Plan& plan, const cut::TreePlan& tree) {
   if (!plan.options.leave_running) return "read in place";
-  static const std::map<std::string, std::string> kWords = {
-      {tree::kCopy, "copied while frozen"},
-      {tree::kPreCopy, "copied before, the difference while frozen"},
-      {tree::kClone, "cloned before (shared blocks), the difference while frozen"},
-      {tree::kSnapshot, "as a snapshot"}};
-  return kWords.at(tree.found.method);
+  switch (tree.found.method) {
+    case tree::Method::kCopy:
+      return "copied while frozen";
+    case tree::Method::kPreCopy:
+      return "copied before, the difference while frozen";
+    case tree::Method::kClone:
+      return "cloned before (shared blocks), the difference while frozen";
+    case tree::Method::kSnapshot:
+      return "as a snapshot";
+  }
+  return {};
 }
 
 std::string describe(const checkpoint::Estimate& estimate) {
@@ -138,8 +142,12 @@ std::string describe(const checkpoint::Estimate& estimate) {
 }
 
 std::string describe_memory_cut(const checkpoint::Plan& plan) {
-  if (!plan.stock_because.empty()) return "written by CRIU (" + plan.stock_because + ")";
-  return "cut by forks of the processes (" + memory::to_string(plan.skeleton) + ")";
+  return cut::on(
+      plan.memory,
+      [](const cut::ByCriu& by) { return "written by CRIU (" + by.because + ")"; },
+      [](const cut::ByFork& by) {
+        return "cut by forks of the processes (" + memory::to_string(by.skeleton) + ")";
+      });
 }
 
 void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estimate) {
@@ -148,8 +156,8 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
             << "processes  " << describe(plan.freezing, plan.cgroup_version) << "\n"
             << "memory     " << human_size(plan.memory_bytes) << " resident, "
             << describe_memory_cut(plan) << "\n";
-  for (const checkpoint::TreePlan& tree : plan.trees) {
-    std::cout << "tree       " << tree.name << ": " << tree.found.files << " entries, "
+  for (const cut::TreePlan& tree : plan.trees) {
+    std::cout << "tree       " << name_of(tree.tree) << ": " << tree.found.files << " entries, "
               << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";
   }
   for (const std::string& sharer : plan.sharers) {
@@ -164,22 +172,15 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
 class Checkpoints {
  public:
   Checkpoints(Context& context, const CheckpointFlags& flags)
-      : context_(context), flags_(flags), options_(read_options(flags)) {}
+      : context_(context),
+        flags_(flags),
+        options_(read_options(flags)),
+        source_(context.host()) {}
 
   void take(const std::string& id) {
-    const bool with_sharers = options_.leave_running
-                                  ? options_.freeze_sharers && !options_.ignore_volumes
-                                  : options_.export_file && !options_.ignore_volumes;
-    auto sharing = engine::open_with_sharers(context_.layout(), context_.store(), id, with_sharers);
-    const auto plan =
-        checkpoint::make_plan(sharing.container, sharing.sharers, context_.layout(), options_);
-    const auto estimate = checkpoint::expected_pause(plan, context_.store().measurements());
-    if (flags_.dry_run) return print_plan(plan, estimate);
-    checkpoint::require_short_pause(plan, estimate);
-    const auto result = take_planned(sharing, plan);
-    if (options_.leave_running) {
-      context_.store().add_measurement(checkpoint::measure(plan, result));
-    }
+    auto prepared = checkpoint::prepare(source_, context_.host(), id, options_);
+    if (flags_.dry_run) return print_plan(prepared.plan, prepared.estimate);
+    const auto result = take(prepared);
     if (flags_.print_stats) {
       statistics_.push_back(statistics(id, result));
     } else {
@@ -194,16 +195,15 @@ class Checkpoints {
   }
 
  private:
-  checkpoint::CheckpointResult take_planned(engine::Sharing& sharing,
-                                            const checkpoint::Plan& plan) {
+  checkpoint::CheckpointResult take(checkpoint::Prepared& prepared) {
     ProgressLine progress;
-    return checkpoint::checkpoint(sharing.container, sharing.sharers, context_.layout(),
-                                  context_.store(), plan, progress);
+    return checkpoint::take(prepared, context_.host(), progress);
   }
 
   Context& context_;
   const CheckpointFlags& flags_;
   const checkpoint::CheckpointOptions options_;
+  sources::StillSource source_;
   Json statistics_ = Json::array();
 };
 

@@ -9,7 +9,7 @@ namespace still::cli {
 namespace {
 
 int run_cleanup(Context& context, const std::string& id) try {
-  engine::Container::open(context.layout(), context.store(), id).clean_up();
+  engine::Container::open(context.host(), id).clean_up();
   return 0;
 } catch (const Error& error) {
   // Somebody else saw the end first and removed it.

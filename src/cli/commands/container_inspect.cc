@@ -57,7 +57,7 @@ Json mount_json(const std::string& type, const std::string& source, const std::s
   return mount;
 }
 
-Json mounts_json(const engine::Layout& layout, const ContainerConfig& config) {
+Json mounts_json(const store::Layout& layout, const ContainerConfig& config) {
   Json mounts = Json::array();
   for (const auto& volume : config.volumes) {
     Json mount = mount_json("volume", layout.volume_data(volume.volume), volume.destination,
@@ -140,7 +140,7 @@ Json ulimits_json(const ContainerConfig& config) {
   return list;
 }
 
-Json log_json(const engine::Layout& layout, const ContainerView& container) {
+Json log_json(const store::Layout& layout, const ContainerView& container) {
   const engine::ContainerPaths paths(layout.container(container.record.id));
   Json log;
   log["Type"] = container.config.log_driver;
@@ -151,7 +151,7 @@ Json log_json(const engine::Layout& layout, const ContainerView& container) {
   return log;
 }
 
-Json host_config_json(const engine::Layout& layout, const ContainerView& container) {
+Json host_config_json(const store::Layout& layout, const ContainerView& container) {
   const ContainerConfig& config = container.config;
   Json host;
   host["Binds"] = bind_strings(config);
@@ -181,7 +181,7 @@ Json host_config_json(const engine::Layout& layout, const ContainerView& contain
 
 }  // namespace
 
-Json inspect_container(const engine::Layout& layout, const ContainerView& container) {
+Json inspect_container(const store::Layout& layout, const ContainerView& container) {
   const auto& [record, config, image] = container;
   const engine::ContainerPaths paths(layout.container(record.id));
   const auto& arguments = config.arguments;

@@ -16,7 +16,7 @@ namespace {
 using engine::Container;
 
 Container open(Context& context, const std::string& id) {
-  return Container::open(context.layout(), context.store(), id);
+  return Container::open(context.host(), id);
 }
 
 // --- stop ---

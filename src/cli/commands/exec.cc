@@ -50,7 +50,7 @@ int run_exec(Context& context, const ExecOptions& options, std::vector<std::stri
                 "for example: still exec CONTAINER ls");
   }
   const auto settings = settings_of(options, std::move(words));
-  return engine::exec(engine::Container::open(context.layout(), context.store(), id), settings);
+  return engine::exec(engine::Container::open(context.host(), id), settings);
 }
 
 }  // namespace

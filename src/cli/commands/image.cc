@@ -12,7 +12,7 @@
 namespace still::cli {
 namespace {
 
-engine::Images images(Context& context) { return {context.layout(), context.store()}; }
+engine::Images images(Context& context) { return engine::Images(context.host()); }
 
 // --- import ---
 

@@ -37,7 +37,7 @@ std::optional<Json> if_found(const Find& find) try {
 
 std::optional<Json> find_container(Context& context, const std::string& name) {
   return if_found([&] {
-    const ContainerViewer viewer(context.layout(), context.store());
+    const ContainerViewer viewer(context.host());
     return inspect_container(context.layout(), viewer.view(context.store().find_container(name)));
   });
 }

@@ -3,13 +3,13 @@
 
 #include "cli/output/container_view.h"
 #include "cli/output/json.h"
-#include "engine/layout.h"
+#include "store/layout.h"
 #include "store/records.h"
 
 namespace still::cli {
 
-Json inspect_container(const engine::Layout& layout, const ContainerView& container);
+Json inspect_container(const store::Layout& layout, const ContainerView& container);
 Json inspect_image(const store::ImageRecord& image);
-Json inspect_volume(const engine::Layout& layout, const store::VolumeRecord& volume);
+Json inspect_volume(const store::Layout& layout, const store::VolumeRecord& volume);
 
 }  // namespace still::cli

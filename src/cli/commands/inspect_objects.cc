@@ -47,7 +47,7 @@ Json inspect_image(const store::ImageRecord& image) {
   return json;
 }
 
-Json inspect_volume(const engine::Layout& layout, const store::VolumeRecord& volume) {
+Json inspect_volume(const store::Layout& layout, const store::VolumeRecord& volume) {
   Json labels = Json::object();
   for (const auto& [key, value] : volume.labels) labels[key] = value;
   Json json;

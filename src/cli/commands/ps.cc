@@ -57,7 +57,7 @@ void keep_last(std::vector<store::ContainerRecord>& records, const PsOptions& op
 
 std::vector<ListEntry> entries_of(Context& context, const PsOptions& options) {
   const auto filter = container_filter(options.filters);
-  const ContainerViewer viewer(context.layout(), context.store());
+  const ContainerViewer viewer(context.host());
   auto records = context.store().containers();
   keep_last(records, options);
   std::vector<ListEntry> entries;

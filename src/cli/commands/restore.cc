@@ -93,15 +93,13 @@ class Restores {
 
   void from_archive() {
     ProgressLine progress;
-    report(restore::restore_archive(*flags_.import_file, context_.layout(), context_.store(),
-                                    options_, progress));
+    report(restore::restore_archive(*flags_.import_file, context_.host(), options_, progress));
   }
 
   void in_place(const std::string& id) {
-    auto container = engine::Container::open(context_.layout(), context_.store(), id);
+    auto container = engine::Container::open(context_.host(), id);
     ProgressLine progress;
-    report(restore::restore_in_place(container, context_.layout(), context_.store(), options_,
-                                     progress));
+    report(restore::restore_in_place(container, context_.host(), options_, progress));
   }
 
   void print_statistics(std::chrono::nanoseconds total) const {

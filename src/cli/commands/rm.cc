@@ -30,8 +30,7 @@ int run_rm(Context& context, RmOptions options) {
   if (options.time) seconds = parse_seconds(*options.time, "--time");
   options.containers.ignore_missing |= options.force;
   return for_each_container(context, options.containers, [&](const std::string& id) {
-    remove_one(engine::Container::open(context.layout(), context.store(), id), options.force,
-               seconds);
+    remove_one(engine::Container::open(context.host(), id), options.force, seconds);
   });
 }
 

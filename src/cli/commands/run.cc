@@ -20,8 +20,7 @@ struct RunOptions {
 
 engine::Container create(Context& context, const ContainerFlags& flags, const CLI::App& command) {
   auto config = make_config(context, flags, rest_of_line(command));
-  return engine::Container::create(context.layout(), context.store(), std::move(config),
-                                   flags.name.value_or(""));
+  return engine::Container::create(context.host(), std::move(config), flags.name.value_or(""));
 }
 
 int run_create(Context& context, const ContainerFlags& flags, const CLI::App& command) {
@@ -32,7 +31,7 @@ int run_create(Context& context, const ContainerFlags& flags, const CLI::App& co
 // With --rm a container that could not even be started must not stay either. Its own end removes
 // it, too: then it is gone already.
 void remove_unstarted(Context& context, const std::string& id) try {
-  engine::Container::open(context.layout(), context.store(), id).remove(true);
+  engine::Container::open(context.host(), id).remove(true);
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kNotFound) warn(error.message());
 }

@@ -18,7 +18,7 @@ struct StartOptions {
 };
 
 engine::Container open(Context& context, const std::string& id) {
-  return engine::Container::open(context.layout(), context.store(), id);
+  return engine::Container::open(context.host(), id);
 }
 
 int start_one_attached(Context& context, const StartOptions& options) {

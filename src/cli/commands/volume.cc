@@ -16,7 +16,7 @@
 namespace still::cli {
 namespace {
 
-engine::Volumes volumes(Context& context) { return {context.layout(), context.store()}; }
+engine::Volumes volumes(Context& context) { return engine::Volumes(context.host()); }
 
 // --- create ---
 
@@ -65,7 +65,7 @@ bool fits(Context& context, const store::VolumeRecord& volume, const std::string
   return volumes(context).users(volume.name).empty() == (value == "true");  // dangling
 }
 
-ListEntry volume_entry(const engine::Layout& layout, const store::VolumeRecord& volume) {
+ListEntry volume_entry(const store::Layout& layout, const store::VolumeRecord& volume) {
   Json json = inspect_volume(layout, volume);
   return {json, json};
 }

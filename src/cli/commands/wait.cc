@@ -11,8 +11,7 @@ namespace {
 
 int run_wait(Context& context, const ContainerArguments& containers) {
   for (const NamedContainer& container : find_containers(context, containers)) {
-    std::cout << engine::Container::open(context.layout(), context.store(), container.id).wait()
-              << std::endl;
+    std::cout << engine::Container::open(context.host(), container.id).wait() << std::endl;
   }
   return 0;
 }

@@ -1,0 +1,54 @@
+#include "checkpoint/memory_choice.h"
+
+#include "base/format.h"
+#include "base/hooks.h"
+#include "base/text.h"
+#include "memory/ordinary.h"
+
+namespace still::checkpoint {
+namespace {
+
+// Forks take 5 to 10 ms of any container; CRIU writes less than this in that time.
+constexpr uint64_t kLittleMemory = uint64_t{24} << 20;
+
+// Whatever the machine can do; empty: nothing.
+std::string why_by_criu(const subject::Subject& subject, const Plan& plan) {
+  if (!plan.options.leave_running) return "CRIU ends the container";
+  if (plan.options.memory_cut == MemoryWish::kStock) return "asked for";
+  if (plan.freezing == Freezing::kAlreadyFrozen) return "the container is paused";
+  if (plan.freezing == Freezing::kNone || hooks::freeze_is_off()) return "it cannot be frozen";
+  const auto processes = subject::processes_of(subject);
+  if (auto reason = memory::why_not_ordinary(processes); !reason.empty()) return reason;
+  const auto room = subject::room_of(subject);
+  if (room.processes < processes.size()) {
+    return formatted("its limit of processes leaves room for {}, and it has {}", room.processes,
+                     processes.size());
+  }
+  if (room.ends_as_a_whole) return "it is ended as a whole when memory is short (memory.oom.group)";
+  if (room.memory_bytes < plan.options.memory_headroom_bytes) {
+    return formatted("its limit of memory leaves {}, less than --memory-headroom ({})",
+                     human_size(room.memory_bytes), human_size(plan.options.memory_headroom_bytes));
+  }
+  if (plan.options.memory_cut == MemoryWish::kAuto && plan.memory_bytes < kLittleMemory) {
+    return formatted("it has no more than {}, which takes no longer", human_size(kLittleMemory));
+  }
+  return {};
+}
+
+}  // namespace
+
+cut::MemoryChoice choose_memory(const subject::Subject& subject, const Plan& plan,
+                                const std::filesystem::path& answers) {
+  if (auto because = why_by_criu(subject, plan); !because.empty()) {
+    return cut::ByCriu{std::move(because)};
+  }
+  const auto answer = memory::find_fork_cut(answers);
+  if (!answer.skeleton) return cut::ByCriu{answer.reason};
+  if (answer.skeleton == memory::Skeleton::kLazyPages && subject.has_host_network) {
+    return cut::ByCriu{"its network is the host's, where others could ask CRIU for its memory; " +
+                       answer.reason};
+  }
+  return cut::ByFork{*answer.skeleton};
+}
+
+}  // namespace still::checkpoint

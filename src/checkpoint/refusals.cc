@@ -1,0 +1,207 @@
+#include "checkpoint/refusals.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "archive/encryption.h"
+#include "base/error.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "criu/criu.h"
+#include "os/files.h"
+#include "os/process_status.h"
+#include "os/walk.h"
+
+namespace still::checkpoint {
+namespace {
+
+using subject::Held;
+
+// --- asked
+// -----------------------------------------------------------------------------------------
+
+void needs_export(const Held&, const CheckpointOptions& options) {
+  if (options.export_file || (!options.ignore_rootfs && !options.ignore_volumes)) return;
+  throw Error(ErrorKind::kUsage, "--ignore-rootfs and --ignore-volumes need --export",
+              "add --export FILE");
+}
+
+void would_be_lost(const Held& container, const CheckpointOptions& options) {
+  const bool is_lost = container.subject().is_removed_when_done && !options.leave_running;
+  if (options.export_file || !is_lost) return;
+  throw Error(ErrorKind::kUsage,
+              "container " + container.subject().name + " is removed when it ends (--rm)",
+              "add --export FILE, or the checkpoint would be lost with it");
+}
+
+void is_about_live_ones(const Held&, const CheckpointOptions& options) {
+  const auto refuse = [&](bool used, const std::string& flag) {
+    if (!used || options.leave_running) return;
+    throw Error(ErrorKind::kUsage, flag + " is about live checkpoints",
+                "add --leave-running, or leave " + flag + " out");
+  };
+  refuse(options.max_pause.has_value(), "--max-pause");
+  refuse(options.require_freeze, "--require-freeze");
+}
+
+void unknown_recipients(const Held&, const CheckpointOptions& options) {
+  archive::check_recipients(options.recipients);
+}
+
+void not_running(const Held& container, const CheckpointOptions&) {
+  if (container.is_running()) return;
+  const std::string& name = container.subject().name;
+  throw Error(ErrorKind::kConflict, "container " + name + " is not running",
+              "start it first: still start " + name);
+}
+
+void no_criu(const Held&, const CheckpointOptions&) { criu::criu_version(); }
+
+constexpr std::array kAsked = {needs_export,       would_be_lost, is_about_live_ones,
+                               unknown_recipients, not_running,   no_criu};
+
+// --- planned
+// ---------------------------------------------------------------------------------------
+
+void impossible_target(const Held&, const Plan& plan) {
+  if (!plan.writes_archive) return;
+  const std::filesystem::path& target = plan.target;
+  const auto directory = target.has_parent_path() ? target.parent_path() : ".";
+  if (!std::filesystem::is_directory(directory)) {
+    throw Error(ErrorKind::kNotFound,
+                "the directory " + printable(directory.native()) + " does not exist",
+                "make it first, or export to another place");
+  }
+  if (std::filesystem::is_directory(target)) {
+    throw Error(ErrorKind::kConflict, printable(target.native()) + " is a directory",
+                "name a file in it");
+  }
+  if (path_exists(target) && !std::filesystem::is_regular_file(target)) {
+    throw Error(ErrorKind::kConflict, printable(target.native()) + " is not a regular file",
+                "export to another name");
+  }
+  if (::access(directory.c_str(), W_OK) != 0) {
+    throw Error(ErrorKind::kUsage, "cannot write to " + printable(directory.native()),
+                "export to another place");
+  }
+}
+
+void no_freezer(const Held& container, const Plan& plan) {
+  if (plan.freezing != Freezing::kNone || !plan.options.require_freeze) return;
+  throw Error(ErrorKind::kUnsupported,
+              "container " + container.subject().name + " has no cgroup of its own to be frozen by",
+              "leave --require-freeze out for a checkpoint that is not certified consistent");
+}
+
+std::string command_of(pid_t pid) {
+  const auto name = read_file_if_exists(formatted("/proc/{}/comm", pid));
+  return printable(trim(name.value_or("?")));
+}
+
+void executed_processes(const Held& container, const Plan&) {
+  const std::vector<pid_t> foreign = subject::foreign_processes_of(container.subject());
+  if (foreign.empty()) return;
+  throw Error(ErrorKind::kUnsupported,
+              formatted("process {} ({}) was brought into container {} by exec, and CRIU cannot "
+                        "dump it",
+                        foreign[0], command_of(foreign[0]), container.subject().name),
+              "end it first");
+}
+
+// The name of a resource that CRIU cannot dump, behind the target of a /proc/PID/fd link.
+std::string_view undumpable(const std::string& link) {
+  if (link == "anon_inode:[io_uring]") return "an io_uring";
+  if (link == "anon_inode:[userfaultfd]") return "a userfaultfd";
+  return {};
+}
+
+// What a descriptor stands for; empty if it has been closed since it was listed.
+std::string target_of(const WalkEntry& entry) try {
+  return read_link_at(entry.parent, entry.name);
+} catch (const Error& error) {
+  if (error.error_number() == ENOENT || error.error_number() == ESRCH) return {};
+  throw;
+}
+
+void refuse_descriptors(pid_t pid) {
+  const auto directory = open_if_exists(formatted("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
+  if (!directory) return;  // the process has ended
+  walk_tree(*directory, {}, [pid](const WalkEntry& entry) {
+    const std::string_view resource = undumpable(target_of(entry));
+    if (resource.empty()) return;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("process {} ({}) uses {}, which CRIU cannot dump", pid, command_of(pid),
+                          resource),
+                "switch it off in the program's configuration");
+  });
+}
+
+// io_uring rings and userfaultfd descriptors: CRIU 4.1 has no support for either.
+void undumpable_descriptors(const Held& container, const Plan&) {
+  for (const pid_t pid : subject::processes_of(container.subject())) refuse_descriptors(pid);
+}
+
+// ptrace(2) waits for ever for a stopped process that cgroup v1 has frozen (ptrace_attach() in the
+// kernel waits for a stop of another kind), and CRIU with it.
+void stopped_processes(const Held& container, const Plan& plan) {
+  const bool stands_frozen =
+      plan.freezing == Freezing::kFreeze || plan.freezing == Freezing::kAlreadyFrozen;
+  if (!stands_frozen || plan.cgroup_version != cgroup::to_string(cgroup::Version::kV1)) return;
+  for (const pid_t pid : subject::processes_of(container.subject())) {
+    if (!process_status_field(pid, "State").value_or("").starts_with("T")) continue;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("process {} ({}) is stopped, and CRIU cannot dump such a one while "
+                          "cgroup v1 freezes it",
+                          pid, command_of(pid)),
+                "let it go on first (SIGCONT)");
+  }
+}
+
+constexpr std::array kPlanned = {impossible_target, no_freezer, executed_processes,
+                                 undumpable_descriptors, stopped_processes};
+
+// --- complete
+// --------------------------------------------------------------------------------------
+
+void no_forks(const Plan& plan, const store::Layout&) {
+  const std::string because = cut::why_by_criu(plan.memory);
+  if (plan.options.memory_cut != MemoryWish::kFork || because.empty()) return;
+  throw Error(ErrorKind::kUnsupported, "the memory cannot be cut by forks: " + because,
+              "leave --memory-cut=fork out");
+}
+
+void no_space(const Plan& plan, const store::Layout& layout) {
+  uint64_t needed = stages_in_memory(plan) ? 0 : plan.memory_bytes;
+  if (plan.options.leave_running) {  // otherwise the archive is written from the trees themselves
+    for (const cut::TreePlan& tree : plan.trees) {
+      needed += takes_space(tree.found.method) ? tree.found.bytes : 0;
+    }
+  }
+  const uint64_t available = free_space(layout.staging());
+  if (needed <= available) return;
+  throw Error(ErrorKind::kSystem,
+              formatted("the checkpoint needs about {} below {}, and {} are free",
+                        human_size(needed), layout.root.native(), human_size(available)),
+              "make room, or use another --root");
+}
+
+constexpr std::array kComplete = {no_forks, no_space};
+
+}  // namespace
+
+void refuse_asked(const Held& container, const CheckpointOptions& options) {
+  for (const auto& refuse : kAsked) refuse(container, options);
+}
+
+void refuse_planned(const Held& container, const Plan& plan) {
+  for (const auto& refuse : kPlanned) refuse(container, plan);
+}
+
+void refuse_complete(const Plan& plan, const store::Layout& layout) {
+  for (const auto& refuse : kComplete) refuse(plan, layout);
+}
+
+}  // namespace still::checkpoint

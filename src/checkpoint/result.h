@@ -1,0 +1,29 @@
+// What became of a checkpoint.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "criu/criu.h"
+#include "cut/memory.h"
+#include "cut/window.h"
+#include "memory/merge.h"
+#include "tree/mirror.h"
+
+namespace still::checkpoint {
+
+struct CheckpointResult {
+  bool consistent = false;
+  std::string inconsistent_because;  // empty when consistent
+  cut::Cut cut;                      // on the default path only dump_start and dump_end
+  cut::MemoryChoice memory_choice;   // as Plan, or what it came to on the way
+  memory::MergeTotals memory;        // what the copies held
+  tree::PassTotals cut_pass;         // what the cut of a live checkpoint looked at and copied
+  std::optional<criu::DumpStatistics> criu;
+  std::chrono::nanoseconds total{};
+  uint64_t archive_bytes = 0;  // 0 without an archive
+};
+
+}  // namespace still::checkpoint

@@ -1,0 +1,85 @@
+#include "cut/by_fork.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/hooks.h"
+#include "criu/memory_images.h"
+#include "memory/copy_snapshot.h"
+#include "memory/soft_dirty.h"
+#include "os/files.h"
+#include "os/parallel.h"
+
+namespace still::cut {
+namespace {
+
+// How long the threads may take to stop, and the kernel to make a fork of gigabytes.
+constexpr std::chrono::seconds kTakeTimeout{10};
+
+// What throws becomes Error(kAnotherWay).
+template <typename Work>
+auto attempt(const Work& work) try {
+  return work();
+} catch (const Error& error) {
+  if (error.kind() == ErrorKind::kInterrupted) throw;
+  throw Error(ErrorKind::kAnotherWay, error.message(), error.hint());
+}
+
+}  // namespace
+
+ForkWay::ForkWay(memory::Skeleton skeleton, const subject::Subject& subject, StagingPlace place)
+    : skeleton_(skeleton), subject_(subject), place_(std::move(place)) {}
+
+void ForkWay::prepare() {
+  attempt([&] {
+    const auto processes = subject::processes_of(subject_);
+    copy_.prepare(processes);
+    if (skeleton_ != memory::Skeleton::kParentImage) return;
+    make_directory(place_.parent(), 0700);
+    known_ = memory::inner_pids(processes);
+    criu::write_complete_parent(place_.parent(), known_);
+    kernel_tracks_changes_ = memory::kernel_tracks_changes();
+  });
+}
+
+void ForkWay::before_dump() {
+  attempt([&] {
+    processes_ = subject::freezer_of(subject_)->processes();
+    if (skeleton_ != memory::Skeleton::kParentImage) return;
+    for (const pid_t pid : memory::inner_pids(processes_)) {
+      if (!std::ranges::contains(known_, pid)) criu::write_complete_page_map(place_.parent(), pid);
+    }
+    if (!kernel_tracks_changes_) return;
+    parallel_for(processes_.size(), 1, processor_count(), [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) memory::forget_changes(processes_[i]);
+    });
+  });
+}
+
+void ForkWay::hold() {
+  attempt([&] { copy_.hold(processes_, place_.images()); });
+}
+
+void ForkWay::after_thaw() {
+  attempt([&] {
+    const Deadline deadline = deadline_in(kTakeTimeout);
+    copy_.take(deadline);
+    hooks::reached("forked");
+    copy_.let_go();
+  });
+}
+
+memory::MergeTotals ForkWay::finish(Cancellation& cancellation, Observer& observer) {
+  const StepScope step(observer, Step::kMerge);
+  return attempt([&] {
+    copy_.keep(deadline_in(kTakeTimeout));
+    hooks::reached("copied");
+    const auto totals = memory::merge(place_.images(), memory::snapshots_of(copy_.copies()),
+                                      [&] { cancellation.check(); });
+    copy_.end();
+    remove_tree(place_.parent());
+    return totals;
+  });
+}
+
+}  // namespace still::cut

@@ -1,0 +1,71 @@
+#include "cut/dump_command.h"
+
+#include "base/error.h"
+#include "cgroup/location.h"
+#include "criu/configuration.h"
+#include "criu/lazy_dump.h"
+#include "criu/preloading.h"
+#include "cut/leftovers.h"
+#include "os/files.h"
+
+namespace still::cut {
+namespace {
+
+// CRIU refuses deleted files that are still open beyond this size; its own default is 1 MiB. What
+// fits here is copied into the images like memory.
+constexpr const char* kGhostLimitBytes = "1073741824";
+
+}  // namespace
+
+std::unique_ptr<cgroup::BorrowedCgroup> lend_cgroup(const subject::Subject& subject) {
+  if (subject.has_cgroup) return nullptr;
+  return std::make_unique<cgroup::BorrowedCgroup>(
+      subject.cgroup, subject.init.pid, [&subject] { return subject::processes_of(subject); });
+}
+
+void note_lent_cgroup(journal::Entry& entry, const subject::Subject& subject) {
+  if (subject.has_cgroup) return;
+  const auto root = cgroup::unified_mount();
+  const auto home = cgroup::find_unified_cgroup(subject.init.pid);
+  if (!root || !home) return;  // lending will say what is missing
+  entry.add(lent_cgroup_step(root->native() + subject.cgroup, *home));
+}
+
+Command dump_command(const subject::Subject& subject, const oci::OciRuntime& runtime,
+                     const DumpSettings& settings) {
+  const bool has_parent = settings.skeleton == memory::Skeleton::kParentImage;
+  const bool is_lazy = settings.skeleton == memory::Skeleton::kLazyPages;
+  oci::CheckpointOptions options{
+      .image_directory = settings.images,
+      .work_directory = settings.work,
+      .leave_running = settings.leave_running,
+      .tcp_established = settings.tcp_established,
+      .file_locks = settings.file_locks,
+      .environment = criu::preload_environment(
+          {.clean_memory = has_parent,
+           .no_conntrack = settings.leave_running && !settings.tcp_established,
+           .gate = settings.gate})};
+  if (settings.lent != nullptr) options.borrowed_cgroup = settings.lent->directory();
+  auto criu_options = runtime.criu_options(options);
+  criu_options["ghost-limit"] = kGhostLimitBytes;
+  if (has_parent) {
+    criu_options["track-mem"] = "";
+    criu_options["prev-images-dir"] = "../parent";
+  } else if (is_lazy) {
+    criu_options.merge(criu::lazy_pages_options());
+  }
+  criu::write_configuration(subject.criu_configuration, subject.criu_overrides, criu_options);
+  options.criu_configuration = subject.criu_configuration;
+  const Command command = runtime.checkpoint_command(subject.id, options);
+  return is_lazy ? criu::without_network(command) : command;
+}
+
+void require_images(const std::filesystem::path& images) {
+  // Of all images the one that CRIU writes last.
+  if (path_exists(images / "inventory.img")) return;
+  throw Error(ErrorKind::kRuntime,
+              "the runtime says that the checkpoint is done, but there are no complete images",
+              "look whether the runtime is what it should be");
+}
+
+}  // namespace still::cut

@@ -1,0 +1,124 @@
+#include "sources/still/source.h"
+
+#include <algorithm>
+
+#include "engine/container/bundle.h"
+#include "engine/container/config_dump.h"
+#include "engine/container/sharers.h"
+#include "os/mount.h"
+
+namespace still::sources {
+namespace {
+
+// /dev, /proc and /sys are mounts of their own and the files in /etc are bind mounts of the engine:
+// whatever the writable layer holds there is only what they are mounted on.
+const std::vector<std::string> kEnginePaths = {"dev",        "proc",
+                                               "sys",        "etc/hostname",
+                                               "etc/hosts",  "etc/resolv.conf",
+                                               "etc/mtab",   "run/.containerenv",
+                                               "run/secrets"};
+
+bool is_mounted_at_tmp(const engine::ContainerConfig& config, const std::string& volume) {
+  return std::ranges::any_of(config.volumes, [&](const engine::VolumeMount& mount) {
+    return mount.volume == volume && mount.destination == "/tmp";
+  });
+}
+
+std::vector<subject::Tree> trees_of(const engine::Container& container,
+                                    const store::Layout& layout) {
+  std::vector<subject::Tree> trees = {{.kind = subject::TreeKind::kRootfs,
+                                       .source = container.paths().upper(),
+                                       .scratch = {"", "tmp"}}};
+  std::set<std::string> seen;
+  for (const engine::VolumeMount& mount : container.config().volumes) {
+    if (!seen.insert(mount.volume).second) continue;
+    trees.push_back({.kind = subject::TreeKind::kVolume,
+                     .volume = mount.volume,
+                     .source = layout.volume_data(mount.volume)});
+    if (is_mounted_at_tmp(container.config(), mount.volume)) trees.back().scratch = {""};
+  }
+  if (is_mount_point(container.paths().shm())) {
+    trees.push_back({.kind = subject::TreeKind::kShm, .source = container.paths().shm()});
+  }
+  return trees;
+}
+
+class HeldContainer : public subject::Held {
+ public:
+  HeldContainer(engine::Container container, const store::Layout& layout)
+      : container_(std::move(container)), subject_(describe(container_, layout)) {}
+
+  const subject::Subject& subject() const override { return subject_; }
+  bool is_running() const override { return container_.running(); }
+  std::unique_ptr<oci::OciRuntime> runtime() const override { return container_.runtime(); }
+  void unlocked(const std::function<void()>& work) override { container_.unlocked(work); }
+
+  std::filesystem::path stored_archive() const override {
+    return container_.paths().live_checkpoint();
+  }
+  void record_checkpoint(const std::filesystem::path& archive,
+                         const std::filesystem::path& log) override {
+    container_.record_checkpoint(archive, log);
+  }
+
+  std::filesystem::path stored_images() const override { return container_.paths().checkpoint(); }
+  std::filesystem::path tree_afterwards(const subject::Tree& tree) const override {
+    // Its mount goes with the container; the engine keeps the content.
+    const bool is_shm = tree.kind == subject::TreeKind::kShm;
+    return is_shm ? container_.paths().shm_content() : tree.source;
+  }
+  bool has_ended_in(const std::filesystem::path& images) const override {
+    return container_.has_ended_in(images);
+  }
+  void keep_checkpoint(const std::filesystem::path& images,
+                       const std::filesystem::path& log) override {
+    container_.keep_checkpoint(images, log);
+  }
+  void remove() override { container_.remove(false); }
+
+ private:
+  engine::Container container_;
+  const subject::Subject subject_;
+};
+
+}  // namespace
+
+subject::Subject describe(const engine::Container& container, const store::Layout& layout) {
+  const engine::ContainerConfig& config = container.config();
+  const engine::ContainerPaths& paths = container.paths();
+  subject::Subject subject{
+      .engine = "still",
+      .id = container.id(),
+      .name = container.name(),
+      .image = config.rootfs.empty() ? config.image : "rootfs:" + config.rootfs,
+      .runtime = config.runtime,
+      .cgroup = engine::cgroup_path(config, container.id()),
+      .has_cgroup = config.cgroups,
+      .has_host_network = config.network == "host",
+      .is_removed_when_done = config.remove_when_done,
+      .engine_paths = kEnginePaths,
+      .log = paths.log(),
+      .dump_work = paths.dump_work(),
+      .criu_configuration = paths.criu_configuration(),
+      .criu_overrides = paths.criu_overrides(),
+  };
+  if (!container.running()) return subject;
+  subject.init = {container.record().pid, container.record().pid_start_time};
+  subject.trees = trees_of(container, layout);
+  subject.lower_layers = container.lower_layers();
+  subject.config_dump = engine::write_config_dump(container);
+  subject.spec_dump = engine::write_spec_dump(container);
+  return subject;
+}
+
+subject::Group StillSource::hold(const std::string& reference, bool with_sharers) {
+  auto sharing = engine::open_with_sharers(host_, reference, with_sharers);
+  subject::Group group;
+  group.container = std::make_unique<HeldContainer>(std::move(sharing.container), host_.layout);
+  for (engine::Container& sharer : sharing.sharers) {
+    group.sharers.push_back(std::make_unique<HeldContainer>(std::move(sharer), host_.layout));
+  }
+  return group;
+}
+
+}  // namespace still::sources

@@ -1,0 +1,72 @@
+// Where containers come from: what an engine has to offer so that its containers can be
+// checkpointed.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "oci/runtime.h"
+#include "subject/subject.h"
+
+namespace still::subject {
+
+// One container, held: its engine changes nothing of it for as long as the object lives, but while
+// unlocked() works.
+class Held {
+ public:
+  Held() = default;
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  virtual ~Held() = default;
+
+  // Trees and members are there of a running container only.
+  virtual const Subject& subject() const = 0;
+  virtual bool is_running() const = 0;  // or paused
+  virtual std::unique_ptr<oci::OciRuntime> runtime() const = 0;
+
+  // Lets others at the container while `work` runs. Throws Error(kNotFound) if it is gone then.
+  virtual void unlocked(const std::function<void()>& work) = 0;
+
+  // --- live checkpoints --------------------------------------------------------------------------
+  // Where the archive of one goes that is not exported.
+  virtual std::filesystem::path stored_archive() const = 0;
+  // One was taken; log: CRIU's, if it was kept.
+  virtual void record_checkpoint(const std::filesystem::path& archive,
+                                 const std::filesystem::path& log) = 0;
+
+  // --- checkpoints that end the container --------------------------------------------------------
+  // Where their images stay.
+  virtual std::filesystem::path stored_images() const = 0;
+  // Where a tree is read from when the container has ended.
+  virtual std::filesystem::path tree_afterwards(const Tree& tree) const = 0;
+  // Whether CRIU has written complete images there and ended it, whatever became of the runtime.
+  virtual bool has_ended_in(const std::filesystem::path& images) const = 0;
+  // CRIU has ended it: takes the directory of its images, durably, and records that.
+  virtual void keep_checkpoint(const std::filesystem::path& images,
+                               const std::filesystem::path& log) = 0;
+  virtual void remove() = 0;
+};
+
+// A container, and those that write to the same volumes and are frozen with it.
+struct Group {
+  std::unique_ptr<Held> container;
+  std::vector<std::unique_ptr<Held>> sharers;  // running
+};
+
+class Source {
+ public:
+  Source() = default;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+  virtual ~Source() = default;
+
+  // reference: name, id or unique prefix of an id. Waits until all are held, in an order in which
+  // two callers cannot wait for each other. with_sharers false: there are none. Throws
+  // Error(kNotFound), Error(kUsage).
+  virtual Group hold(const std::string& reference, bool with_sharers) = 0;
+};
+
+}  // namespace still::subject

@@ -1,0 +1,38 @@
+#include "subject/subject.h"
+
+#include "cgroup/container_cgroup.h"
+#include "subject/processes.h"
+
+namespace still::subject {
+
+std::string name_of(const Tree& tree) {
+  switch (tree.kind) {
+    case TreeKind::kRootfs:
+      return "rootfs";
+    case TreeKind::kVolume:
+      return "volume:" + tree.volume;
+    case TreeKind::kShm:
+      return "devshm";
+  }
+  return {};
+}
+
+std::unique_ptr<cgroup::Freezer> freezer_of(const Subject& subject) {
+  if (!subject.has_cgroup || subject.init.pid == 0) return nullptr;
+  const auto own = cgroup::find_own_cgroup(subject.cgroup, subject.init.pid);
+  return own ? cgroup::Freezer::open(*own) : nullptr;
+}
+
+cgroup::Room room_of(const Subject& subject) {
+  return subject.has_cgroup ? cgroup::room_in_cgroup(subject.cgroup) : cgroup::Room{};
+}
+
+std::vector<pid_t> processes_of(const Subject& subject) {
+  return processes_of(subject.init.pid, freezer_of(subject).get());
+}
+
+std::vector<pid_t> foreign_processes_of(const Subject& subject) {
+  return foreign_among(processes_of(subject), subject.init.pid);
+}
+
+}  // namespace still::subject

@@ -1,0 +1,72 @@
+// A running container as a checkpoint knows it, whoever made it: plain data.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cgroup/freezer.h"
+#include "cgroup/room.h"
+#include "os/process.h"
+
+namespace still::subject {
+
+enum class TreeKind {
+  kRootfs,  // the writable layer of the root file system's overlay
+  kVolume,
+  kShm,  // /dev/shm
+};
+
+// A directory that is captured as a whole.
+struct Tree {
+  TreeKind kind = TreeKind::kRootfs;
+  std::string volume{};             // its name, of a volume
+  std::filesystem::path source;     // as the container writes it
+  std::set<std::string> scratch{};  // where in it CRIU works: tree::Scratch
+};
+
+// As people and the manifest know it: "rootfs", "volume:NAME", "devshm".
+std::string name_of(const Tree& tree);
+
+struct Subject {
+  std::string engine;  // that made it: "still"
+  std::string id;
+  std::string name;
+  std::string image;     // name or id of the base image, "rootfs:DIR" without one
+  ProcessIdentity init;  // zero unless it runs
+  std::string runtime;   // the OCI runtime as the engine was told of it, for messages
+  // The cgroup that the engine made for it, as a path below the hierarchies' mounts ("/still/ID").
+  std::string cgroup;
+  bool has_cgroup = true;  // false: none was made, and it lives where its engine does
+  bool has_host_network = false;
+  bool is_removed_when_done = false;  // --rm
+  std::vector<Tree> trees;
+  std::vector<std::filesystem::path> lower_layers;  // below the writable one, the top one first
+  // Paths of the root file system that belong to the engine and are no part of its difference.
+  std::vector<std::string> engine_paths;
+  std::filesystem::path log;
+  // Directory for CRIU's log and statistics of its last checkpoint; may not exist yet.
+  std::filesystem::path dump_work;
+  // Files that Still writes for CRIU: one for the variable CRIU_CONFIG_FILE, and one that the
+  // bundle's spec names (oci::kCriuConfigurationAnnotation); empty: the spec names none.
+  std::filesystem::path criu_configuration;
+  std::filesystem::path criu_overrides;
+  std::string config_dump, spec_dump;  // members of the archive
+};
+
+// The freezer of its own cgroup; null without one (also when it lives in one that the engine did
+// not make for it).
+std::unique_ptr<cgroup::Freezer> freezer_of(const Subject& subject);
+// What the limits of its own cgroup leave it; all there is without one.
+cgroup::Room room_of(const Subject& subject);
+// All its processes, its init first.
+std::vector<pid_t> processes_of(const Subject& subject);
+// Those that were brought in from outside (exec) and do not descend from its init: CRIU cannot dump
+// them.
+std::vector<pid_t> foreign_processes_of(const Subject& subject);
+
+}  // namespace still::subject
