@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -98,7 +99,22 @@ Error unknown_version(const std::filesystem::path& file, int version) {
           "use the still that wrote it, or another --root"};
 }
 
+// The environment of every container is in the database. SQLite makes the files beside it with the
+// database's mode; those of a Still that left them open are there already.
+void close_to_others(const std::filesystem::path& file) {
+  constexpr mode_t kMode = 0600;
+  // Not opened if it is there: closing it would give up the locks of this process's connections.
+  if (!path_exists(file)) open_file(file, O_RDWR | O_CREAT, kMode);
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const std::string name = file.native() + suffix;
+    if (::chmod(name.c_str(), kMode) != 0 && errno != ENOENT) {
+      throw Error::system(errno, "cannot close " + name + " to other users");
+    }
+  }
+}
+
 SQLite::Database open_database(const std::filesystem::path& file) try {
+  close_to_others(file);
   return {file.native(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMilliseconds};
 } catch (const SQLite::Exception& problem) {
   throw Error(ErrorKind::kSystem, "cannot open " + file.native() + ": " + problem.what());

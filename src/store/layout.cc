@@ -1,7 +1,14 @@
 #include "store/layout.h"
 
-#include <cstdlib>
+#include <fcntl.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/error.h"
 #include "os/files.h"
 
 namespace still::store {
@@ -22,6 +29,33 @@ std::filesystem::path normalized(const std::string& path) {
   return result.has_filename() || result == result.root_path() ? result : result.parent_path();
 }
 
+// What Still itself makes in a root or a runroot, and what a new file system has.
+constexpr std::array<std::string_view, 14> kOwnNames = {
+    "still.db", "still.db-wal", "still.db-shm", "containers", "volumes",
+    "layers",   "staging",      "failures",     "run",        "locks",
+    "exits",    "runtime",      "memory-cut",   "lost+found"};
+
+bool holds_only_our_own(const std::filesystem::path& directory) {
+  return std::ranges::all_of(std::filesystem::directory_iterator(directory), [](const auto& entry) {
+    return std::ranges::contains(kOwnNames, entry.path().filename().native());
+  });
+}
+
+void close_to_others(const std::filesystem::path& path) {
+  const Fd directory = open_file(path, O_RDONLY | O_DIRECTORY);
+  const bool is_closed = (stat_fd(directory).st_mode & 0077) == 0;
+  if (is_closed || ::fchmod(directory.get(), 0700) == 0) return;
+  throw Error::system(errno, "cannot close " + path.native() + " to other users");
+}
+
+// A root or runroot that holds other things, too, may be one that the machine needs open, like
+// /srv: it stays as it is, and what is Still's in it is closed.
+void make_closed(const std::filesystem::path& path) {
+  make_directories(path.parent_path(), 0711);
+  make_directory(path, 0700);
+  if (holds_only_our_own(path)) close_to_others(path);
+}
+
 }  // namespace
 
 Layout Layout::resolve(const std::optional<std::string>& root,
@@ -38,12 +72,12 @@ Layout Layout::resolve(const std::optional<std::string>& root,
 }
 
 void Layout::create() const {
-  for (const auto& directory : {root, containers(), volumes(), layers(), runroot}) {
-    make_directories(directory, 0711);
-  }
-  for (const auto& directory :
-       {staging(), locks(), exits(), runroot / "containers", runroot / "runtime"}) {
-    make_directories(directory, 0700);
+  make_closed(root);
+  make_closed(runroot);
+  for (const auto& directory : {containers(), volumes(), layers(), staging(), locks(), exits(),
+                                runroot / "containers", runroot / "runtime"}) {
+    make_directory(directory, 0700);
+    close_to_others(directory);
   }
 }
 

@@ -15,7 +15,7 @@ struct Layout {
   // the default one has its runroot in ROOT/run unless told otherwise. Both absolute.
   static Layout resolve(const std::optional<std::string>& root,
                         const std::optional<std::string>& runroot);
-  // Makes what is missing (mode 0711 for parents, 0700 for what holds secrets).
+  // Makes what is missing, and closes what is Still's, new or found open, to all but root (0700).
   void create() const;
 
   std::filesystem::path containers() const { return root / "containers"; }

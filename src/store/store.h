@@ -16,7 +16,7 @@ namespace still::store {
 
 class Store {
  public:
-  // Opens ROOT/still.db; makes it if it does not exist (root does).
+  // Opens ROOT/still.db and closes it to others (0600); makes it if it is missing (root does).
   explicit Store(const std::filesystem::path& root);
   ~Store();
 

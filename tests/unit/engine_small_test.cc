@@ -10,7 +10,6 @@
 #include "engine/container/container.h"
 #include "engine/container/mounts.h"
 #include "engine/container/names.h"
-#include "subject/processes.h"
 #include "engine/container/signals.h"
 #include "engine/container/volumes.h"
 #include "engine/monitor/detach_keys.h"
@@ -21,6 +20,7 @@
 #include "os/process.h"
 #include "store/layout.h"
 #include "store/lock.h"
+#include "subject/processes.h"
 #include "support.h"
 
 namespace still::engine {
@@ -79,14 +79,59 @@ mode_t mode_of(const std::filesystem::path& path) {
   return status.st_mode & 07777;
 }
 
-TEST(Layout, SecretsAreClosed) {
+std::vector<std::filesystem::path> directories_in(const store::Layout& layout) {
+  return {layout.containers(),
+          layout.volumes(),
+          layout.layers(),
+          layout.staging(),
+          layout.locks(),
+          layout.exits(),
+          layout.runroot / "containers",
+          layout.runroot / "runtime"};
+}
+
+void set_mode(const std::filesystem::path& path, mode_t mode) {
+  EXPECT_EQ(::chmod(path.c_str(), mode), 0) << path;
+}
+
+void expect_closed(const std::filesystem::path& path) { EXPECT_EQ(mode_of(path), 0700u) << path; }
+
+TEST(Layout, IsClosedToOthers) {
   const Scratch scratch;
   const store::Layout layout = store::Layout::resolve((scratch / "deep/root").native(), {});
   layout.create();
   layout.create();
-  EXPECT_EQ(mode_of(layout.containers()), 0711u);
-  EXPECT_EQ(mode_of(layout.staging()), 0700u);
-  EXPECT_EQ(mode_of(layout.locks()), 0700u);
+  expect_closed(layout.root);
+  expect_closed(layout.runroot);
+  std::ranges::for_each(directories_in(layout), expect_closed);
+}
+
+TEST(Layout, ThatAnEarlierStillLeftOpenIsClosed) {
+  const Scratch scratch;
+  const store::Layout layout =
+      store::Layout::resolve(scratch.make("root").native(), scratch.make("run").native());
+  layout.create();
+  test::write_text(layout.root / "still.db", "");
+  test::write_text(layout.runroot / "memory-cut", "");
+  for (const auto& directory : directories_in(layout)) set_mode(directory, 0711);
+  set_mode(layout.root, 0711);
+  set_mode(layout.runroot, 0711);
+  layout.create();
+  expect_closed(layout.root);
+  expect_closed(layout.runroot);
+  std::ranges::for_each(directories_in(layout), expect_closed);
+}
+
+TEST(Layout, OfADirectoryWithOtherContentOnlyOurPartIsClosed) {
+  const Scratch scratch;
+  const store::Layout layout = store::Layout::resolve(scratch.make("srv").native(), {});
+  scratch.make("srv/of the machine");
+  set_mode(layout.root, 0755);
+  layout.create();
+  layout.create();
+  EXPECT_EQ(mode_of(layout.root), 0755u);
+  expect_closed(layout.runroot);
+  std::ranges::for_each(directories_in(layout), expect_closed);
 }
 
 TEST(ContainerLock, KeepsOthersOutUntilReleased) {

@@ -3,6 +3,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/format.h"
@@ -304,6 +305,39 @@ TEST(StoreFile, GivesANameToOneProcessOnly) {
     winners += WEXITSTATUS(status) == 0;
   }
   EXPECT_EQ(winners, 1);
+}
+
+mode_t mode_of(const std::filesystem::path& path) {
+  struct stat status{};
+  EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+  return status.st_mode & 07777;
+}
+
+// While a connection is open, the files of the write-ahead log are there.
+void expect_closed_to_others(const std::filesystem::path& root) {
+  for (const char* name : {"still.db", "still.db-wal", "still.db-shm"}) {
+    EXPECT_EQ(mode_of(root / name), 0600u) << name;
+  }
+}
+
+TEST(StoreFile, IsClosedToOthers) {
+  const Scratch scratch;
+  const mode_t before = ::umask(0);
+  Store store(scratch.path());
+  store.add_container(container("ab", "one"));
+  ::umask(before);
+  expect_closed_to_others(scratch.path());
+}
+
+TEST(StoreFile, ThatAnEarlierStillLeftOpenIsClosed) {
+  const Scratch scratch;
+  Store earlier(scratch.path());
+  earlier.add_container(container("ab", "one"));
+  for (const char* name : {"still.db", "still.db-wal", "still.db-shm"}) {
+    ASSERT_EQ(::chmod((scratch / name).c_str(), 0644), 0) << name;
+  }
+  EXPECT_EQ(Store(scratch.path()).find_container("one").name, "one");
+  expect_closed_to_others(scratch.path());
 }
 
 TEST(Measurements, ComeBackNewestFirstAndOldOnesAreForgotten) {

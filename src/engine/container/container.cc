@@ -129,7 +129,7 @@ std::unique_ptr<cgroup::Freezer> Container::require_freezer() const {
 }
 
 void Container::mount() {
-  make_directory(paths_.base, 0711);
+  make_directory(paths_.base, 0700);
   mount_rootfs(paths_, lower_layers(), config_);
   try {
     write_bundle(host_.layout, {id(), name()}, config_, paths_);

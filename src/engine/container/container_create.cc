@@ -208,7 +208,7 @@ Container Container::create(const journal::Host& host, ContainerConfig config,
 void Container::prepare_new() try {
   runtime();  // there is such a program, and it can do what the configuration wants
   lower_layers();
-  make_directory(paths_.base, 0711);
+  make_directory(paths_.base, 0700);
 } catch (...) {
   remove(false);
   throw;

@@ -44,7 +44,7 @@ std::string names_of(const std::vector<store::ContainerRecord>& containers) {
 // A subvolume where the file system has them: a checkpoint takes a snapshot of it then.
 void make_data_directory(const store::Layout& layout, const std::string& name) {
   const auto data = layout.volume_data(name);
-  make_directory(data.parent_path(), 0711);
+  make_directory(data.parent_path(), 0700);
   if (path_exists(data)) return;
   make_subvolume(open_file(data.parent_path(), O_RDONLY | O_DIRECTORY), data.filename());
   make_directory(data, 0755);
