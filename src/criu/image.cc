@@ -22,6 +22,30 @@ void append_number(std::string& bytes, uint32_t value) {
   for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
 }
 
+[[noreturn]] void fail_other_kind() {
+  throw Error(ErrorKind::kCorrupt, "it is no CRIU image of its kind");
+}
+
+uint32_t take_number(std::string_view& image) {
+  if (image.size() < sizeof(uint32_t)) fail_other_kind();
+  const uint32_t number = number_at(image, 0);
+  image.remove_prefix(sizeof number);
+  return number;
+}
+
+void take_magic(std::string_view& image, const ImageKind& kind) {
+  if (kind.kind != 0 && take_number(image) != kind.kind) fail_other_kind();
+  if (take_number(image) != kind.type) fail_other_kind();
+}
+
+std::string_view take_entry(std::string_view& image) {
+  const uint32_t size = take_number(image);
+  if (size > image.size()) fail_other_kind();
+  const std::string_view entry = image.substr(0, size);
+  image.remove_prefix(size);
+  return entry;
+}
+
 }  // namespace
 
 std::string_view image_payload(std::string_view image, ImageMagic magic,
@@ -34,25 +58,15 @@ std::string_view image_payload(std::string_view image, ImageMagic magic,
 }
 
 std::vector<std::string_view> image_entries(std::string_view image, const ImageKind& kind) {
-  const auto fail = [] [[noreturn]] {
-    throw Error(ErrorKind::kCorrupt, "it is no CRIU image of its kind");
-  };
-  const auto take_number = [&] {
-    if (image.size() < sizeof(uint32_t)) fail();
-    const uint32_t number = number_at(image, 0);
-    image.remove_prefix(sizeof number);
-    return number;
-  };
-  if (kind.kind != 0 && take_number() != kind.kind) fail();
-  if (take_number() != kind.type) fail();
+  take_magic(image, kind);
   std::vector<std::string_view> entries;
-  while (!image.empty()) {
-    const uint32_t size = take_number();
-    if (size > image.size()) fail();
-    entries.push_back(image.substr(0, size));
-    image.remove_prefix(size);
-  }
+  while (!image.empty()) entries.push_back(take_entry(image));
   return entries;
+}
+
+std::string_view first_image_entry(std::string_view image, const ImageKind& kind) {
+  take_magic(image, kind);
+  return take_entry(image);
 }
 
 std::string begin_image(const ImageKind& kind) {

@@ -34,8 +34,11 @@ inline constexpr ImageKind kFilesImage{0x54564319, 0x56303138};
 inline constexpr ImageKind kSeccompImage{0x54564319, 0x64413049};
 inline constexpr ImageKind kMmImage{0x54564319, 0x57492820};
 inline constexpr ImageKind kPageMapImage{0x54564319, 0x56084025};
+inline constexpr ImageKind kGhostFileImage{0x54564319, 0x52583605};
 // Throws Error(kCorrupt).
 std::vector<std::string_view> image_entries(std::string_view image, const ImageKind& kind);
+// The first message, whatever follows it. Throws Error(kCorrupt).
+std::string_view first_image_entry(std::string_view image, const ImageKind& kind);
 
 // An image with nothing in it, and an entry behind what it has already.
 std::string begin_image(const ImageKind& kind);

@@ -2,6 +2,7 @@
 
 #include <linux/seccomp.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -91,7 +92,11 @@ bool is_pseudo(uint32_t type) {
 bool ImagePrivileges::reads(std::string_view file) {
   return file == "inventory.img" || file == "pstree.img" || file == "files.img" ||
          file == "seccomp.img" || number_in(file, "core-") || number_in(file, "ids-") ||
-         number_in(file, "mountpoints-");
+         number_in(file, "mountpoints-") || reads_only_head(file);
+}
+
+bool ImagePrivileges::reads_only_head(std::string_view file) {
+  return number_in(file, "ghost-file-").has_value();
 }
 
 void ImagePrivileges::add(const std::string& file, std::string_view content) {
@@ -109,6 +114,8 @@ void ImagePrivileges::add(const std::string& file, std::string_view content) {
     add_namespaces(*process, content);
   } else if (number_in(file, "mountpoints-")) {
     add_mounts(content);
+  } else if (number_in(file, "ghost-file-")) {
+    check_ghost_file(content);
   }
 }
 
@@ -179,6 +186,15 @@ void ImagePrivileges::check_files(std::string_view content) {
         std::ranges::contains(split(name, '/'), "..")) {
       refuse("it opens the file " + printable(name));
     }
+  }
+}
+
+// CRIU makes whatever the mode says, as root of the host: a device would be one of the host's.
+void ImagePrivileges::check_ghost_file(std::string_view content) {
+  const auto ghost = parse_entry<messages::GhostFile>(first_image_entry(content, kGhostFileImage));
+  constexpr std::array<uint32_t, 5> kHarmless = {S_IFREG, S_IFDIR, S_IFIFO, S_IFSOCK, S_IFLNK};
+  if (!std::ranges::contains(kHarmless, ghost.mode() & S_IFMT)) {
+    refuse("it makes a device of the host, or no kind of file that there is");
   }
 }
 

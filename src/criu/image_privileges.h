@@ -29,6 +29,11 @@ class ImagePrivileges {
   // Whether a file of the image directory, by name, has to do with it.
   static bool reads(std::string_view file);
 
+  // Of such a file: whether add() needs no more than the first kHeadSize bytes, because what
+  // follows is the content of a file, of any size.
+  static bool reads_only_head(std::string_view file);
+  static constexpr size_t kHeadSize = size_t{64} << 10;
+
   // Takes the content of such a file. Throws Error(kCorrupt) naming it if it is no image of its
   // kind, or opens files in a way that no container needs.
   void add(const std::string& file, std::string_view content);
@@ -60,6 +65,7 @@ class ImagePrivileges {
   void add_namespaces(const std::string& number, std::string_view content);
   void add_mounts(std::string_view content);
   static void check_files(std::string_view content);
+  static void check_ghost_file(std::string_view content);
   void add_filters(std::string_view content);
 
   bool has_filter(const std::string& thread) const;

@@ -1,6 +1,8 @@
 #include "restore/archive_checks.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 
 #include "archive/deleted_files.h"
 #include "archive/decompressor.h"
@@ -31,12 +33,21 @@ constexpr archive::ExtractOptions kTmpfsExtraction{.devices = kContainerDevices,
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
 
-// The reader has limited its size.
-std::string read_all(const archive::Source& content) {
+// At most so many bytes from the start.
+std::string read_head(const archive::Source& content, size_t limit) {
   std::string text;
   std::string buffer(kReadSize, '\0');
-  while (const size_t got = content(buffer.data(), buffer.size())) text.append(buffer, 0, got);
+  while (text.size() < limit) {
+    const size_t got = content(buffer.data(), std::min(buffer.size(), limit - text.size()));
+    if (got == 0) break;
+    text.append(buffer, 0, got);
+  }
   return text;
+}
+
+// The reader has limited its size.
+std::string read_all(const archive::Source& content) {
+  return read_head(content, std::numeric_limits<size_t>::max());
 }
 
 void require(bool is_there, const std::string& member) {
@@ -89,6 +100,9 @@ void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
     return archive::check_tree_tar(archive::decompressing_source(content), kTmpfsExtraction);
   }
   if (!criu::ImagePrivileges::reads(file)) return;
+  if (criu::ImagePrivileges::reads_only_head(file)) {
+    return privileges_.add(file, read_head(content, criu::ImagePrivileges::kHeadSize));
+  }
   if (size_bytes > kMaxImageSize) refuse("it is too large");
   privileges_.add(file, read_all(content));
   if (file == archive::kInventoryFile) has_inventory_ = true;

@@ -316,6 +316,27 @@ asks_with() {
   forged way-out/evil entry checkpoint/tmpfs- link way-out "$WORK" file way-out/evil
 }
 
+# Deleted files that are still open: one that is empty, and a FIFO.
+start_holder() {
+  still run -d --name holder --rootfs "$ROOTFS" sh -c '
+    exec 9>/gone; rm /gone; mkfifo /fifo; exec 8<>/fifo; rm /fifo; echo ready; while :; do sleep 0.05; done'
+  eventually is ready still logs holder
+}
+
+@test "CRIU images that make a device of the host of a deleted file" {
+  local mode
+  start_holder
+  still checkpoint -R -c none -e "$WORK/web.tar" holder
+  still rm -f holder
+  host >"$BATS_TEST_TMPDIR/host"
+  for mode in 0060600 0020600 0000600 0170600; do forged ghost-file- image ghost-file- 3 $((mode)); done
+  forged ghost-file- image ghost-file- 3 -
+  still archive verify "$WORK/web.tar"
+  still restore -i "$WORK/web.tar" --rootfs "$ROOTFS"
+  still exec holder test -p /proc/1/fd/8 -a -f /proc/1/fd/9
+  still rm -f holder
+}
+
 @test "CRIU images that are none" {
   local file
   for file in inventory pstree files core-1 ids-1 seccomp; do

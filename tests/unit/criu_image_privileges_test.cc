@@ -3,6 +3,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <map>
@@ -251,6 +252,33 @@ TEST_F(ImagePrivilegesTest, FilesOfTheHostAreRefused) {
             ErrorKind::kCorrupt);
   EXPECT_EQ(test::kind_thrown_by([&] { open(15, ""); }), ErrorKind::kCorrupt);
   EXPECT_EQ(test::kind_thrown_by([&] { open(16, ""); }), ErrorKind::kCorrupt);
+}
+
+TEST_F(ImagePrivilegesTest, AGhostFileIsNoDevice) {
+  const auto make = [&](const std::string& mode) {
+    const std::string entry = number(1, 0) + number(2, 0) + mode + number(6, 0x700);
+    files_["ghost-file-1a.img"] = image(0x52583605, {entry}) + "content";
+    read();
+  };
+  for (const mode_t type : {S_IFREG, S_IFDIR, S_IFIFO, S_IFSOCK, S_IFLNK}) {
+    EXPECT_NO_THROW(make(number(3, type | 0600))) << type;
+  }
+  for (const mode_t type : {S_IFBLK, S_IFCHR, 0, S_IFMT, 030000}) {
+    EXPECT_EQ(test::kind_thrown_by([&] { make(number(3, type | 0600)); }), ErrorKind::kCorrupt)
+        << type;
+  }
+  EXPECT_EQ(test::kind_thrown_by([&] { make(""); }), ErrorKind::kCorrupt);
+  // The last of several counts, for CRIU too.
+  EXPECT_EQ(test::kind_thrown_by([&] { make(number(3, S_IFREG) + number(3, S_IFBLK)); }),
+            ErrorKind::kCorrupt);
+}
+
+TEST_F(ImagePrivilegesTest, OfAGhostFileTheHeadIsEnough) {
+  EXPECT_TRUE(ImagePrivileges::reads_only_head("ghost-file-1.img"));
+  for (const auto& [name, content] : files_) EXPECT_FALSE(ImagePrivileges::reads_only_head(name));
+  const std::string cut_off = image(0x52583605, {number(3, S_IFREG) + bytes(90, "long")});
+  files_["ghost-file-1.img"] = cut_off.substr(0, cut_off.size() - 1);
+  EXPECT_EQ(test::kind_thrown_by([&] { read(); }), ErrorKind::kCorrupt);
 }
 
 TEST_F(ImagePrivilegesTest, WhatIsNoImageIsRefused) {
