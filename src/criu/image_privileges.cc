@@ -175,7 +175,10 @@ void ImagePrivileges::add_mounts(std::string_view content) {
 }
 
 void ImagePrivileges::check_files(std::string_view content) {
-  for (const std::string_view entry : image_entries(content, kFilesImage)) {
+  const Entries entries = image_entries(content, kFilesImage);
+  // CRIU would look for them in images of its early versions.
+  if (entries.empty()) refuse("it has no open files");
+  for (const std::string_view entry : entries) {
     const auto file = parse_entry<messages::File>(entry);
     if (file.type() == kTunnel || file.type() == kExternal) {
       refuse("it opens a device of the host, or what only a plugin of CRIU knows");

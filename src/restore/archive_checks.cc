@@ -19,6 +19,7 @@ using archive::MemberKind;
 
 constexpr size_t kReadSize = size_t{64} << 10;
 
+constexpr std::string_view kFilesFile = "files.img";
 // Of those that are read as a whole: a hundred thousand open files take ten.
 constexpr uint64_t kMaxImageSize = uint64_t{256} << 20;
 
@@ -106,12 +107,16 @@ void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
   if (size_bytes > kMaxImageSize) refuse("it is too large");
   privileges_.add(file, read_all(content));
   if (file == archive::kInventoryFile) has_inventory_ = true;
+  if (file == kFilesFile) has_files_ = true;
 }
 
 void ArchiveChecks::finish() const {
   require(identity_.has_value(), name_of(MemberKind::kConfig));
   require(spec_dump_.has_value(), name_of(MemberKind::kSpec));
   require(has_inventory_, name_of(MemberKind::kImage) + "/" + std::string(archive::kInventoryFile));
+  // Without it CRIU takes the open files from images of its early versions, which nobody has
+  // checked.
+  require(has_files_, name_of(MemberKind::kImage) + "/" + std::string(kFilesFile));
   if (!identity_->is_ours) return;
   try {
     check_spec(*spec_dump_, container().config);

@@ -42,6 +42,7 @@ class ArchiveChecks : public archive::MemberSink {
   std::optional<std::string> spec_dump_;
   criu::ImagePrivileges privileges_;
   bool has_inventory_ = false;
+  bool has_files_ = false;
 };
 
 // Shows how far the reading is as progress of this step. observer must outlive the options.

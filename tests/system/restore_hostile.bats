@@ -310,6 +310,7 @@ asks_with() {
   forged ../../etc/shadow image files.img 3.6 /../../etc/shadow
   forged etc/shadow image files.img 3.6 etc/shadow
   forged files.img image files.img 3.9 1
+  forged files.img drop checkpoint/files.img
   for name in "/../../evil" "../evil" "/evil"; do forged "$name" entry checkpoint/tmpfs- file "$name"; done
   forged node entry checkpoint/tmpfs- block node
   forged node entry checkpoint/tmpfs- device node

@@ -252,6 +252,8 @@ TEST_F(ImagePrivilegesTest, FilesOfTheHostAreRefused) {
             ErrorKind::kCorrupt);
   EXPECT_EQ(test::kind_thrown_by([&] { open(15, ""); }), ErrorKind::kCorrupt);
   EXPECT_EQ(test::kind_thrown_by([&] { open(16, ""); }), ErrorKind::kCorrupt);
+  files_["files.img"] = image(0x56303138, {});
+  EXPECT_EQ(test::kind_thrown_by([&] { read(); }), ErrorKind::kCorrupt);
 }
 
 TEST_F(ImagePrivilegesTest, AGhostFileIsNoDevice) {
