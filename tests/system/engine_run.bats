@@ -224,6 +224,16 @@ inside() {
   [[ $(find "$ROOTFS" -printf '%p %T@ %m %s\n' | sort | sha256sum) == "$before" ]]
 }
 
+@test "flags may follow --rootfs DIR, as the README has it" {
+  check() {
+    still run -d --name web --rootfs "$ROOTFS" --runtime "$RUNTIME" -v data:/var/lib/web /bin/sh -c 'echo "$0" "$1" >/var/lib/web/file' -v -d
+    is 0 still wait web
+    is "-v -d" still run --rm --rootfs --runtime "$RUNTIME" -v data:/data "$ROOTFS" cat /data/file
+    is "file" still run --rm --rootfs "$ROOTFS" --runtime "$RUNTIME" -v data:/data ls -1 /data
+  }
+  for_each_runtime check
+}
+
 @test "named volumes are made when needed, shared, kept, and read-only when asked" {
   inside -v data:/data -- sh -c 'echo kept >/data/file'
   is "kept" inside -v data:/other:ro -- cat /other/file
@@ -309,6 +319,9 @@ own_cgroup() {
   fails_with "signal" run_it --stop-signal FOO --rootfs "$ROOTFS" true
   fails_with "name" run_it --name 'a b' --rootfs "$ROOTFS" true
   fails_with "command" run_it --rootfs "$ROOTFS"
+  import_busybox
+  fails_with 'begins with "-": -v' run_it busybox -v a:/x true
+  fails_with 'begins with "-": -v' still create --rootfs --name web "$ROOTFS" -v a:/x true
   is "" still ps -aq
   is "" still volume ls -q
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/flags/container_flags.h"
 #include "cli/flags/unsupported.h"
 
 namespace still::cli {
@@ -153,6 +154,64 @@ TEST_F(Words, DoubleDashEndsTheFlags) {
 
 TEST_F(Words, AnEmptyWordStays) {
   EXPECT_THAT(rest_of({"image", "sh", ""}), ElementsAre("image", "sh", ""));
+}
+
+// --- a directory or an image, and the command ---
+
+// What run makes of its words.
+engine::ContainerConfig configured(std::vector<const char*> arguments) {
+  CLI::App app("", "still");
+  app.require_subcommand(1);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  CLI::App& command = add_command(app, {"run", "", "", {}});
+  ContainerFlags flags;
+  add_container_flags(command, flags);
+  stop_at_first_word(command);
+  arguments.insert(arguments.begin(), {"still", "run"});
+  app.parse(static_cast<int>(arguments.size()), arguments.data());
+  Context context;
+  return make_config(context, flags, rest_of_line(command));
+}
+
+TEST(Rootfs, MayBeFollowedByFlags) {
+  const auto config =
+      configured({"-t", "--rootfs", "/usr", "-v", "data:/x", "--init", "ls", "-l", "--rootfs"});
+  EXPECT_EQ(config.rootfs, "/usr");
+  EXPECT_THAT(config.arguments, ElementsAre("ls", "-l", "--rootfs"));
+  ASSERT_EQ(config.volumes.size(), 1U);
+  EXPECT_TRUE(config.terminal && config.init);
+}
+
+TEST(Rootfs, IsASwitchAsPodmansToo) {
+  for (const std::vector<const char*>& line : std::vector<std::vector<const char*>>{
+           {"--rootfs", "-v", "data:/x", "/usr", "ls", "-l"},
+           {"--rootfs=true", "-v", "data:/x", "/usr", "ls", "-l"},
+           {"-v", "data:/x", "--rootfs", "--", "/usr", "ls", "-l"},
+           {"-v", "data:/x", "--rootfs", "/usr", "ls", "-l"},
+           {"-v", "data:/x", "--rootfs=/usr", "--", "ls", "-l"}}) {
+    const auto config = configured(line);
+    EXPECT_EQ(config.rootfs, "/usr");
+    EXPECT_THAT(config.arguments, ElementsAre("ls", "-l"));
+    EXPECT_EQ(config.volumes.size(), 1U);
+  }
+}
+
+TEST(Rootfs, LeavesItsArgumentsToAnEntrypoint) {
+  EXPECT_THAT(configured({"--entrypoint", "ls", "--rootfs", "/usr", "-l"}).arguments,
+              ElementsAre("ls", "-l"));
+  EXPECT_THAT(configured({"--rootfs", "--entrypoint", "ls", "/usr", "-l"}).arguments,
+              ElementsAre("ls", "-l"));
+  EXPECT_THAT(configured({"--rootfs", "/usr", "--entrypoint", "ls", "--", "-l"}).arguments,
+              ElementsAre("ls", "-l"));
+}
+
+TEST(Rootfs, ACommandThatLooksLikeAFlagIsRefused) {
+  expect_error({"run", "--rootfs", "-v", "data:/x", "/usr", "-l"}, "begins with \"-\": -l");
+  expect_error({"create", "--rootfs", "/usr", "-v", "data:/x", "--", "-l"},
+               "begins with \"-\": -l");
+  expect_error({"run", "--rootfs", "/usr", "--bogus", "ls"}, "unknown flag: --bogus");
+  expect_error({"run", "--rootfs", "/usr"}, "command");
+  expect_error({"run", "--rootfs"}, "no image named");
 }
 
 }  // namespace

@@ -17,6 +17,21 @@ namespace {
 
 using engine::ContainerConfig;
 
+// Podman's --rootfs is a switch: the first word is a directory. One that stands right behind it is
+// taken at once, so that flags may follow; unless an entry point was named before, because what
+// follows the directory then are arguments of that. CLI11 calls a switch that is on "true".
+void add_rootfs(CLI::App& command, ContainerFlags& flags, CLI::Option& entrypoint) {
+  CLI::Option& rootfs =
+      *add_value(
+           command, "--rootfs", flags.rootfs,
+           "Use a directory, this one or the first argument, instead of an image; it is never "
+           "written to",
+           "[DIR]")
+           ->expected(0, 1)
+           ->default_str("true");
+  entrypoint.trigger_on_parse()->each([&rootfs](const std::string&) { rootfs.expected(0); });
+}
+
 void add_process_flags(CLI::App& command, ContainerFlags& flags) {
   add_list(command, "-e,--env", flags.environment, "Set an environment variable", "NAME[=VALUE]");
   add_list(command, "--env-file", flags.environment_files, "Read environment variables from a file",
@@ -24,8 +39,10 @@ void add_process_flags(CLI::App& command, ContainerFlags& flags) {
   add_value(command, "-w,--workdir", flags.directory, "Working directory in the container", "DIR");
   add_value(command, "-u,--user", flags.user, "User and group that the command runs as",
             "USER[:GROUP]");
-  add_value(command, "--entrypoint", flags.entrypoint,
-            "Program to run instead of the image's entry point", "PROGRAM|JSON");
+  CLI::Option& entrypoint =
+      *add_value(command, "--entrypoint", flags.entrypoint,
+                 "Program to run instead of the image's entry point", "PROGRAM|JSON");
+  add_rootfs(command, flags, entrypoint);
   command.add_flag("-i,--interactive", flags.interactive, "Pass standard input on");
   command.add_flag("-t,--tty", flags.tty, "Give the container a terminal");
   command.add_flag("--init", flags.init, "Run a reaping init as process 1");
@@ -36,8 +53,6 @@ void add_process_flags(CLI::App& command, ContainerFlags& flags) {
 }
 
 void add_file_flags(CLI::App& command, ContainerFlags& flags) {
-  command.add_flag("--rootfs", flags.rootfs,
-                   "The first argument is a directory, not an image; it is never written to");
   command.add_flag("--read-only", flags.read_only, "Make the root file system read-only");
   add_value(command, "--shm-size", flags.shm_size, "Size of /dev/shm (default 64m)", "SIZE");
 }
@@ -165,17 +180,40 @@ std::string rootfs_directory(std::string word) {
   return path.string();
 }
 
+struct Words {
+  std::string base;  // image or directory
+  bool is_rootfs;
+  std::vector<std::string> command;
+};
+
+Words split_words(const ContainerFlags& flags, std::vector<std::string> words) {
+  const bool is_switch = !flags.rootfs || flags.rootfs == "true" || flags.rootfs == "false";
+  if (!is_switch) return {*flags.rootfs, true, std::move(words)};
+  if (words.empty()) {
+    throw Error(ErrorKind::kUsage, "no image named",
+                "give an image, or --rootfs and a directory, before the command");
+  }
+  return {words.front(), flags.rootfs == "true", {words.begin() + 1, words.end()}};
+}
+
 // Names what the container is made from, and returns what that says about running it.
-engine::ImageConfig set_base(Context& context, ContainerConfig& config, const std::string& word,
-                             bool is_rootfs) {
-  if (is_rootfs) {
-    config.rootfs = rootfs_directory(word);
+engine::ImageConfig set_base(Context& context, ContainerConfig& config, const Words& words) {
+  if (words.is_rootfs) {
+    config.rootfs = rootfs_directory(words.base);
     return {};
   }
-  const auto image = context.store().find_image(word);
-  config.image = word;
+  const auto image = context.store().find_image(words.base);
+  config.image = words.base;
   config.image_id = image.id;
   return engine::parse_image_config(image.config_json);
+}
+
+// A flag that came too late, which the runtime would only not find.
+void check_program(const ContainerConfig& config) {
+  const std::string& program = config.arguments.front();
+  if (!program.starts_with('-')) return;
+  throw Error(ErrorKind::kUsage, "the command begins with \"-\": " + printable(program),
+              "flags go before the image or directory, the command follows it");
 }
 
 }  // namespace
@@ -219,11 +257,8 @@ void add_container_flags(CLI::App& command, ContainerFlags& flags) {
 }
 
 ContainerConfig make_config(Context& context, const ContainerFlags& flags,
-                            std::vector<std::string> words) {
-  if (words.empty()) {
-    throw Error(ErrorKind::kUsage, "no image named",
-                "give an image, or --rootfs and a directory, before the command");
-  }
+                            std::vector<std::string> line) {
+  const Words words = split_words(flags, std::move(line));
   if (flags.name) engine::check_name("container", *flags.name);
   ContainerConfig config;
   set_process(config, flags);
@@ -232,10 +267,10 @@ ContainerConfig make_config(Context& context, const ContainerFlags& flags,
   check_destinations(config);
   set_limits(config, flags);
   set_security(config, flags);
-  const std::vector<std::string> command(words.begin() + 1, words.end());
-  const auto given = overrides_of(flags, command);
-  const auto image = set_base(context, config, words.front(), flags.rootfs);
+  const auto given = overrides_of(flags, words.command);
+  const auto image = set_base(context, config, words);
   engine::apply_image_defaults(config, image, given);
+  check_program(config);
   return config;
 }
 

@@ -16,7 +16,6 @@ struct ContainerFlags {
   bool remove = false;
   bool interactive = false;
   bool tty = false;
-  bool rootfs = false;
   bool init = false;
   bool read_only = false;
   std::vector<std::string> volumes;
@@ -29,6 +28,7 @@ struct ContainerFlags {
   std::vector<std::string> security_options;
   std::vector<std::string> ulimits;
   std::vector<std::string> networks;
+  std::optional<std::string> rootfs;  // a directory, or "true": the first word is one
   std::optional<std::string> directory;
   std::optional<std::string> user;
   std::optional<std::string> entrypoint;
@@ -52,7 +52,7 @@ void add_granting_flags(CLI::App& command, ContainerFlags& flags);
 // What they amount to, the rest as by default. Throws Error(kUsage), Error(kUnsupported).
 engine::ContainerConfig make_grants(const ContainerFlags& flags);
 
-// words: image (with --rootfs: directory), then the command. Throws Error(kUsage),
+// words: image or directory, unless --rootfs has one, then the command. Throws Error(kUsage),
 // Error(kUnsupported), Error(kNotFound); nothing has been made then.
 engine::ContainerConfig make_config(Context& context, const ContainerFlags& flags,
                                     std::vector<std::string> words);
