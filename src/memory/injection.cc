@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "os/stopped_thread.h"
 
 namespace still::memory {
 namespace {
@@ -26,40 +27,11 @@ constexpr uint64_t kUserCode64 = 0x33;  // the code segment of 64 bits
 constexpr uint64_t kAllSignals = ~uint64_t{0};
 constexpr unsigned kShadowStack = 0x204;  // NT_X86_SHSTK
 
-// arch/x86/include/uapi/asm/sigcontext.h and ucontext.h, struct rt_sigframe of
-// arch/x86/include/asm/sigframe.h; what follows (siginfo) the kernel does not read.
-struct Frame {
-  uint64_t return_address;
-  uint64_t flags;
-  uint64_t link;
-  uint64_t stack_start;
-  uint32_t stack_flags, padding;
-  uint64_t stack_size;
-  uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
-  uint64_t eflags;
-  uint16_t cs, gs, fs, ss;
-  uint64_t error, trap, old_mask, cr2;
-  uint64_t extended_state;
-  std::array<uint64_t, 8> reserved;
-  uint64_t mask;
-  std::array<std::byte, 128> siginfo;
-};
-static_assert(offsetof(Frame, r8) == 8 + 40 && offsetof(Frame, mask) == 8 + 40 + 256);
-
 constexpr uint64_t kFrameFlags = 1 | 2 | 4;  // UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS
 // No such mode: the kernel leaves the alternate stack as it is.
 constexpr uint32_t kKeepStack = 3;
 
-// struct _fpx_sw_bytes, in what the processor leaves free of the legacy area.
-struct SoftwareBytes {
-  uint32_t magic;
-  uint32_t extended_size;
-  uint64_t features;
-  uint32_t size;
-};
-constexpr size_t kSoftwareBytesOffset = 464;
 constexpr size_t kFeaturesOffset = 512;  // XSTATE_BV, in the XSAVE header
-constexpr uint32_t kMagicBegin = 0x46505853;
 constexpr uint32_t kMagicEnd = 0x46505845;
 constexpr uint64_t kAlignment = 64;
 
@@ -89,7 +61,7 @@ std::vector<std::byte> as_in_frames(std::vector<std::byte> state) {
 }
 
 size_t size_of(const std::vector<std::byte>& extended_state) {
-  return kBelow + align_up(sizeof(Frame), kAlignment) + kAlignment + extended_state.size() +
+  return kBelow + align_up(sizeof(SignalFrame), kAlignment) + kAlignment + extended_state.size() +
          sizeof kMagicEnd;
 }
 
@@ -129,70 +101,76 @@ uint64_t place_frame(pid_t tid, const AddressMap& map, const criu::AlternateStac
 }
 
 // As the kernel does it on its way back to an interrupted system call, but a call that would go on
-// where it was (ERESTART_RESTARTBLOCK) is told that it was interrupted: the frame cannot hold that.
+// with the time that is left begins anew: the frame cannot hold that. Which call it is the kernel
+// alone knows where it has gone on like this before.
 user_regs_struct after_interruption(user_regs_struct registers) {
-  constexpr int64_t kRestartSys = 512, kRestartNoIntr = 513, kRestartNoHand = 514;
-  constexpr int64_t kRestartBlock = 516;
-  constexpr uint64_t kInstruction = 2;
   if (static_cast<int64_t>(registers.orig_rax) < 0) return registers;
-  const int64_t result = -static_cast<int64_t>(registers.rax);
-  if (result == kRestartSys || result == kRestartNoIntr || result == kRestartNoHand) {
-    registers.rax = registers.orig_rax;
-    registers.rip -= kInstruction;
-  } else if (result == kRestartBlock) {
-    registers.rax = static_cast<uint64_t>(-EINTR);
+  switch (static_cast<int64_t>(registers.rax)) {
+    case kContinues:
+      if (registers.orig_rax == SYS_restart_syscall) {
+        registers.rax = static_cast<uint64_t>(-EINTR);
+        return registers;
+      }
+      [[fallthrough]];
+    case kRestarts:
+    case kRestartsAlways:
+    case kRestartsUnlessHandled:
+      registers.rax = registers.orig_rax;
+      registers.rip -= kSystemCallSize;
+      return registers;
+    default:
+      return registers;
   }
-  return registers;
 }
 
 std::vector<std::byte> build(uint64_t address, const Landing& landing,
                              const user_regs_struct& registers, uint64_t mask,
                              const std::vector<std::byte>& extended_state) {
-  const uint64_t state_offset = align_up(address + sizeof(Frame), kAlignment) - address;
+  const uint64_t state_offset = align_up(address + sizeof(SignalFrame), kAlignment) - address;
   std::vector<std::byte> bytes(state_offset + extended_state.size() + sizeof kMagicEnd);
   const user_regs_struct r = after_interruption(registers);
-  const Frame frame{.return_address = landing.leave_handler,
-                    .flags = kFrameFlags,
-                    .link = 0,
-                    .stack_start = 0,
-                    .stack_flags = kKeepStack,
-                    .padding = 0,
-                    .stack_size = 0,
-                    .r8 = r.r8,
-                    .r9 = r.r9,
-                    .r10 = r.r10,
-                    .r11 = r.r11,
-                    .r12 = r.r12,
-                    .r13 = r.r13,
-                    .r14 = r.r14,
-                    .r15 = r.r15,
-                    .rdi = r.rdi,
-                    .rsi = r.rsi,
-                    .rbp = r.rbp,
-                    .rbx = r.rbx,
-                    .rdx = r.rdx,
-                    .rax = r.rax,
-                    .rcx = r.rcx,
-                    .rsp = r.rsp,
-                    .rip = r.rip,
-                    .eflags = r.eflags,
-                    .cs = static_cast<uint16_t>(r.cs),
-                    .gs = 0,
-                    .fs = 0,
-                    .ss = static_cast<uint16_t>(r.ss),
-                    .error = 0,
-                    .trap = 0,
-                    .old_mask = 0,
-                    .cr2 = 0,
-                    .extended_state = address + state_offset,
-                    .reserved = {},
-                    .mask = mask,
-                    .siginfo = {}};
+  const SignalFrame frame{.return_address = landing.leave_handler,
+                          .flags = kFrameFlags,
+                          .link = 0,
+                          .stack_start = 0,
+                          .stack_flags = kKeepStack,
+                          .padding = 0,
+                          .stack_size = 0,
+                          .r8 = r.r8,
+                          .r9 = r.r9,
+                          .r10 = r.r10,
+                          .r11 = r.r11,
+                          .r12 = r.r12,
+                          .r13 = r.r13,
+                          .r14 = r.r14,
+                          .r15 = r.r15,
+                          .rdi = r.rdi,
+                          .rsi = r.rsi,
+                          .rbp = r.rbp,
+                          .rbx = r.rbx,
+                          .rdx = r.rdx,
+                          .rax = r.rax,
+                          .rcx = r.rcx,
+                          .rsp = r.rsp,
+                          .rip = r.rip,
+                          .eflags = r.eflags,
+                          .cs = static_cast<uint16_t>(r.cs),
+                          .gs = 0,
+                          .fs = 0,
+                          .ss = static_cast<uint16_t>(r.ss),
+                          .error = 0,
+                          .trap = 0,
+                          .old_mask = 0,
+                          .cr2 = 0,
+                          .extended_state = address + state_offset,
+                          .reserved = {},
+                          .mask = mask,
+                          .siginfo = {}};
   std::memcpy(bytes.data(), &frame, sizeof frame);
   std::byte* state = bytes.data() + state_offset;
   std::ranges::copy(extended_state, state);
   SoftwareBytes software{
-      .magic = kMagicBegin,
+      .magic = kExtendedStateMagic,
       .extended_size = static_cast<uint32_t>(extended_state.size() + sizeof kMagicEnd),
       .features = 0,
       .size = static_cast<uint32_t>(extended_state.size())};
@@ -216,10 +194,9 @@ void verify(pid_t pid, const Landing& landing) {
   }
 }
 
-user_regs_struct outside_of_sequences(const Tracee& thread, user_regs_struct registers) {
-  // The kernel would do it, did it not see the registers that we set.
-  if (const auto abort = thread.abort_address(registers.rip)) registers.rip = *abort;
-  return registers;
+user_regs_struct registers_outside_of_sequences(Tracee& thread) {
+  thread.leave_sequence();
+  return thread.registers();
 }
 
 }  // namespace
@@ -228,14 +205,13 @@ Injection::Injection(Tracee& thread, const Landing& landing, const AddressMap& m
                      const criu::AlternateStack& alternate_stack)
     : thread_(thread),
       landing_(landing),
-      registers_(thread.registers()),
+      registers_(registers_outside_of_sequences(thread)),
       mask_(thread.signal_mask()),
       extended_state_(as_in_frames(thread.extended_state())),
-      frame_(place_frame(thread.tid(), map, alternate_stack, registers_, extended_state_)),
-      resumed_(outside_of_sequences(thread, registers_)) {
+      frame_(place_frame(thread.tid(), map, alternate_stack, registers_, extended_state_)) {
   require_ordinary(thread, registers_);
   verify(thread.tid(), landing);
-  const auto frame = build(frame_, landing_, resumed_, mask_, extended_state_);
+  const auto frame = build(frame_, landing_, registers_, mask_, extended_state_);
   overwritten_ = save(thread.tid(), frame_ - kBelow, kBelow + frame.size());
   write_memory(thread.tid(), frame_, frame.data(), frame.size());
 }
@@ -251,7 +227,7 @@ Injection::~Injection() {
 // In an order in which every step may be the last.
 void Injection::set_back() {
   thread_.set_signal_mask(mask_);
-  thread_.set_registers(resumed_);
+  thread_.set_registers(registers_);
   write_memory(thread_.tid(), overwritten_.address, overwritten_.bytes.data(),
                overwritten_.bytes.size());
 }

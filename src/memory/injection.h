@@ -55,7 +55,6 @@ class Injection {
   const std::vector<std::byte> extended_state_;
   const uint64_t frame_;  // address
   Bytes overwritten_;
-  user_regs_struct resumed_;  // registers_, not inside a restartable sequence
 };
 
 }  // namespace still::memory

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "os/process_status.h"
+#include "os/stopped_thread.h"
 
 namespace still::memory {
 namespace {
@@ -21,15 +22,7 @@ namespace {
 // linux/ptrace.h, which cannot be included beside sys/ptrace.h.
 constexpr unsigned kGetSignalMask = 0x420a;
 constexpr unsigned kSetSignalMask = 0x420b;
-constexpr unsigned kGetRseqConfiguration = 0x420f;
-struct RseqConfiguration {
-  uint64_t address;
-  uint32_t size;
-  uint32_t signature;
-  uint32_t flags;
-  uint32_t padding;
-};
-constexpr long kSuspendSeccomp = 1 << 21;
+constexpr uint64_t kSuspendSeccomp = 1 << 21;
 
 constexpr int kSystemCallStop = SIGTRAP | 0x80;  // with PTRACE_O_TRACESYSGOOD
 constexpr size_t kMostExtendedState = size_t{64} << 10;
@@ -67,15 +60,20 @@ void pause_until(Deadline deadline, pid_t tid) {
   ::nanosleep(&kMoment, nullptr);
 }
 
+// Those of every task of ours, and more. request: one that sets them.
+long trace_with_options(unsigned request, pid_t tid, uint64_t more) {
+  const uint64_t options = PTRACE_O_TRACESYSGOOD | more;
+  const long result = trace(request, tid, 0, pointer(options | kSuspendSeccomp));
+  // Without CAP_SYS_ADMIN the container's filter holds for our calls, too.
+  return result < 0 && errno == EPERM ? trace(request, tid, 0, pointer(options)) : result;
+}
+
 std::string tracer_of(pid_t tid) { return process_status_field(tid, "TracerPid").value_or("0"); }
 
 }  // namespace
 
 std::optional<Tracee> Tracee::seize(pid_t tid) {
-  const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE;
-  long result = trace(PTRACE_SEIZE, tid, 0, pointer(options | kSuspendSeccomp));
-  // Without CAP_SYS_ADMIN the container's filter holds for our calls, too.
-  if (result < 0 && errno == EPERM) result = trace(PTRACE_SEIZE, tid, 0, pointer(options));
+  const long result = trace_with_options(PTRACE_SEIZE, tid, PTRACE_O_TRACECLONE);
   if (result < 0 && errno == ESRCH) return std::nullopt;
   if (result < 0 && errno == EPERM && tracer_of(tid) != "0") {
     throw Error(ErrorKind::kConflict,
@@ -96,7 +94,7 @@ Tracee Tracee::adopt(pid_t child, Deadline deadline) {
   if (tracee.has_ended()) {
     throw Error(ErrorKind::kConflict, formatted("the copy {} was killed", child));
   }
-  must(trace(PTRACE_SETOPTIONS, child, 0, pointer(PTRACE_O_EXITKILL)), child, "keep");
+  must(trace_with_options(PTRACE_SETOPTIONS, child, PTRACE_O_EXITKILL), child, "keep");
   return tracee;
 }
 
@@ -157,7 +155,10 @@ bool Tracee::poll_stopped() {
       tid_ = 0;
       return true;
     }
-    if (*status >> 16 == PTRACE_EVENT_STOP) return true;
+    if (*status >> 16 == PTRACE_EVENT_STOP) {
+      undo_interruption();
+      return true;
+    }
     // A signal that was on its way: it is given to the thread, and the stop comes after it.
     if (trace(PTRACE_CONT, tid_, 0, pointer(static_cast<uint64_t>(WSTOPSIG(*status)))) < 0 &&
         errno != ESRCH) {
@@ -213,23 +214,33 @@ std::vector<std::byte> Tracee::extended_state() const {
   return state;
 }
 
-std::optional<uint64_t> Tracee::abort_address(uint64_t instruction) const {
+void Tracee::leave_sequence() {
   RseqConfiguration rseq{};
-  if (trace(kGetRseqConfiguration, tid_, sizeof rseq, &rseq) < 0 || rseq.address == 0) {
-    return std::nullopt;
-  }
-  // linux/rseq.h: struct rseq holds the address of the critical section it is in.
-  constexpr uint64_t kSectionOffset = 8;
-  struct Section {
-    uint32_t version, flags;
-    uint64_t start, length, abort;
-  } section{};
+  if (trace(kGetRseqConfiguration, tid_, sizeof rseq, &rseq) < 0 || rseq.address == 0) return;
   uint64_t address = 0;
-  read_memory(tid_, rseq.address + kSectionOffset, &address, sizeof address);
-  if (address == 0) return std::nullopt;
-  read_memory(tid_, address, &section, sizeof section);
-  if (instruction - section.start >= section.length) return std::nullopt;
-  return section.abort;
+  read_memory(tid_, rseq.address + kRseqSequence, &address, sizeof address);
+  if (address == 0) return;
+  RseqSequence sequence{};
+  read_memory(tid_, address, &sequence, sizeof sequence);
+  user_regs_struct outside = registers();
+  const auto abort = sequence.abort_address(outside.rip);
+  if (!abort) return;
+  // In this order: without us it goes on there, registered or not.
+  outside.rip = *abort;
+  set_registers(outside);
+  constexpr uint64_t kNone = 0;
+  write_memory(tid_, rseq.address + kRseqSequence, &kNone, sizeof kNone);
+}
+
+void Tracee::undo_interruption() const {
+  user_regs_struct registers{};
+  iovec place{&registers, sizeof registers};
+  if (trace(PTRACE_GETREGSET, tid_, NT_PRSTATUS, &place) < 0 || place.iov_len < sizeof registers ||
+      !was_ended_by_stop(registers.orig_rax, registers.rax)) {
+    return;
+  }
+  registers.rax = static_cast<uint64_t>(kRestartsUnlessHandled);
+  trace(PTRACE_SETREGSET, tid_, NT_PRSTATUS, &place);
 }
 
 Tracee::Result Tracee::run_system_call(Deadline deadline) {

@@ -23,7 +23,7 @@ class Tracee {
   static std::optional<Tracee> seize(pid_t tid);
   // A child that the kernel has made us the tracer of, because its parent was traced (clone(2)). It
   // has stopped when this returns, and is killed when the OS thread ends. Throws Error(kTimeout),
-  // Error(kConflict) if it was killed.
+  // Error(kConflict) if it was killed, Error(kSystem).
   static Tracee adopt(pid_t child, Deadline deadline);
   Tracee(Tracee&& other) noexcept;
   Tracee& operator=(Tracee&& other) noexcept;
@@ -49,9 +49,9 @@ class Tracee {
   void set_signal_mask(uint64_t mask);
   // XSAVE format.
   std::vector<std::byte> extended_state() const;
-  // The address of the instruction where it must go on when it is in a restartable sequence
-  // (rseq(2)), because it was interrupted there; nullopt outside of one.
-  std::optional<uint64_t> abort_address(uint64_t instruction) const;
+  // A thread that was interrupted in a restartable sequence (rseq(2)) goes on at the sequence's
+  // abort address. The kernel sees to that only where the registers are not set by us.
+  void leave_sequence();
 
   // Lets it run from where its registers point to, which is at a system call, until that is done.
   // Returns its result (-errno) and the child, if it made one.
@@ -68,6 +68,8 @@ class Tracee {
   int wait_for_status(Deadline deadline) const;
   // Whether it has stopped as asked, or has ended.
   bool poll_stopped();
+  // To be stopped ends some system calls: they begin anew. Failures show when it is used next.
+  void undo_interruption() const;
 
   pid_t tid_;  // 0: let go, or ended
   // Seen to end, before waitpid(2) said so.

@@ -2,10 +2,14 @@
 #include <gmock/gmock.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <format>
 #include <functional>
 #include <thread>
 
@@ -107,6 +111,97 @@ TEST_F(KilledInit, IsSeenToEndInACall) {
     EXPECT_EQ(test::kind_thrown_by([&] { init.run_system_call(deadline_in(5s)); }),
               ErrorKind::kConflict);
   });
+}
+
+// A process that makes one call, which only a signal is to end.
+class Waiting {
+ public:
+  explicit Waiting(const std::function<long()>& call) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct sigaction action = {};
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGUSR1, &action, nullptr);
+    ::_exit(call() == -1 && errno == EINTR ? kInterrupted : kReturned);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+  pid_t pid() const { return pid_; }
+  // Within 5 s.
+  bool is_in(long call) const {
+    for (int i = 0; i < 5000; ++i) {
+      const auto text = read_file_if_exists(std::format("/proc/{}/syscall", pid_)).value_or("");
+      if (text.starts_with(std::format("{} ", call))) return true;
+      std::this_thread::sleep_for(1ms);
+    }
+    return false;
+  }
+  bool has_ended() const { return ::waitpid(pid_, nullptr, WNOHANG) != 0; }
+  int wait_for_end() const {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    return WEXITSTATUS(status);
+  }
+
+  static constexpr int kReturned = 1, kInterrupted = 2;
+
+ private:
+  pid_t pid_;
+};
+
+class StoppedCall : public testing::Test {
+ protected:
+  void SetUp() override { STILL_REQUIRE_ROOT(); }
+
+  static void stop(const Waiting& waiting) {
+    Tracer().run([&] {
+      auto thread = Tracee::seize(waiting.pid());
+      ASSERT_TRUE(thread);
+      Tracee::wait_until_stopped({&*thread}, deadline_in(5s));
+    });
+  }
+  static void expect_to_go_on(long number, const std::function<long()>& call) {
+    const Waiting waiting(call);
+    for (int round = 0; round < 3; ++round) {
+      ASSERT_TRUE(waiting.is_in(number));
+      stop(waiting);
+    }
+    std::this_thread::sleep_for(50ms);
+    EXPECT_FALSE(waiting.has_ended());
+    ::kill(waiting.pid(), SIGUSR1);
+    EXPECT_EQ(waiting.wait_for_end(), Waiting::kInterrupted);
+  }
+};
+
+TEST_F(StoppedCall, GoesOnThoughToBeWokenEndsIt) {
+  expect_to_go_on(SYS_epoll_wait, [] {
+    epoll_event event{};
+    return ::syscall(SYS_epoll_wait, ::epoll_create1(0), &event, 1, -1);
+  });
+  expect_to_go_on(SYS_rt_sigtimedwait, [] {
+    const uint64_t set = uint64_t{1} << (SIGUSR2 - 1);
+    return ::syscall(SYS_rt_sigtimedwait, &set, nullptr, nullptr, sizeof set);
+  });
+}
+
+TEST_F(StoppedCall, EndsByASignalThatCameMeanwhile) {
+  const Waiting waiting([] {
+    epoll_event event{};
+    return ::syscall(SYS_epoll_wait, ::epoll_create1(0), &event, 1, -1);
+  });
+  ASSERT_TRUE(waiting.is_in(SYS_epoll_wait));
+  Tracer().run([&] {
+    auto thread = Tracee::seize(waiting.pid());
+    ASSERT_TRUE(thread);
+    Tracee::wait_until_stopped({&*thread}, deadline_in(5s));
+    ::kill(waiting.pid(), SIGUSR1);
+  });
+  EXPECT_EQ(waiting.wait_for_end(), Waiting::kInterrupted);
 }
 
 }  // namespace
