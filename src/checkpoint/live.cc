@@ -244,6 +244,8 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   result.memory = memory->finish(cancellation, observer);
   memory.reset();
   hooks::reached("merged");
+  cut::begin_calls_anew(place.images(), observer);
+  cut::begin_calls_anew(place.images(), observer);
 
   result.cut_pass = captures.last_pass();
   const auto trees = captures.results(result.cut.was_frozen);

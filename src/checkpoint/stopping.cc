@@ -91,6 +91,7 @@ cut::Cut dump_and_stop(subject::Held& container, const Plan& plan, journal::Oper
                      ", but CRIU has ended the container: its checkpoint is kept");
   }
   hooks::reached("unguarded");
+  cut::begin_calls_anew(images.path(), observer);
   container.keep_checkpoint(images.keep(),
                             plan.options.keep ? oci::dump_log(work) : std::filesystem::path());
   return cut;

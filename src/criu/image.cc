@@ -1,5 +1,7 @@
 #include "criu/image.h"
 
+#include <fcntl.h>
+
 #include <optional>
 
 #include "base/error.h"
@@ -84,6 +86,10 @@ void append_entry(std::string& image, const google::protobuf::MessageLite& messa
 
 void fail_corrupt_image(const std::filesystem::path& file) {
   throw Error(ErrorKind::kCorrupt, printable(file.native()) + " is damaged or no CRIU image");
+}
+
+void write_image(const std::filesystem::path& file, const std::string& content) {
+  write_all(open_file(file, O_WRONLY | O_CREAT | O_TRUNC, 0600), content);
 }
 
 std::string make_image(ImageMagic magic, const google::protobuf::MessageLite& message) {

@@ -10,7 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "os/files.h"
+
 namespace still::criu {
+
+[[noreturn]] void fail_corrupt_image(const std::filesystem::path& file);
 
 struct ImageMagic {
   uint32_t kind;  // of a container image or of a service file
@@ -44,10 +48,28 @@ std::string_view first_image_entry(std::string_view image, const ImageKind& kind
 std::string begin_image(const ImageKind& kind);
 void append_entry(std::string& image, const google::protobuf::MessageLite& message);
 
+template <typename Message>
+Message parse_entry(std::string_view entry, const std::filesystem::path& file) {
+  Message message;
+  if (!message.ParsePartialFromString(std::string(entry)) || !message.IsInitialized()) {
+    fail_corrupt_image(file);
+  }
+  return message;
+}
+// The only entry of an image that has one. Throws Error(kCorrupt), Error(kSystem).
+template <typename Message>
+Message read_single(const std::filesystem::path& file, const ImageKind& kind) {
+  const std::string content = read_file(file);
+  const auto entries = image_entries(content, kind);
+  if (entries.size() != 1) fail_corrupt_image(file);
+  return parse_entry<Message>(entries[0], file);
+}
+// Throws Error(kSystem).
+void write_image(const std::filesystem::path& file, const std::string& content);
+
 // The message of an image that has one. file is for errors. Throws Error(kCorrupt).
 std::string_view image_payload(std::string_view image, ImageMagic magic,
                                const std::filesystem::path& file);
-[[noreturn]] void fail_corrupt_image(const std::filesystem::path& file);
 
 std::string make_image(ImageMagic magic, const google::protobuf::MessageLite& message);
 

@@ -1,6 +1,5 @@
 #include "criu/memory_images.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -32,28 +31,6 @@ std::filesystem::path image_of(const std::filesystem::path& images, const char* 
   return images / formatted("{}-{}.img", kind, pid);
 }
 
-template <typename Message>
-Message parse(std::string_view entry, const std::filesystem::path& file) {
-  Message message;
-  if (!message.ParsePartialFromString(std::string(entry)) || !message.IsInitialized()) {
-    fail_corrupt_image(file);
-  }
-  return message;
-}
-
-// The only entry.
-template <typename Message>
-Message read_single(const std::filesystem::path& file, const ImageKind& kind) {
-  const std::string content = read_file(file);
-  const auto entries = image_entries(content, kind);
-  if (entries.size() != 1) fail_corrupt_image(file);
-  return parse<Message>(entries[0], file);
-}
-
-void write_image(const std::filesystem::path& file, const std::string& content) {
-  write_all(open_file(file, O_WRONLY | O_CREAT | O_TRUNC, 0600), content);
-}
-
 bool has_advice(const messages::Mapping& mapping, int advice) {
   return (mapping.advice() >> advice & 1) != 0;
 }
@@ -72,7 +49,7 @@ std::vector<DumpedProcess> read_processes(const std::filesystem::path& images) {
   const std::string content = read_file(file);
   std::vector<DumpedProcess> processes;
   for (const std::string_view entry : image_entries(content, kTreeImage)) {
-    const auto tree = parse<messages::Tree>(entry, file);
+    const auto tree = parse_entry<messages::Tree>(entry, file);
     DumpedProcess process{.pid = static_cast<pid_t>(tree.pid()), .threads = {}};
     for (const uint32_t thread : tree.threads()) {
       process.threads.push_back(static_cast<pid_t>(thread));
@@ -91,10 +68,11 @@ PageMap read_page_map(const std::filesystem::path& images, pid_t pid) {
   const std::string content = read_file(file);
   const auto entries = image_entries(content, kPageMapImage);
   if (entries.empty()) fail_corrupt_image(file);
-  PageMap map{.pages_id = parse<messages::PageMapHead>(entries[0], file).pages_id(), .ranges = {}};
+  PageMap map{.pages_id = parse_entry<messages::PageMapHead>(entries[0], file).pages_id(),
+              .ranges = {}};
   map.ranges.reserve(entries.size() - 1);
   for (size_t i = 1; i < entries.size(); ++i) {
-    const auto entry = parse<messages::PageMapEntry>(entries[i], file);
+    const auto entry = parse_entry<messages::PageMapEntry>(entries[i], file);
     map.ranges.push_back({entry.address(), entry.pages(), entry.flags()});
   }
   return map;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "cgroup/location.h"
+#include "criu/calls.h"
 #include "criu/configuration.h"
 #include "criu/lazy_dump.h"
 #include "criu/preloading.h"
@@ -66,6 +67,12 @@ void require_images(const std::filesystem::path& images) {
   throw Error(ErrorKind::kRuntime,
               "the runtime says that the checkpoint is done, but there are no complete images",
               "look whether the runtime is what it should be");
+}
+
+void begin_calls_anew(const std::filesystem::path& images, Observer& observer) try {
+  criu::begin_calls_anew(images);
+} catch (const Error& error) {
+  observer.warning("what sleeps may wake early in a copy: " + error.message());
 }
 
 }  // namespace still::cut

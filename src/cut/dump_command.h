@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cgroup/borrowed.h"
+#include "cut/observer.h"
 #include "journal/entry.h"
 #include "memory/self_test.h"
 #include "oci/runtime.h"
@@ -39,5 +40,9 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
 
 // Throws Error(kRuntime) unless the images are complete: the runtime may say that all is well.
 void require_images(const std::filesystem::path& images);
+
+// Has the calls in which threads slept begin anew in the copy (criu/calls.h). A failure is a
+// warning: the images are complete without it.
+void begin_calls_anew(const std::filesystem::path& images, Observer& observer);
 
 }  // namespace still::cut
