@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# What programs in a container notice of a live checkpoint but for the time that passes: nothing; and
+# what a copy notices.
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load workload
+load checkpoint_support
+
+setup_file() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  make_rootfs busybox "$ROOTFS"
+}
+
+setup() { begin_store; }
+teardown() { finish_store; }
+
+# begin NAME PROGRAM [ARGUMENT...]: a container of $RUNTIME that says when it is ready.
+begin() {
+  local name=$1
+  shift
+  still run -d --name "$name" --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" "$@" >/dev/null
+  wait_until 30 says "$name" ready
+}
+says() { still logs "$1" | grep -q "$2"; }
+
+# ends_fine NAME: it has nothing to complain of.
+ends_fine() {
+  still stop --time 20 "$1" >/dev/null
+  still logs "$1" | grep -v '[0-9] s$' | tail -n 20
+  container_ends_with 0 "$1"
+  still rm "$1" >/dev/null
+}
+
+# copy_ends_fine ARCHIVE: a copy of it, after a moment.
+copy_ends_fine() {
+  still container restore --import "$1" --name copy --file-locks >/dev/null
+  sleep 1
+  ends_fine copy
+}
+
+# Each program is checkpointed twice: the second time calls are found that have gone on once.
+every_call_in_original_and_copy() {
+  local way round
+  for way in fork stock; do
+    begin waiting /bin/calls 1000 "$(flags_for $way)"
+    for round in 1 2; do
+      live_checkpoint waiting "$WORK/archive" --memory-cut="$way" --file-locks --compress none
+      [[ $(manifest "$WORK/archive" .memory_cut) == "$way" ]]
+      copy_ends_fine "$WORK/archive"
+      rm "$WORK/archive"
+    done
+    ends_fine waiting
+  done
+}
+# What forks cannot cut is CRIU's alone, as handlers with SA_RESTART are here.
+flags_for() { if [[ $1 == fork ]]; then echo --no-aio; else echo --restart; fi; }
+@test "no system call ends because of a live checkpoint, and none in the copy" {
+  for_each_runtime every_call_in_original_and_copy
+}
+
+# seconds_of NAME: a line for each call that has had its time.
+seconds_of() {
+  still kill --signal USR1 "$1" >/dev/null
+  wait_until 10 says "$1" "so far"
+  still logs "$1" | sed -n 's/^calls: \(.*\): \([0-9.]*\) s$/\2 \1/p' | sort --unique
+}
+
+sleeps_in_time() {
+  begin sleeping /bin/calls 6 --no-aio
+  live_checkpoint sleeping "$WORK/archive" --memory-cut=fork --file-locks --compress none
+  sleep 8
+  seconds_of sleeping >"$WORK/seconds"
+  cat "$WORK/seconds"
+  # The kernel goes on with these for the time that is left.
+  grep -E 'nanosleep|sleep,|poll,|poll of nothing|select|futex|sem_timedwait' "$WORK/seconds" | awk '$1 > 7 { exit 1 }'
+  ends_fine sleeping
+  copy_ends_fine "$WORK/archive"
+  rm "$WORK/archive"
+}
+@test "a sleep ends when it would have ended" {
+  for_each_runtime sleeps_in_time
+}
+
+@test "sleep as process 1 outlives live checkpoints, and its copy restores" {
+  local way
+  still run -d --name one --rootfs "$ROOTFS" sleep 1000 >/dev/null
+  still run -d --name job --rootfs "$ROOTFS" sh -c 'while :; do echo job; sleep 86400; done' >/dev/null
+  eventually says job job
+  for way in fork stock; do
+    live_checkpoint one "$WORK/one" --memory-cut="$way"
+    live_checkpoint job "$WORK/job" --memory-cut="$way"
+    still container restore --import "$WORK/one" --name copy >/dev/null
+    sleep 0.5
+    [[ $(state copy Status) == running && $(state one Status) == running ]]
+    still rm --force copy >/dev/null
+    rm "$WORK/one" "$WORK/job"
+  done
+  [[ $(still logs job | grep -c job) -eq 1 ]]
+}
+
+@test "a paused container's sleep goes on when it is unpaused" {
+  still run -d --name one --rootfs "$ROOTFS" sleep 1000 >/dev/null
+  still pause one >/dev/null
+  live_checkpoint one "$WORK/one"
+  still unpause one >/dev/null
+  sleep 0.5
+  [[ $(state one Status) == running ]]
+}
