@@ -108,3 +108,19 @@ sleeps_in_time() {
   sleep 0.5
   [[ $(state one Status) == running ]]
 }
+
+sequences_in_original_and_copy() {
+  local way round
+  begin sequences /bin/sequences
+  for round in 1 2 3; do
+    for way in fork stock; do
+      live_checkpoint sequences "$WORK/archive" --memory-cut="$way" --compress none
+      copy_ends_fine "$WORK/archive"
+      rm "$WORK/archive"
+    done
+  done
+  ends_fine sequences
+}
+@test "a restartable sequence is done to its end, or aborted" {
+  for_each_runtime sequences_in_original_and_copy
+}

@@ -1,6 +1,6 @@
 // Preloaded into CRIU alone: what a dump does to the tasks that will run on.
 //
-// A task is stopped in the middle of a system call, and is
+// A task is stopped in the middle of a system call, or of a restartable sequence (rseq(2)), and is
 // to go on as if it had not been. But CRIU 4.1.1
 // - puts the registers back in a form that has no interrupted system calls. Those that would go on
 //   with the time that is left (nanosleep(2), poll(2), futex(2)) give EINTR, and others begin anew
@@ -12,6 +12,9 @@
 //   compel/src/lib/infect.c)
 // - does not see that some calls end with EINTR because their thread was woken, by nothing else.
 //   Here they begin anew, in the task and in its image.
+// - sends none but the first thread of a process to the abort address of the restartable sequence
+//   that it was in, and the kernel no longer knows of it once CRIU's code has run in the thread.
+//   Here each goes on there. (fixup_thread_rseq() in criu/cr-dump.c)
 // Where anything of it fails, CRIU does what it does without us.
 
 #include <dlfcn.h>
@@ -48,6 +51,12 @@ bool read_memory(pid_t task, uint64_t address, void* to, size_t size) {
   return ::process_vm_readv(task, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);
 }
 
+bool write_memory(pid_t task, uint64_t address, void* from, size_t size) {
+  const iovec here{from, size};
+  const iovec there{reinterpret_cast<void*>(address), size};
+  return ::process_vm_writev(task, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);
+}
+
 // False for one of 32 bits, too.
 bool read_registers(pid_t task, user_regs_struct& registers) {
   iovec place{&registers, sizeof registers};
@@ -58,6 +67,25 @@ bool read_registers(pid_t task, user_regs_struct& registers) {
 bool write_registers(pid_t task, user_regs_struct& registers) {
   iovec place{&registers, sizeof registers};
   return trace(PTRACE_SETREGSET, task, number(NT_PRSTATUS), &place) == 0;
+}
+
+void leave_sequence(pid_t task, user_regs_struct& registers) {
+  still::RseqConfiguration rseq = {};
+  still::RseqSequence sequence = {};
+  uint64_t address = 0;
+  if (trace(still::kGetRseqConfiguration, task, number(sizeof rseq), &rseq) < 0 ||
+      rseq.address == 0 ||
+      !read_memory(task, rseq.address + still::kRseqSequence, &address, sizeof address) ||
+      address == 0 || !read_memory(task, address, &sequence, sizeof sequence)) {
+    return;
+  }
+  const auto abort = sequence.abort_address(registers.rip);
+  if (!abort) return;
+  registers.rip = *abort;
+  uint64_t none = 0;
+  if (write_registers(task, registers)) {
+    write_memory(task, rseq.address + still::kRseqSequence, &none, sizeof none);
+  }
 }
 
 // System calls in which tasks were stopped.
@@ -108,6 +136,7 @@ Calls g_calls;
 void begin_stop(pid_t task) {
   user_regs_struct registers = {};
   if (!read_registers(task, registers)) return;
+  leave_sequence(task, registers);
   if (still::was_ended_by_stop(registers.orig_rax, registers.rax)) {
     registers.rax = static_cast<uint64_t>(still::kRestartsUnlessHandled);
     write_registers(task, registers);
