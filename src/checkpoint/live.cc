@@ -237,6 +237,7 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   } catch (const Error& error) {
     throw explain(error, plan, subject, place);
   }
+  memory->keep();
   hooks::reached("thawed");
   operation.update([](journal::Entry& entry) { entry.remove(cut::kFrozenStep); });
   window.dismiss_guardian();
@@ -244,7 +245,6 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   result.memory = memory->finish(cancellation, observer);
   memory.reset();
   hooks::reached("merged");
-  cut::begin_calls_anew(place.images(), observer);
   cut::begin_calls_anew(place.images(), observer);
 
   result.cut_pass = captures.last_pass();

@@ -1,15 +1,21 @@
 #include "checkpoint/memory_choice.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "base/hooks.h"
 #include "base/text.h"
 #include "memory/ordinary.h"
+#include "os/user_room.h"
 
 namespace still::checkpoint {
 namespace {
 
 // Forks take 5 to 10 ms of any container; CRIU writes less than this in that time.
 constexpr uint64_t kLittleMemory = uint64_t{24} << 20;
+
+// Copies may take one in so many of the places that a limit of processes leaves.
+constexpr uint64_t kShareOfCopies = 4;
 
 // Whatever the machine can do; empty: nothing.
 std::string why_by_criu(const subject::Subject& subject, const Plan& plan) {
@@ -20,8 +26,10 @@ std::string why_by_criu(const subject::Subject& subject, const Plan& plan) {
   const auto processes = subject::processes_of(subject);
   if (auto reason = memory::why_not_ordinary(processes); !reason.empty()) return reason;
   const auto room = subject::room_of(subject);
-  if (room.processes < processes.size()) {
-    return formatted("its limit of processes leaves room for {}, and it has {}", room.processes,
+  // The copies are counted while they live, and what is left is the container's.
+  const uint64_t places = std::min(room.processes, user_room(processes));
+  if (places / kShareOfCopies < processes.size()) {
+    return formatted("its limit of processes leaves room for {}, and it has {}", places,
                      processes.size());
   }
   if (room.ends_as_a_whole) return "it is ended as a whole when memory is short (memory.oom.group)";

@@ -69,10 +69,13 @@ void ForkWay::after_thaw() {
   });
 }
 
+void ForkWay::keep() {
+  attempt([&] { copy_.keep(deadline_in(kTakeTimeout)); });
+}
+
 memory::MergeTotals ForkWay::finish(Cancellation& cancellation, Observer& observer) {
   const StepScope step(observer, Step::kMerge);
   return attempt([&] {
-    copy_.keep(deadline_in(kTakeTimeout));
     hooks::reached("copied");
     const auto totals = memory::merge(place_.images(), memory::snapshots_of(copy_.copies()),
                                       [&] { cancellation.check(); });

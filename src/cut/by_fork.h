@@ -19,6 +19,7 @@ class ForkWay : public MemoryWay {
   void before_dump() override;
   void hold() override;
   void after_thaw() override;
+  void keep() override;
   memory::MergeTotals finish(Cancellation& cancellation, Observer& observer) override;
 
  private:

@@ -64,6 +64,8 @@ class MemoryWay {
   virtual void hold() {}
   // The cgroup is thawed: what cannot be done to frozen tasks. The container runs when it returns.
   virtual void after_thaw() {}
+  // At once after that.
+  virtual void keep() {}
   // Until the images are complete. The container is held.
   virtual memory::MergeTotals finish(Cancellation&, Observer&) { return {}; }
 };

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "criu/memory_images.h"
+#include "memory/inert.h"
 #include "os/files.h"
 #include "os/maps.h"
 #include "os/parallel.h"
@@ -239,7 +240,12 @@ Copy ForkCopy::take_process(Process& process, Deadline deadline) {
   if (process.threads.empty()) {
     throw Error(ErrorKind::kConflict, formatted("process {} has ended", process.pid));
   }
-  Copy copy{.process = process.image_pid, .parent = process.pid, .child = 0, .corrections = {}};
+  Copy copy{.process = process.image_pid,
+            .parent = process.pid,
+            .child = 0,
+            .corrections = {},
+            .system_call = 0,
+            .scratch = 0};
   for (const auto& [start, end] : process.not_in_fork) {
     copy.corrections.push_back(save(process.pid, start, end - start));
   }
@@ -252,6 +258,8 @@ Copy ForkCopy::take_process(Process& process, Deadline deadline) {
   copy.child = injection.fork(deadline);
   make_expendable(copy.child);
   copy.corrections.push_back(injection.overwritten());
+  copy.system_call = landing->system_call;
+  copy.scratch = injection.overwritten().address;
   return copy;
 }
 
@@ -262,7 +270,10 @@ void ForkCopy::let_go() {
 void ForkCopy::keep(Deadline deadline) {
   in_shares([&](Share& share) {
     for (const Copy& copy : share.copies) {
-      share.children.push_back(Tracee::adopt(copy.child, deadline));
+      Tracee& child = share.children.emplace_back(Tracee::adopt(copy.child, deadline));
+      make_inert(child, copy.system_call, copy.scratch, deadline);
+    }
+    for (const Copy& copy : share.copies) {
       const auto expected = expected_not_in_fork(copy.parent);
       for (const Range& wiped : mappings_with_flags(copy.child, {"wf"})) {
         if (is_covered(wiped, expected)) continue;

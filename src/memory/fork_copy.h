@@ -25,6 +25,8 @@ struct Copy {
   pid_t child = 0;  // stands still; holds the memory of the instant of the fork, but for:
   // memory that does not come along in a fork, and what we have written over in the parent.
   std::vector<Bytes> corrections;
+  uint64_t system_call = 0;  // address of an instruction
+  uint64_t scratch = 0;      // address of bytes that a correction has
 };
 
 // The pids of processes in their own pid namespaces; those that have ended are left out.
@@ -51,8 +53,9 @@ class ForkCopy {
   void take(Deadline deadline);
   // Lets the processes run. On an error before that the destructor does.
   void let_go();
-  // After let_go(): waits until the copies stand still, and sees to it that they end with us.
-  // Throws Error(kConflict).
+  // At once after let_go(), for until then what a process closes when it ends stays open: waits
+  // until the copies stand still, and sees to it that they end with us and hold nothing but memory
+  // (make_inert()). Throws Error(kConflict), Error(kTimeout).
   void keep(Deadline deadline);
 
   const std::vector<Copy>& copies() const { return copies_; }

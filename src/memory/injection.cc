@@ -254,7 +254,8 @@ pid_t Injection::fork(Deadline deadline) {
   // The kernel writes the child's number over the upper half of the return address, in the child
   // alone: without us it returns to where nothing is, and a signal that it cannot handle ends it.
   constexpr uint64_t kUpperHalf = 4;
-  const auto result = call(SYS_clone, CLONE_CHILD_SETTID, 0, 0, frame_ + kUpperHalf, deadline);
+  const auto result =
+      call(SYS_clone, CLONE_CHILD_SETTID | CLONE_FILES, 0, 0, frame_ + kUpperHalf, deadline);
   if (result.child) return *result.child;
   throw Error(ErrorKind::kConflict, formatted("process {} cannot be copied: {}", thread_.tid(),
                                               std::strerror(static_cast<int>(-result.value))));

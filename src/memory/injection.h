@@ -33,8 +33,9 @@ class Injection {
   // Sets the thread back. Failures are logged: it then goes its own way back.
   ~Injection();
 
-  // clone(2) without any flag but that the child, if ever it ran without us, dies at once. The
-  // child has no exit signal: its parent does not notice it. Throws Error(kConflict) when the call
+  // clone(2). The child, if ever it ran without us, dies at once. It has no exit signal: its parent
+  // does not notice its end. The table of descriptors is one for both, so the child keeps none of
+  // them open, until it has one of its own (make_inert()). Throws Error(kConflict) when the call
   // fails, as with a limit of processes.
   pid_t fork(Deadline deadline);
   // wait4(2) for such a child that has ended. child: its pid in its parent's pid namespace.

@@ -124,3 +124,17 @@ sequences_in_original_and_copy() {
 @test "a restartable sequence is done to its end, or aborted" {
   for_each_runtime sequences_in_original_and_copy
 }
+
+closes_beside_copies() {
+  local round
+  begin closing /bin/closer 128
+  for round in 1 2 3; do
+    live_checkpoint closing "$WORK/archive" --memory-cut=fork --file-locks --compress none
+    copy_ends_fine "$WORK/archive"
+    rm "$WORK/archive"
+  done
+  ends_fine closing
+}
+@test "what the original closes is closed while copies of its memory live" {
+  for_each_runtime closes_beside_copies
+}

@@ -79,12 +79,22 @@ bool keeps_red_zone() {
 
 Progress* g_progress = nullptr;
 
+// Descriptors that it has from us, and none of its own.
+constexpr int kFirstInherited = 3;
+constexpr int kLastInherited = 500;
+
 [[noreturn]] void live(unsigned char* memory, int advice) {
   if (::madvise(memory, kMemoryPages * criu::kPageSize, advice) != 0) ::_exit(1);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGUSR1, [](int) { ++g_progress->signals; });
+  ::signal(SIGUSR2, [](int) { ::close_range(kFirstInherited, kLastInherited, 0); });
   int ends[2];
-  if (::pipe(ends) != 0) ::_exit(1);
+  if (::pipe(ends) != 0 || ::dup2(ends[0], kLastInherited + 1) < 0 ||
+      ::dup2(ends[1], kLastInherited + 2) < 0) {
+    ::_exit(1);
+  }
+  ends[0] = kLastInherited + 1;
+  ends[1] = kLastInherited + 2;
   std::thread([] {
     while (keeps_vector_registers() && keeps_red_zone()) {
     }
@@ -98,7 +108,7 @@ Progress* g_progress = nullptr;
     const bool passed = ::write(ends[1], &step, sizeof step) == sizeof step &&
                         ::read(ends[0], &back, sizeof back) == sizeof back && back == step;
     pollfd nothing{ends[0], POLLIN, 0};
-    // Calls like this one may be told that they were interrupted, as after every stop by a signal.
+    // Also where it goes on after an end of who has stopped it, which is told as an interruption.
     const bool waited = ::poll(&nothing, 1, 0) == 0 || errno == EINTR;
     // All pages of one step; what is behind them never changes.
     for (size_t page = 0; page < kUsedPages; ++page) {
@@ -322,6 +332,43 @@ TEST_F(MemoryCopy, GivenUpHalfwayLeavesTheProcessAsItWas) {
   }
   ASSERT_TRUE(subject.goes_on());
   EXPECT_THAT(subject.children(), testing::IsEmpty());
+}
+
+// Even before it has a table of descriptors of its own.
+TEST_F(MemoryCopy, KeepsNothingOpenThatTheProcessCloses) {
+  Pipe pipe = make_pipe();
+  const Subject subject;
+  write_images(images_.path(), subject);
+  pipe.write_end.close();
+  ForkCopy fork;
+  fork.prepare({subject.pid()});
+  fork.hold({subject.pid()}, images_.path());
+  fork.take(deadline_in(10s));
+  fork.let_go();
+  const auto has_ended = [&] {
+    pollfd end{pipe.read_end.get(), POLLIN, 0};
+    return ::poll(&end, 1, 1000) == 1;
+  };
+  ::kill(subject.pid(), SIGUSR2);  // it closes what it can
+  EXPECT_TRUE(has_ended());
+  fork.keep(deadline_in(10s));
+  EXPECT_TRUE(subject.goes_on());
+}
+
+TEST_F(MemoryCopy, HasNothingElseOfTheProcess) {
+  const Subject subject;
+  write_images(images_.path(), subject);
+  ForkCopy fork;
+  copy(fork, subject, images_.path());
+  const pid_t child = fork.copies().at(0).child;
+  const std::filesystem::path process = std::format("/proc/{}", child);
+  EXPECT_TRUE(std::filesystem::is_empty(process / "fd"));
+  EXPECT_EQ(std::filesystem::read_symlink(process / "cwd"), "/");
+  EXPECT_EQ(::getsid(child), child);
+  EXPECT_EQ(::getpgid(child), child);
+  EXPECT_FALSE(std::filesystem::is_empty(std::format("/proc/{}/fd", subject.pid())));
+  fork.end();
+  EXPECT_TRUE(subject.goes_on());
 }
 
 TEST_F(MemoryCopy, AKilledCopyIsNoMemory) {
