@@ -19,7 +19,7 @@ setup_file() {
 }
 
 teardown_file() {
-  still stop --time 10 busy >/dev/null
+  still stop --time 60 busy >/dev/null
   container_ends_with 0 busy
   finish_store
 }
@@ -64,7 +64,7 @@ store_of_busy() { echo "$STILL_ROOT/containers/$(still inspect --format '{{.Id}}
 @test "a restore in place of a live checkpoint: files are replaced" {
   still checkpoint -R busy
   still kill busy >/dev/null
-  wait_until 5 has_state busy exited
+  eventually has_state busy exited
   traced_alone still restore busy
   answers busy
   order --replaced "$(store_of_busy)/upper:$(store_of_busy)/merged" --replaced "$STILL_ROOT/volumes/data/_data"

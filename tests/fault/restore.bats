@@ -37,7 +37,7 @@ import_with_fault() { at "$1" "$2" "$STILL_TEST_PROGRAM" restore --import "$WORK
 # busy's last words must be that memory and files were of one instant all the time.
 ends_consistent() {
   answers busy
-  still stop --time 10 busy >/dev/null
+  still stop --time 60 busy >/dev/null
   container_ends_with 0 busy
   still rm busy >/dev/null
   still volume rm data >/dev/null
@@ -135,7 +135,7 @@ late_clean_up() {
   monitor=$(conmons)
   kill -STOP "$monitor"
   still kill busy >/dev/null
-  wait_until 10 has_state busy exited
+  eventually has_state busy exited
   run at filled "$KILL_STILL" "$STILL_TEST_PROGRAM" restore busy
   [[ $status -eq 137 ]]
   kill -CONT "$monitor"
@@ -166,7 +166,7 @@ container_ends_in_place() {
   start_checkpointed "$(any_runtime)"
   run at restored "$KILL_STILL; pkill -KILL -x counter" "$STILL_TEST_PROGRAM" restore busy
   [[ $status -eq 137 ]]
-  wait_until 10 has_state busy exited
+  eventually has_state busy exited
   eventually clean
   [[ $(state busy Checkpointed) == false ]]
   fails_with "has no checkpoint" still restore busy
@@ -213,7 +213,7 @@ beside_recovery() {
   still checkpoint -R busy >/dev/null
   still run -d --name other --rootfs "$ROOTFS" /bin/sleep 1000 >/dev/null
   still kill busy >/dev/null
-  wait_until 10 has_state busy exited
+  eventually has_state busy exited
   (
     at filled "$(when_there "$WORK/go")" "$STILL_TEST_PROGRAM" restore busy >/dev/null 2>&1
     touch "$WORK/restored"

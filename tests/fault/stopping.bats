@@ -17,7 +17,7 @@ setup_file() {
 }
 
 teardown_file() {
-  still stop --time 10 busy >/dev/null
+  still stop --time 60 busy >/dev/null
   container_ends_with 0 busy
   note "$(wc -l <"$BATS_FILE_TMPDIR/cases") faults in default checkpoints"
   finish_store
@@ -28,8 +28,8 @@ teardown() { echo "$BATS_TEST_DESCRIPTION" >>"$BATS_FILE_TMPDIR/cases"; }
 # Afterwards busy runs: it was not touched, or comes back from its checkpoint.
 runs_or_comes_back() {
   local status
-  said=$(timeout 5 still ps 2>&1 >/dev/null)
-  wait_until 10 settled
+  said=$(timeout 60 still ps 2>&1 >/dev/null)
+  eventually settled
   eventually clean
   status=$(still inspect --format '{{.State.Status}} {{.State.Checkpointed}}' busy)
   echo "busy is $status; the next command says: $said"

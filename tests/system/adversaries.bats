@@ -39,7 +39,7 @@ all_consistent() {
     is_running adversary
     ((round % 100)) || note "$runtime: $round rounds so far"
   done
-  still stop --time 20 adversary
+  still stop --time 60 adversary
   container_ends_with 0 adversary
   note "$runtime: $STILL_TEST_ROUNDS live checkpoints under attack, all consistent"
 }

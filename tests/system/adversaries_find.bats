@@ -27,7 +27,7 @@ finds_a_fault() {
     export "$1=1"
     adversary_round "${STILL_TEST_PROGRAM:?}"
     unset "$1"
-    code=$(timeout 30 still wait copy)
+    code=$(timeout 120 still wait copy)
     if [[ $code == 3 ]]; then
       note "$1, checkpoint $round: $(findings copy | grep -m1 INCONSISTENT)"
       return 0

@@ -16,19 +16,14 @@ start_ticker() {
 }
 
 count() { still exec "$1" cat /count; }
-container_counts() { [[ $(count "$1") -gt 0 ]]; }
+counts_beyond() { [[ $(count "$1") -gt $2 ]]; }
+container_counts() { counts_beyond "$1" 0; }
 
 # Whether the counter moves on.
 alive() {
-  local before after
+  local before
   before=$(count "$1")
-  for _ in {1..50}; do
-    after=$(count "$1")
-    [[ $after -le $before ]] || return 0
-    sleep 0.1
-  done
-  echo "$1 stands still at $before"
-  return 1
+  eventually counts_beyond "$1" "$before"
 }
 
 # The outer archive's members, and one of them.

@@ -24,7 +24,7 @@ start_counter() {
   shift
   still run -d --name counter --runtime "$runtime" --network none -v data:/data --rootfs "$ROOTFS" \
     /bin/counter --report 50 "$@"
-  wait_until 10 counts_on counter 0
+  eventually counts_on counter 0
 }
 
 # The last report, reduced to the number of steps of the slowest thread.
@@ -34,7 +34,7 @@ counts_on() { [[ $(steps "$1") -gt $2 ]]; }
 # The copy runs on for a while and is ended; on its way out it checks all places once more.
 ends_consistent() {
   sleep 0.3
-  still stop --time 10 "$1"
+  still stop --time 60 "$1"
   container_ends_with 0 "$1"
   [[ $(steps "$1") -gt $2 ]] || {
     echo "$1 did not count on from $2"
@@ -52,7 +52,7 @@ all_consistent() {
     ends_consistent copy "$before"
     remove_copy copy
     is_running counter
-    wait_until 10 counts_on counter "$before"
+    eventually counts_on counter "$before"
   done
   ends_consistent counter "$before"
   note "$runtime: $STILL_TEST_ROUNDS live checkpoints, all consistent"
@@ -68,8 +68,8 @@ a_fault_is_seen() {
       --export "$WORK/archive" counter
     restore_copy "$WORK/archive" copy data
     sleep 1
-    still stop --time 10 copy || true
-    code=$(timeout 30 still wait copy)
+    still stop --time 60 copy || true
+    code=$(timeout 120 still wait copy)
     if [[ $code == 3 ]]; then
       note "$runtime, no freeze, checkpoint $round: $(still logs copy 2>&1 | grep -m1 INCONSISTENT)"
       return 0

@@ -6,6 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
+  load helpers
   load workload
   directory=$BATS_TEST_TMPDIR
   arguments=(--root "$directory/root" --volume "$directory/volume" --report 50
@@ -18,7 +19,7 @@ teardown() { [[ -z ${adversary:-} ]] || kill -KILL "$adversary" 2>/dev/null || t
 start() {
   "$STILL_WORKLOAD_DIR/adversary" "${arguments[@]}" --lanes "$@" 3>&- &
   adversary=$!
-  wait_until 20 grep -q 'slowest=[1-9]' "$directory/log"
+  eventually grep -q 'slowest=[1-9]' "$directory/log"
 }
 
 # ends CODE: the adversary ends by itself with this code.
@@ -40,8 +41,8 @@ halted() {
   local follower
   follower=$(pgrep -P "$adversary")
   kill -STOP "$adversary" "$follower"
-  wait_until 5 stopped "$adversary"
-  wait_until 5 stopped "$follower"
+  eventually stopped "$adversary"
+  eventually stopped "$follower"
   "$@"
   kill -CONT "$adversary" "$follower"
 }
@@ -111,7 +112,7 @@ done
   start rewrite
   block() { dd if="$1" of="$2" bs=4096 count=1 skip=1 seek=1 conv=notrunc status=none; }
   cp "$directory/root/rewrite/f3" "$directory/old"
-  wait_until 10 differ_in_block_1 "$directory/old" "$directory/root/rewrite/f3"
+  eventually differ_in_block_1 "$directory/old" "$directory/root/rewrite/f3"
   halted block "$directory/old" "$directory/root/rewrite/f3"
   sees 'rewrite (root)' 'root/rewrite/f3'
 }

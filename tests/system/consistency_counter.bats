@@ -5,6 +5,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
+  load helpers
   load workload
   directory=$BATS_TEST_TMPDIR
   arguments=(--root "$directory/root" --volume "$directory/volume" --shm "/dev/shm/counter.$$"
@@ -19,7 +20,7 @@ teardown() {
 start() {
   "$STILL_WORKLOAD_DIR/counter" "${arguments[@]}" "$@" 3>&- &
   counter=$!
-  wait_until 10 grep -q steps= "$directory/log"
+  eventually grep -q steps= "$directory/log"
 }
 
 # ends CODE: the counter ends by itself with this code.
@@ -43,7 +44,7 @@ verify() { "$STILL_WORKLOAD_DIR/counter" "${arguments[@]}" --verify; }
   start
   kill -KILL "$counter"
   ends 137
-  wait_until 5 verify
+  eventually verify
 }
 
 @test "an older file is seen" {

@@ -94,8 +94,8 @@ make_three() {
   [[ -n $lock ]]
   exec 9<"$lock"
   flock --exclusive 9
-  is "up " timeout 5 still ps --format '{{.Names}} '
-  is "running" timeout 5 still inspect --format '{{.State.Status}}' up
+  is "up " timeout 60 still ps --format '{{.Names}} '
+  is "running" timeout 60 still inspect --format '{{.State.Status}}' up
   exec 9<&-
 }
 

@@ -83,7 +83,7 @@ finish_store() {
 # The last processes of a container, conmon among them, may take a moment to go.
 nothing_left() {
   local left
-  for _ in {1..50}; do
+  for _ in {1..300}; do
     left=$(mounts_left && cgroups_left && processes_left)
     [[ -n $left ]] || return 0
     sleep 0.1
@@ -134,14 +134,17 @@ has_state() { [[ $(state "$1" Status) == "$2" ]]; }
 
 # --- asking -----------------------------------------------------------------------------------------
 
-# eventually COMMAND...: succeeds as soon as the command does, at the latest after 10 s.
+# eventually COMMAND...: succeeds as soon as the command does. Its deadline is for what will never be, not a judgement
+# of how long something took: the machine may have other work, or be an emulated one.
 eventually() {
-  for _ in {1..100}; do
-    ! "$@" >/dev/null 2>&1 || return 0
+  local end=$((SECONDS + 120))
+  until "$@" >/dev/null 2>&1; do
+    [[ $SECONDS -lt $end ]] || {
+      echo "still not so after 120 s: $*"
+      return 1
+    }
     sleep 0.1
   done
-  echo "still not so after 10 s: $*"
-  return 1
 }
 
 # fails_with TEXT COMMAND...: exit code 125, nothing on standard output, and one line on standard

@@ -25,7 +25,7 @@ start() {
 
 # ends_well NAME VOLUME: it has nothing to complain of; both are gone then.
 ends_well() {
-  still stop --time 20 "$1" >/dev/null
+  still stop --time 60 "$1" >/dev/null
   container_ends_with 0 "$1"
   still rm "$1" >/dev/null
   still volume rm "$2" >/dev/null
@@ -201,7 +201,7 @@ start_large() {
     '(dd if=/dev/zero bs=1M count=32 2>/dev/null; touch /passed-on; tail -f /dev/null) |
        dd bs=64M iflag=fullblock of=/dev/null & exec counter' >/dev/null
   eventually sh -c "still logs busy | grep -q '='"
-  wait_until 30 still exec busy test -e /passed-on
+  eventually still exec busy test -e /passed-on
 }
 
 @test "a little memory is written by CRIU, which takes no longer" {

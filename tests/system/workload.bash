@@ -50,23 +50,10 @@ copy_without_library() {
 
 is_running() { [[ $(still inspect --format '{{.State.Running}}' "$1") == true ]]; }
 
-# wait_until SECONDS COMMAND...
-wait_until() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [[ $SECONDS -lt $end ]] || {
-      echo "still not so after waiting: $*"
-      return 1
-    }
-    sleep 0.1
-  done
-}
-
 # container_ends_with CODE NAME: waits for the end of a container.
 container_ends_with() {
   local code
-  code=$(timeout 30 still wait "$2")
+  code=$(timeout 120 still wait "$2")
   [[ $code == "$1" ]] || {
     echo "$2 ended with $code instead of $1, its last words:"
     still logs "$2" 2>&1 | tail -n 5
@@ -92,7 +79,7 @@ start_adversary() {
   [[ $# -gt 0 ]] || set -- --files 24 --pause 8000
   still run -d --name adversary --runtime "$runtime" --network none -v data:/data --rootfs "$ROOTFS" \
     /bin/adversary --report 100 "$@"
-  wait_until 30 attacks_on adversary 0
+  eventually attacks_on adversary 0
 }
 
 # The last report, reduced to the number of steps of the slowest lane.
@@ -113,7 +100,7 @@ adversary_round() {
   [[ $program != still || $(manifest "$WORK/archive" .consistent) == true ]]
   restore_copy "$WORK/archive" copy data
   sleep 0.5
-  still stop --time 20 copy || true
+  still stop --time 60 copy || true
 }
 
 # What an adversary found, if anything.
