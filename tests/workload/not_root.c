@@ -3,7 +3,8 @@
  *
  * Why root: CRIU reads the resource limits of the processes that it dumps. For processes of another
  * user the kernel asks for CAP_SYS_RESOURCE, which even root lacks in some sandboxes ("Can't get
- * rlimit 0: Operation not permitted"). Where root has it, the tests run PostgreSQL as its own user. */
+ * rlimit 0: Operation not permitted"). Where root has it, tests/system/ordinary_users.bats runs PostgreSQL as its own
+ * user. */
 #include <pwd.h>
 #include <stddef.h>
 #include <unistd.h>
