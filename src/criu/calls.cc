@@ -9,7 +9,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstring>
-#include <format>
+#include "base/format.h"
 #include <string>
 
 #include "base/error.h"
@@ -77,7 +77,7 @@ bool has_unblocked(const messages::SignalQueue& queue, uint64_t blocked) {
 }
 
 std::filesystem::path core_image(const std::filesystem::path& images, pid_t thread) {
-  return images / std::format("core-{}.img", thread);
+  return images / formatted("core-{}.img", thread);
 }
 
 // process: of the whole process, with what its first thread's image has.

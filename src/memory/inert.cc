@@ -5,7 +5,7 @@
 
 #include <climits>
 #include <cstring>
-#include <format>
+#include "base/format.h"
 
 #include "base/error.h"
 
@@ -29,7 +29,7 @@ class Caller {
     child_.set_registers(registers_);
     const int64_t result = child_.run_system_call(deadline_).value;
     if (result >= 0) return;
-    throw Error(ErrorKind::kConflict, std::format("{} fails in the copy {}: {}", name, child_.tid(),
+    throw Error(ErrorKind::kConflict, formatted("{} fails in the copy {}: {}", name, child_.tid(),
                                                   std::strerror(static_cast<int>(-result))));
   }
 

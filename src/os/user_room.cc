@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <format>
+#include "base/format.h"
 #include <map>
 #include <optional>
 #include <string>
@@ -27,7 +27,7 @@ std::optional<uint64_t> status_number(pid_t pid, std::string_view field) {
 // nullopt: as many as there can be.
 std::optional<uint64_t> limit_of(pid_t pid) {
   constexpr std::string_view kLine = "Max processes";
-  const std::string limits = read_file_if_exists(std::format("/proc/{}/limits", pid)).value_or("");
+  const std::string limits = read_file_if_exists(formatted("/proc/{}/limits", pid)).value_or("");
   for (const std::string& line : split(limits, '\n')) {
     if (!line.starts_with(kLine)) continue;
     const std::string_view rest = trim(std::string_view(line).substr(kLine.size()));

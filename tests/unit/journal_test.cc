@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "checkpoint/leftovers.h"
 #include "cut/leftovers.h"
+#include "engine/container/container.h"
 #include "journal/entry.h"
 #include "journal/host.h"
 #include "journal/operation.h"
@@ -61,7 +62,7 @@ class JournalTest : public testing::Test {
     });
     register_undo(undoers_);
     cut::register_undo(undoers_);
-    checkpoint::register_undo(undoers_);
+    checkpoint::register_undo(undoers_, engine::Container::keep_interrupted_checkpoint);
     restore::register_undo(undoers_);
   }
 
