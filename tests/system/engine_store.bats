@@ -18,7 +18,8 @@ setup() {
   directories=("$STILL_ROOT" "$STILL_ROOT"/{containers,layers,volumes,staging,run} "${programs[@]%/*}")
 }
 
-as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
+# setpriv itself still has root's capabilities when it starts a program; env has none.
+as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups env "$@"; }
 
 is_closed() {
   local directory program
