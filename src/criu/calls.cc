@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 #include <cstring>
 #include "base/format.h"
@@ -23,10 +22,11 @@
 namespace still::criu {
 namespace {
 
-// What is less can be a number, what is more is an address: on stacks, in libraries, in what
-// allocators take from the kernel.
+// What is less can be a number, what is between them is an address: on stacks, in libraries, in
+// what allocators take from the kernel.
 constexpr uint64_t kNumbers = uint64_t{1} << 32;
-bool is_address(uint64_t value) { return value >= kNumbers; }
+constexpr uint64_t kEndOfAddresses = uint64_t{1} << 47;
+bool is_address(uint64_t value) { return value >= kNumbers && value < kEndOfAddresses; }
 bool is_address_or_none(uint64_t value) { return value == 0 || is_address(value); }
 
 bool can_be_clock_nanosleep(const CallRegisters& r) {
@@ -47,8 +47,9 @@ bool can_be_nanosleep(const CallRegisters& r) {
 
 bool can_be_poll(const CallRegisters& r) {
   constexpr uint64_t kMostDescriptors = 1 << 20;
+  const auto milliseconds = static_cast<int32_t>(r.rdx);  // negative: without end
   return is_address_or_none(r.rdi) && (r.rdi == 0) == (r.rsi == 0) && r.rsi <= kMostDescriptors &&
-         r.rdx > 0 && r.rdx <= INT_MAX;
+         milliseconds != 0 && !is_address(r.rdx);
 }
 
 // nullopt if it can be several, or none.

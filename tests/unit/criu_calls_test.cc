@@ -45,6 +45,11 @@ TEST(CriuCalls, ACallThatHasGoneOnOnceIsKnownByItsArguments) {
   EXPECT_EQ(call_to_begin(poll), SYS_poll);
   const CallRegisters poll_of_nothing{.number = kAgain, .rdx = 60'000};
   EXPECT_EQ(call_to_begin(poll_of_nothing), SYS_poll);
+  for (const uint64_t without_end : {uint64_t{0xffffffff}, ~uint64_t{0}}) {
+    EXPECT_EQ(call_to_begin({.number = kAgain, .rdi = kHeap, .rsi = 1, .rdx = without_end}),
+              SYS_poll);
+    EXPECT_EQ(call_to_begin({.number = kAgain, .rdx = without_end}), SYS_poll);
+  }
   const CallRegisters futex{.number = kAgain,
                             .rdi = kHeap,
                             .rsi = FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME,
