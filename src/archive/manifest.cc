@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "os/beneath.h"
 
 namespace still::archive {
 namespace {
@@ -85,6 +86,15 @@ void check_version(const json& document) {
               "use a newer Still");
 }
 
+std::optional<std::string> parse_cgroup(const json& document) {
+  if (!document.contains("cgroup")) return std::nullopt;
+  const std::string path = document["cgroup"];
+  if (!path.empty() && !(path.starts_with('/') && is_plain_path(path.substr(1)))) {
+    throw Error(ErrorKind::kCorrupt, "its cgroup is no path");
+  }
+  return path;
+}
+
 }  // namespace
 
 std::string to_json(const Manifest& manifest) {
@@ -132,8 +142,7 @@ Manifest parse_manifest(std::string_view text) try {
       .versions = document.at("versions"),
       .architecture = document.at("architecture"),
       .cgroup_version = document.at("cgroup_version"),
-      .cgroup = document.contains("cgroup") ? std::optional(document["cgroup"].get<std::string>())
-                                            : std::nullopt,
+      .cgroup = parse_cgroup(document),
       .live = document.at("live"),
       .consistent = document.at("consistent"),
       .inconsistent_because = document.at("inconsistent_because"),

@@ -48,7 +48,7 @@ struct Manifest {
   // Where the container lived, as a path below the hierarchies' mounts; empty: it had none of its
   // own. Absent in archives of the first version of Still.
   std::optional<std::string> cgroup;
-  bool live = false;                            // --leave-running
+  bool live = false;  // --leave-running
   bool consistent = false;
   std::string inconsistent_because;  // empty when consistent
   std::string memory_cut;            // "fork" or "stock", of a live checkpoint

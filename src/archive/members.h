@@ -1,4 +1,5 @@
-// The members of a checkpoint archive, all of Podman's format but the manifest: the one table of them.
+// The members of a checkpoint archive, all of Podman's format but the manifest: the one table of
+// them.
 #pragma once
 
 #include <exception>

@@ -90,7 +90,7 @@ size_t kill_all_in(const std::filesystem::path& directory) try {
 }  // namespace
 
 std::optional<Location> own_cgroup(const std::string& path, const Location& init,
-                                           const std::optional<Location>& self) {
+                                   const std::optional<Location>& self) {
   if (!lies_in_cgroup(init.path, path)) return std::nullopt;
   // Freezing ourselves would be for ever.
   if (self && self->version == init.version && lies_in_cgroup(self->path, path)) {
@@ -112,9 +112,7 @@ std::optional<Location> find_own_cgroup(const std::string& path, pid_t init) try
   return std::nullopt;  // init has ended meanwhile
 }
 
-Room room_in_cgroup(const std::string& path) {
-  return room_in(hierarchies(), path);
-}
+Room room_in_cgroup(const std::string& path) { return room_in(hierarchies(), path); }
 
 void kill_cgroups(const std::string& path) {
   const Deadline deadline = deadline_in(kKillTimeout);

@@ -18,7 +18,7 @@ std::optional<Location> find_own_cgroup(const std::string& path, pid_t init);
 
 // The same, as plain computation. init, self: the freezer cgroups of both processes.
 std::optional<Location> own_cgroup(const std::string& path, const Location& init,
-                                           const std::optional<Location>& self);
+                                   const std::optional<Location>& self);
 
 // Makes the cgroup in every hierarchy, with what is missing above it.
 void make_cgroup(const std::string& path);

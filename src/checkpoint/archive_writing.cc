@@ -129,8 +129,9 @@ std::vector<std::filesystem::path> archive_traces(const Plan& plan, const store:
   return traces;
 }
 
-ArchiveSources gather_sources(const subject::Subject& subject, const store::Layout& layout, const std::string& key,
-                              std::filesystem::path images, std::filesystem::path work,
+ArchiveSources gather_sources(const subject::Subject& subject, const store::Layout& layout,
+                              const std::string& key, std::filesystem::path images,
+                              std::filesystem::path work,
                               std::map<std::string, cut::CapturedTree> trees) {
   ArchiveSources sources{.images = std::move(images),
                          .work = std::move(work),

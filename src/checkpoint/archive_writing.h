@@ -41,8 +41,9 @@ std::vector<std::filesystem::path> archive_traces(const Plan& plan, const store:
                                                   const std::string& key);
 
 // trees: where each planned tree is read from, by member.
-ArchiveSources gather_sources(const subject::Subject& subject, const store::Layout& layout, const std::string& key,
-                              std::filesystem::path images, std::filesystem::path work,
+ArchiveSources gather_sources(const subject::Subject& subject, const store::Layout& layout,
+                              const std::string& key, std::filesystem::path images,
+                              std::filesystem::path work,
                               std::map<std::string, cut::CapturedTree> trees);
 
 // Writes the archive to plan.target, whole and durable when it returns; the manifest gets its trees

@@ -258,8 +258,8 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   describe_result(manifest, result);
   const auto log = plan.options.keep ? criu::keep_criu_files(place.work(), subject.dump_work)
                                      : std::filesystem::path();
-  ArchiveSources sources = gather_sources(subject, host.layout, operation.key(),
-                                          place.images(), place.work(), by_member(plan, trees));
+  ArchiveSources sources = gather_sources(subject, host.layout, operation.key(), place.images(),
+                                          place.work(), by_member(plan, trees));
   sources.log_bytes = captures.log_bytes();
   sources.use_up_images = true;
   hooks::reached("released");

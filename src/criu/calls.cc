@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include "base/format.h"
 #include <string>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "criu/image.h"
 #include "criu/images.pb.h"

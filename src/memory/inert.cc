@@ -5,9 +5,9 @@
 
 #include <climits>
 #include <cstring>
-#include "base/format.h"
 
 #include "base/error.h"
+#include "base/format.h"
 
 namespace still::memory {
 namespace {
@@ -30,7 +30,7 @@ class Caller {
     const int64_t result = child_.run_system_call(deadline_).value;
     if (result >= 0) return;
     throw Error(ErrorKind::kConflict, formatted("{} fails in the copy {}: {}", name, child_.tid(),
-                                                  std::strerror(static_cast<int>(-result))));
+                                                std::strerror(static_cast<int>(-result))));
   }
 
  private:

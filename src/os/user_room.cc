@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include "base/format.h"
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "os/process_status.h"

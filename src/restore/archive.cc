@@ -199,7 +199,7 @@ RestoreResult restore_archive(const std::filesystem::path& file, const journal::
     cancellation.check(cut::kNothingRestored);
   };
   RestoreResult result = run_restored(container.get(), host.layout, archive.images(),
-                                      archive.container().id, options, observer, fill);
+                                      archive.dumped_cgroup(), options, observer, fill);
   hooks::reached("restored");
   cancellation.check(cut::kNothingRestored);
   has_succeeded(operation);

@@ -4,8 +4,8 @@
 #include <array>
 #include <limits>
 
-#include "archive/deleted_files.h"
 #include "archive/decompressor.h"
+#include "archive/deleted_files.h"
 #include "archive/tree_tar.h"
 #include "base/error.h"
 #include "base/text.h"

@@ -5,11 +5,11 @@
 #include <optional>
 #include <string>
 
-#include "archive/reader.h"
 #include "archive/members.h"
-#include "engine/container/config_dump.h"
+#include "archive/reader.h"
 #include "criu/image_privileges.h"
 #include "cut/observer.h"
+#include "engine/container/config_dump.h"
 
 namespace still::restore {
 
@@ -29,9 +29,7 @@ class ArchiveChecks : public archive::MemberSink {
   // After finish().
   const archive::ConfigIdentity& identity() const { return *identity_; }
   // Throws Error(kUnsupported) for an archive that another engine wrote.
-  engine::ArchivedContainer container() const {
-    return engine::parse_config_dump(*config_dump_);
-  }
+  engine::ArchivedContainer container() const { return engine::parse_config_dump(*config_dump_); }
   const criu::ImagePrivileges& privileges() const { return privileges_; }
 
  private:

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hooks.h"
 #include "cut/cancellation.h"
+#include "engine/container/bundle.h"
 #include "engine/container/volumes.h"
 #include "journal/operation.h"
 #include "journal/paths.h"
@@ -79,7 +80,8 @@ RestoreResult restore_stopped(engine::Container& container, const journal::Host&
     }
     operation.update([](journal::Entry& entry) { set_own_files_step(entry, true); });
   };
-  RestoreResult result = run_restored(container, host.layout, paths.checkpoint(), container.id(),
+  RestoreResult result = run_restored(container, host.layout, paths.checkpoint(),
+                                      engine::cgroup_path(container.config(), container.id()),
                                       options, observer, fill);
   hooks::reached("restored");
   has_succeeded(operation);
@@ -126,8 +128,8 @@ RestoreResult restore_live(engine::Container& container, const journal::Host& ho
     archive.fill_rootfs(container.paths().merged());
     archive.fill_shm(container.paths().shm());
   };
-  RestoreResult result = run_restored(container, host.layout, archive.images(), container.id(),
-                                      options, observer, fill);
+  RestoreResult result = run_restored(container, host.layout, archive.images(),
+                                      archive.dumped_cgroup(), options, observer, fill);
   hooks::reached("restored");
   // Before what they replace goes, and the checkpoint with it.
   sync_file_system(container.paths().upper());

@@ -1,10 +1,9 @@
 #include "restore/run.h"
 
 #include "base/hooks.h"
-#include "criu/criu.h"
 #include "criu/configuration.h"
+#include "criu/criu.h"
 #include "criu/failure.h"
-#include "engine/container/bundle.h"
 #include "oci/runtime.h"
 #include "os/files.h"
 
@@ -16,7 +15,7 @@ void start(engine::Container& container, const store::Layout& layout,
   container.start_restored(runtime_options, dumped_cgroup);
 } catch (const Error& error) {
   throw criu::explain_failure(error, oci::restore_log(runtime_options.work_directory),
-                             layout.failure(container.id()));
+                              layout.failure(container.id()));
 }
 
 // Writes the container's CRIU configuration files.
@@ -48,7 +47,7 @@ void check_file_locks(const std::filesystem::path& images, const RestoreOptions&
 }  // namespace
 
 RestoreResult run_restored(engine::Container& container, const store::Layout& layout,
-                           const std::filesystem::path& images, const std::string& dumped_id,
+                           const std::filesystem::path& images, const std::string& dumped_cgroup,
                            const RestoreOptions& options, cut::Observer& observer,
                            const std::function<void()>& fill) {
   check_file_locks(images, options);
@@ -65,8 +64,7 @@ RestoreResult run_restored(engine::Container& container, const store::Layout& la
     }
     const cut::StepScope step(observer, cut::Step::kRestore);
     const auto begin = std::chrono::steady_clock::now();
-    start(container, layout, runtime_options(container, options, images, work),
-          engine::cgroup_path(container.config(), dumped_id));
+    start(container, layout, runtime_options(container, options, images, work), dumped_cgroup);
     result.runtime_duration = std::chrono::steady_clock::now() - begin;
   } catch (const Error&) {
     undo([&] { container.unmount(); });

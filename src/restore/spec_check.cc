@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-
 #include "engine/container/etc_files.h"
 #include "engine/container/mounts.h"
 #include "engine/container/security.h"

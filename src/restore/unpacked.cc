@@ -6,6 +6,7 @@
 #include "archive/reader.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/container/bundle.h"
 #include "os/files.h"
 #include "tree/overlay.h"
 
@@ -47,10 +48,15 @@ void UnpackedArchive::extract(const std::string& member, const std::filesystem::
   throw error.in(member);
 }
 
+std::string UnpackedArchive::dumped_cgroup() const {
+  if (manifest_ && manifest_->cgroup) return *manifest_->cgroup;
+  // Archives of the first version do not say so; theirs follows from the configuration.
+  return engine::cgroup_path(container_.config, container_.id);
+}
+
 void UnpackedArchive::fill_rootfs(const std::filesystem::path& merged) const {
   const auto deleted = read_file_if_exists(directory_.path() / name_of(MemberKind::kDeletedFiles));
-  if (deleted)
-    tree::remove_paths(open_directory(merged), archive::parse_deleted_files(*deleted));
+  if (deleted) tree::remove_paths(open_directory(merged), archive::parse_deleted_files(*deleted));
   extract(name_of(MemberKind::kRootfs), merged, archive::kRootfsExtraction);
 }
 

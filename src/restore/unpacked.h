@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "archive/manifest.h"
 #include "archive/members.h"
@@ -21,6 +22,9 @@ class UnpackedArchive {
 
   const std::optional<archive::Manifest>& manifest() const { return manifest_; }
   const engine::ArchivedContainer& container() const { return container_; }
+  // Where the container lived when it was dumped, as a path below the hierarchies' mounts; empty:
+  // it had no cgroup of its own.
+  std::string dumped_cgroup() const;
   // Of the processes in the CRIU images.
   const criu::ImagePrivileges& privileges() const { return checks_.privileges(); }
   std::filesystem::path images() const {

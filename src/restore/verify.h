@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "archive/reader.h"
 #include "archive/members.h"
+#include "archive/reader.h"
 #include "cut/observer.h"
 
 namespace still::restore {

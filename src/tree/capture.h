@@ -29,8 +29,8 @@ class Capture {
   // method: the one that a survey has chosen (tree/survey.h). Where it does not work after all the
   // next best is taken: method() says which it was. stop: once it is requested, prepare() and cut()
   // throw Error(kInterrupted) as soon as they can.
-  static std::unique_ptr<Capture> begin(Method method, const Fd& source,
-                                        const CapturePlace& place, Precautions precautions, const Scratch& scratch = {},
+  static std::unique_ptr<Capture> begin(Method method, const Fd& source, const CapturePlace& place,
+                                        Precautions precautions, const Scratch& scratch = {},
                                         const std::stop_token& stop = {});
   virtual ~Capture() = default;
 

@@ -44,11 +44,11 @@ bool clone_works(const Fd& source, const std::vector<ScannedDirectory>& scan, co
 }
 
 Method choose_method(const Fd& source, const std::vector<ScannedDirectory>& scan,
-                           const Fd& staging) {
+                     const Fd& staging) {
   if (is_subvolume(source)) return Method::kSnapshot;
   if (!can_tell_changes(source)) return Method::kCopy;
   return can_tell_changes(staging) && clone_works(source, scan, staging) ? Method::kClone
-                                                                              : Method::kPreCopy;
+                                                                         : Method::kPreCopy;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // config.dump, up to what is decided by it before anything is made.
-#include "archive/members.h"
 #include "engine/container/config_dump.h"
+
+#include "archive/members.h"
 #include "fuzz.h"
 #include "restore/demands.h"
 

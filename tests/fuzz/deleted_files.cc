@@ -1,6 +1,7 @@
 // deleted.files: every path comes back from what is written for it.
-#include "archive/members.h"
 #include "archive/deleted_files.h"
+
+#include "archive/members.h"
 #include "fuzz.h"
 #include "tree/overlay.h"
 

@@ -16,13 +16,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 Manifest example() {
-  return {.container_id = "abc",
+  return {.engine = "podman",
+          .container_id = "abc",
           .container_name = "web",
           .image = "docker.io/library/redis:7",
           .runtime = "crun",
           .versions = {{"still", "0.1.0"}, {"criu", "4.1.1"}},
           .architecture = "x86_64",
           .cgroup_version = "v2",
+          .cgroup = "/libpod/abc",
           .live = true,
           .consistent = true,
           .inconsistent_because = {},
@@ -47,6 +49,8 @@ Manifest example() {
 
 TEST(Manifest, ComesBackAsItWas) {
   const Manifest manifest = parse_manifest(to_json(example()));
+  EXPECT_EQ(manifest.engine, "podman");
+  EXPECT_EQ(manifest.cgroup, "/libpod/abc");
   EXPECT_EQ(manifest.container_id, "abc");
   EXPECT_EQ(manifest.versions.at("criu"), "4.1.1");
   EXPECT_TRUE(manifest.live);
@@ -86,7 +90,8 @@ TEST(Manifest, RefusesOtherVersions) {
 
 TEST(Manifest, RefusesEveryMissingOrMistypedKey) {
   // Informative, and not in archives of before.
-  constexpr std::array<std::string_view, 2> kMayBeAbsent = {"memory_cut", "memory_cut_because"};
+  constexpr std::array<std::string_view, 4> kMayBeAbsent = {"memory_cut", "memory_cut_because",
+                                                            "engine", "cgroup"};
   const json whole = json::parse(to_json(example()));
   for (const auto& [key, value] : whole.items()) {
     json missing = whole;
@@ -103,6 +108,25 @@ TEST(Manifest, RefusesEveryMissingOrMistypedKey) {
     EXPECT_EQ(test::kind_thrown_by([&] { parse_manifest(mistyped.dump()); }), ErrorKind::kCorrupt)
         << key;
   }
+}
+
+TEST(Manifest, OfAnArchiveOfBeforeIsOfStillAndNamesNoCgroup) {
+  json old = json::parse(to_json(example()));
+  old.erase("engine");
+  old.erase("cgroup");
+  EXPECT_EQ(parse_manifest(old.dump()).engine, "still");
+  EXPECT_EQ(parse_manifest(old.dump()).cgroup, std::nullopt);
+}
+
+TEST(Manifest, RefusesACgroupThatIsNoPath) {
+  json forged = json::parse(to_json(example()));
+  for (const char* path : {"libpod", "/a/../b", "/..", "/a//b", "/"}) {
+    forged["cgroup"] = path;
+    EXPECT_EQ(test::kind_thrown_by([&] { parse_manifest(forged.dump()); }), ErrorKind::kCorrupt)
+        << path;
+  }
+  forged["cgroup"] = "";
+  EXPECT_EQ(parse_manifest(forged.dump()).cgroup, "");
 }
 
 TEST(Manifest, RefusesNumbersThatAreNotWhole) {

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "base/error.h"
 #include "archive/deleted_files.h"
 #include "archive/members.h"
+#include "base/error.h"
 #include "engine/container/config_dump.h"
 
 namespace still::archive {

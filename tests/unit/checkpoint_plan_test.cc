@@ -32,7 +32,7 @@ class PlanTest : public testing::Test {
         .image = "rootfs:/base",
         .init = identify_process(init_.pid()),
         .runtime = "crun",
-        .cgroup = "/fake/web",
+        .cgroup = "/fake-web",
         .has_cgroup = false,
         .trees = {{.kind = TreeKind::kRootfs, .source = scratch_.make("upper")},
                   {.kind = TreeKind::kVolume, .volume = "data", .source = scratch_.make("data")},
@@ -162,6 +162,7 @@ class AnyMember : public archive::MemberSink {
 
 // What another engine's containers need is a source, and nothing else.
 TEST_F(PlanTest, AContainerOfAnotherSourceIsCheckpointedByTheSameCode) {
+  container_.subject.has_cgroup = true;  // that its process does not live in
   test::write_text(scratch_ / "upper/changed", "changed");
   test::write_text(scratch_ / "data/rows", "rows");
   const auto target = scratch_ / "web.tar";
@@ -170,8 +171,7 @@ TEST_F(PlanTest, AContainerOfAnotherSourceIsCheckpointedByTheSameCode) {
   test::FakeSource source(container_);
   cut::Observer observer;
 
-  auto prepared =
-      prepare(source, host, "web", {.leave_running = true, .export_file = target});
+  auto prepared = prepare(source, host, "web", {.leave_running = true, .export_file = target});
   const CheckpointResult result = take(prepared, host, observer);
 
   EXPECT_FALSE(result.consistent) << "it cannot be frozen";
@@ -180,7 +180,7 @@ TEST_F(PlanTest, AContainerOfAnotherSourceIsCheckpointedByTheSameCode) {
   const auto contents = archive::read_archive(target, members, {});
   ASSERT_TRUE(contents.manifest);
   EXPECT_EQ(contents.manifest->engine, "fake");
-  EXPECT_EQ(contents.manifest->cgroup, "");
+  EXPECT_EQ(contents.manifest->cgroup, "/fake-web");
   for (const char* member : {"config.dump", "checkpoint/inventory.img", "rootfs-diff.tar",
                              "volumes/data.tar", "volumes/other.tar"}) {
     EXPECT_TRUE(contents.manifest->members.contains(member)) << member;

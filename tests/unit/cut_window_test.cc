@@ -191,7 +191,8 @@ TEST_F(WindowTest, ThawsSharersWhenTheCaptureFails) {
 TEST_F(WindowTest, FailsWhenASharerIsThawed) {
   FakeFreezer sharer{false};
   EXPECT_THROW(
-      run({member(&freezer_, "true"), {.freezer = &sharer}}, [&] { sharer.frozen = false; }), Error);
+      run({member(&freezer_, "true"), {.freezer = &sharer}}, [&] { sharer.frozen = false; }),
+      Error);
 }
 
 TEST_F(WindowTest, DumpsAllMembersOfAGroupInOneFreeze) {

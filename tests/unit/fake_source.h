@@ -1,5 +1,5 @@
-// A source of containers that no engine has made: a process, some directories, and programs that are
-// scripts.
+// A source of containers that no engine has made: a process, some directories, and programs that
+// are scripts.
 #pragma once
 
 #include <sched.h>

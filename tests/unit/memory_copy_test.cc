@@ -361,12 +361,12 @@ TEST_F(MemoryCopy, HasNothingElseOfTheProcess) {
   ForkCopy fork;
   copy(fork, subject, images_.path());
   const pid_t child = fork.copies().at(0).child;
-  const std::filesystem::path process = std::format("/proc/{}", child);
+  const std::filesystem::path process = formatted("/proc/{}", child);
   EXPECT_TRUE(std::filesystem::is_empty(process / "fd"));
   EXPECT_EQ(std::filesystem::read_symlink(process / "cwd"), "/");
   EXPECT_EQ(::getsid(child), child);
   EXPECT_EQ(::getpgid(child), child);
-  EXPECT_FALSE(std::filesystem::is_empty(std::format("/proc/{}/fd", subject.pid())));
+  EXPECT_FALSE(std::filesystem::is_empty(formatted("/proc/{}/fd", subject.pid())));
   fork.end();
   EXPECT_TRUE(subject.goes_on());
 }

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <format>
 #include <functional>
 #include <thread>
 
+#include "base/format.h"
 #include "memory/tracee.h"
 #include "memory/tracer.h"
 #include "os/files.h"
@@ -135,8 +135,8 @@ class Waiting {
   // Within 5 s.
   bool is_in(long call) const {
     for (int i = 0; i < 5000; ++i) {
-      const auto text = read_file_if_exists(std::format("/proc/{}/syscall", pid_)).value_or("");
-      if (text.starts_with(std::format("{} ", call))) return true;
+      const auto text = read_file_if_exists(formatted("/proc/{}/syscall", pid_)).value_or("");
+      if (text.starts_with(formatted("{} ", call))) return true;
       std::this_thread::sleep_for(1ms);
     }
     return false;

@@ -41,13 +41,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <format>
 #include <new>
 #include <span>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "base/format.h"
 
 namespace {
 
@@ -114,7 +115,7 @@ void set_timeout(int socket, int option) {
 }
 
 std::string unique_name(const char* kind) {
-  return std::format("{}-{}-{}", kind, getpid(), syscall(SYS_gettid));
+  return still::formatted("{}-{}-{}", kind, getpid(), syscall(SYS_gettid));
 }
 
 int listening_socket() {
@@ -475,7 +476,7 @@ struct Outcomes {
 
 bool is_asleep(pid_t task) {
   char state = 0;
-  std::FILE* file = std::fopen(std::format("/proc/{}/stat", task).c_str(), "r");
+  std::FILE* file = std::fopen(still::formatted("/proc/{}/stat", task).c_str(), "r");
   if (file == nullptr) return false;
   const int got = std::fscanf(file, "%*d (%*[^)]) %c", &state);
   std::fclose(file);
@@ -522,8 +523,8 @@ std::string complaint(const Call& call, const Outcome& outcome, bool is_over, bo
     const bool goes_on = restarts && call.heeds_restart;
     return is_over && !goes_on ? "was not ended by a signal with a handler" : "";
   }
-  const std::string how = std::format("ended after {:.2f} s: {}, {}", outcome.seconds,
-                                      outcome.result, std::strerror(outcome.error));
+  const std::string how = still::formatted("ended after {:.2f} s: {}, {}", outcome.seconds,
+                                           outcome.result, std::strerror(outcome.error));
   const bool was_interrupted = outcome.result == -1 && outcome.error == EINTR;
   const bool has_slept = call.has_timeout && !was_interrupted &&
                          outcome.seconds >= static_cast<double>(g_seconds) - 0.01;

@@ -7,13 +7,13 @@
 
 #include "base/text.h"
 #include "checkpoint/estimate.h"
-#include "sources/still/source.h"
 #include "cli/app.h"
 #include "cli/flags/not_yet.h"
 #include "cli/flags/selection.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
+#include "sources/still/source.h"
 
 namespace still::cli {
 namespace {
@@ -143,8 +143,7 @@ std::string describe(const checkpoint::Estimate& estimate) {
 
 std::string describe_memory_cut(const checkpoint::Plan& plan) {
   return cut::on(
-      plan.memory,
-      [](const cut::ByCriu& by) { return "written by CRIU (" + by.because + ")"; },
+      plan.memory, [](const cut::ByCriu& by) { return "written by CRIU (" + by.because + ")"; },
       [](const cut::ByFork& by) {
         return "cut by forks of the processes (" + memory::to_string(by.skeleton) + ")";
       });
@@ -172,10 +171,7 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
 class Checkpoints {
  public:
   Checkpoints(Context& context, const CheckpointFlags& flags)
-      : context_(context),
-        flags_(flags),
-        options_(read_options(flags)),
-        source_(context.host()) {}
+      : context_(context), flags_(flags), options_(read_options(flags)), source_(context.host()) {}
 
   void take(const std::string& id) {
     auto prepared = checkpoint::prepare(source_, context_.host(), id, options_);

@@ -5,18 +5,18 @@
 #include "archive/tree_tar.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cgroup/container_cgroup.h"
 #include "criu/cgroups.h"
 #include "criu/criu.h"
 #include "engine/container/bundle.h"
-#include "cgroup/container_cgroup.h"
 #include "engine/container/container.h"
 #include "engine/container/liveness.h"
-#include "subject/processes.h"
 #include "engine/container/rootfs.h"
 #include "engine/monitor/monitor.h"
 #include "os/files.h"
 #include "os/mount.h"
 #include "os/process.h"
+#include "subject/processes.h"
 
 namespace still::engine {
 namespace {

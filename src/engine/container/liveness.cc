@@ -8,11 +8,11 @@
 
 #include "base/text.h"
 #include "engine/container/container.h"
-#include "subject/processes.h"
 #include "engine/monitor/monitor.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/process.h"
+#include "subject/processes.h"
 
 namespace still::engine {
 namespace {
@@ -36,8 +36,8 @@ std::optional<ExitRecord> read_exit(const store::Layout& layout, const Container
 bool waits_for_clean_up(pid_t monitor, const std::string& id) {
   using namespace std::string_literals;
   const std::string end = "container\0cleanup\0"s + id + "\0"s;  // the end of its exit command
-  return subject::has_descendant(monitor,
-                        [&](const std::string& arguments) { return arguments.ends_with(end); });
+  return subject::has_descendant(
+      monitor, [&](const std::string& arguments) { return arguments.ends_with(end); });
 }
 
 }  // namespace

@@ -14,11 +14,11 @@
 #include "base/text.h"
 #include "engine/container/liveness.h"
 #include "engine/container/paths.h"
-#include "subject/processes.h"
 #include "engine/monitor/runtime_errors.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/process.h"
+#include "subject/processes.h"
 
 namespace still::engine {
 namespace {
@@ -127,8 +127,9 @@ bool runtime_is_at_work(const std::string& id) {
   const auto is_restoring = [&](const std::string& arguments) {
     return arguments.contains("\0restore\0"s) && arguments.ends_with("\0"s + id + "\0"s);
   };
-  return std::ranges::any_of(find_monitors(id),
-                             [&](pid_t monitor) { return subject::has_descendant(monitor, is_restoring); });
+  return std::ranges::any_of(find_monitors(id), [&](pid_t monitor) {
+    return subject::has_descendant(monitor, is_restoring);
+  });
 }
 
 // A runtime that is killed while it restores can leave tasks that hold conmon's pipes: conmon waits
