@@ -103,7 +103,6 @@ class Words : public testing::Test {
  protected:
   std::vector<std::string> rest_of(std::vector<const char*> arguments) {
     CLI::App app("", "still");
-    app.set_help_flag("--help");
     app.require_subcommand(1);
     app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     CLI::App& command = add_command(app, {"run", "", "", {}});
@@ -162,6 +161,7 @@ TEST_F(Words, AnEmptyWordStays) {
 // What run makes of its words.
 engine::ContainerConfig configured(std::vector<const char*> arguments) {
   CLI::App app("", "still");
+  app.set_help_flag("--help");
   app.require_subcommand(1);
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   CLI::App& command = add_command(app, {"run", "", "", {}});
