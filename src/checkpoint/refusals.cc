@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 
 #include "archive/encryption.h"
 #include "base/error.h"
@@ -118,6 +119,26 @@ std::string_view undumpable(const std::string& link) {
   return {};
 }
 
+// Whether events that somebody waits for a permission of (fanotify(7)) go to this descriptor: CRIU
+// opens files of the container, and would wait for a frozen process. information: of
+// /proc/PID/fdinfo (proc_pid_fdinfo(5)).
+bool gives_permissions(const std::string& information) {
+  // FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM and FAN_PRE_ACCESS of linux/fanotify.h.
+  constexpr uint64_t kPermissions = 0x10000 | 0x20000 | 0x40000 | 0x100000;
+  constexpr std::string_view kMask = " mask:";
+  for (size_t at = information.find(kMask); at != std::string::npos;
+       at = information.find(kMask, at + 1)) {
+    const std::string digits = information.substr(at + kMask.size());
+    if ((std::strtoull(digits.c_str(), nullptr, 16) & kPermissions) != 0) return true;
+  }
+  return false;
+}
+
+bool gives_permissions(pid_t pid, const std::string& descriptor) {
+  const auto information = read_file_if_exists(formatted("/proc/{}/fdinfo/{}", pid, descriptor));
+  return information && gives_permissions(*information);
+}
+
 // What a descriptor stands for; empty if it has been closed since it was listed.
 std::string target_of(const WalkEntry& entry) try {
   return read_link_at(entry.parent, entry.name);
@@ -126,22 +147,32 @@ std::string target_of(const WalkEntry& entry) try {
   throw;
 }
 
-void refuse_descriptors(pid_t pid) {
+// One of these that the process has open; empty: none.
+std::string undumpable_descriptor(pid_t pid) {
+  std::string found;
   const auto directory = open_if_exists(formatted("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
-  if (!directory) return;  // the process has ended
-  walk_tree(*directory, {}, [pid](const WalkEntry& entry) {
-    const std::string_view resource = undumpable(target_of(entry));
-    if (resource.empty()) return;
+  if (!directory) return found;  // the process has ended
+  walk_tree(*directory, {}, [&](const WalkEntry& entry) {
+    const std::string target = target_of(entry);
+    if (const auto resource = undumpable(target); !resource.empty()) found = resource;
+    if (target == "anon_inode:[fanotify]" && gives_permissions(pid, entry.name)) {
+      found = "permission events of fanotify";
+    }
+  });
+  return found;
+}
+
+// CRIU 4.1 has no support for io_uring rings and userfaultfd descriptors, and would wait for ever
+// for a permission that a frozen process is to give.
+void undumpable_descriptors(const Held& container, const Plan&) {
+  for (const pid_t pid : subject::processes_of(container.subject())) {
+    const std::string resource = undumpable_descriptor(pid);
+    if (resource.empty()) continue;
     throw Error(ErrorKind::kUnsupported,
                 formatted("process {} ({}) uses {}, which CRIU cannot dump", pid, command_of(pid),
                           resource),
                 "switch it off in the program's configuration");
-  });
-}
-
-// io_uring rings and userfaultfd descriptors: CRIU 4.1 has no support for either.
-void undumpable_descriptors(const Held& container, const Plan&) {
-  for (const pid_t pid : subject::processes_of(container.subject())) refuse_descriptors(pid);
+  }
 }
 
 // ptrace(2) waits for ever for a stopped process that cgroup v1 has frozen (ptrace_attach() in the
@@ -160,8 +191,33 @@ void stopped_processes(const Held& container, const Plan& plan) {
   }
 }
 
-constexpr std::array kPlanned = {impossible_target, no_freezer, executed_processes,
-                                 undumpable_descriptors, stopped_processes};
+// A process has one tracer, and CRIU would have to be it.
+void traced_processes(const Held& container, const Plan&) {
+  for (const pid_t pid : subject::processes_of(container.subject())) {
+    const std::string tracer = process_status_field(pid, "TracerPid").value_or("0");
+    if (tracer == "0") continue;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("process {} ({}) is traced by process {}, and CRIU cannot dump it then",
+                          pid, command_of(pid), tracer),
+                "end the debugger first");
+  }
+}
+
+void ended_main_threads(const Held& container, const Plan&) {
+  for (const pid_t pid : subject::processes_of(container.subject())) {
+    const auto stat = process_stat(pid);
+    if (!stat || !stat->main_thread_has_ended()) continue;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("the main thread of process {} ({}) has ended while others go on, and "
+                          "CRIU cannot dump that",
+                          pid, command_of(pid)),
+                "stop the container instead");
+  }
+}
+
+constexpr std::array kPlanned = {
+    impossible_target,      no_freezer,        executed_processes, traced_processes,
+    undumpable_descriptors, stopped_processes, ended_main_threads};
 
 // --- complete
 // --------------------------------------------------------------------------------------

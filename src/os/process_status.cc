@@ -44,6 +44,7 @@ std::optional<ProcessStat> process_stat(pid_t pid) {
                      .parent = static_cast<pid_t>(field(4)),
                      .group = static_cast<pid_t>(field(5)),
                      .flags = static_cast<uint64_t>(field(9)),
+                     .threads = field(20),
                      .start_time = static_cast<uint64_t>(field(22)),
                      .exit_signal = field(38)};
 }

@@ -22,10 +22,13 @@ struct ProcessStat {
   pid_t parent = 0;
   pid_t group = 0;
   uint64_t flags = 0;       // PF_* of the kernel's linux/sched.h
+  int64_t threads = 0;      // of the process; 0 once it has been collected
   uint64_t start_time = 0;  // clock ticks since boot
   int64_t exit_signal = 0;  // 0: its parent is not told of its end
 
-  bool has_ended() const { return state == 'Z' || state == 'X'; }
+  // A process whose main thread has ended is a zombie, too, but lives on in its other threads.
+  bool main_thread_has_ended() const { return state == 'Z' && threads > 1; }
+  bool has_ended() const { return state == 'X' || (state == 'Z' && threads <= 1); }
   // Whether it executes no instruction of its own any more; it can still wait for others in there.
   bool is_ending() const;
 };

@@ -138,3 +138,43 @@ closes_beside_copies() {
 @test "what the original closes is closed while copies of its memory live" {
   for_each_runtime closes_beside_copies
 }
+
+# refused WORDS PROGRAM-ARGUMENT...: by a dry run and by a checkpoint, and the container has not stood still.
+refused() {
+  local words=$1 way
+  shift
+  still run -d --name odd --runtime "$RUNTIME" --network none --cap-add SYS_ADMIN --rootfs "$ROOTFS" /bin/odd "$@" >/dev/null
+  eventually says odd ready
+  fails_with "$words" still checkpoint -R --dry-run odd
+  for way in auto stock; do
+    fails_with "$words" still checkpoint -R -e "$WORK/archive" --memory-cut="$way" odd
+  done
+  fails_with "$words" still checkpoint odd
+  [[ ! -e $WORK/archive && $(state odd Status) == running ]]
+  sleep 0.3
+  if says odd gap; then return 1; fi
+  still rm --force odd >/dev/null
+}
+everything_odd() {
+  refused "is traced by process" traced -
+  refused "permission events of fanotify" permission /etc/passwd
+  refused "has ended while others go on" headless -
+}
+@test "what CRIU cannot hold is refused before anything stands still" {
+  for_each_runtime everything_odd
+}
+
+headless_is_running() {
+  begin headless /bin/odd headless -
+  [[ $(still ps --format '{{.Names}} {{.State}}') == "headless running" ]]
+  fails_with "running" still rm headless
+  local init
+  init=$(state headless Pid)
+  still pause headless >/dev/null
+  still unpause headless >/dev/null
+  still rm --force headless >/dev/null
+  [[ ! -e /proc/$init && -z $(still ps -aq) ]]
+}
+@test "a container whose main thread has ended is running, and can be removed" {
+  for_each_runtime headless_is_running
+}

@@ -3,13 +3,17 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/files.h"
 #include "os/maps.h"
+#include "os/process.h"
 #include "os/process_status.h"
 #include "os/temp_dir.h"
 #include "support.h"
@@ -139,6 +143,30 @@ TEST(ProcessStat, IsReadByTheNumbersOfTheManual) {
   EXPECT_TRUE(ended->has_ended() && ended->is_ending());
   EXPECT_EQ(ended->start_time, stopped->start_time);
   EXPECT_FALSE(process_stat(child));
+}
+
+TEST(ProcessStat, AProcessWithoutItsMainThreadLives) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::thread([] { ::pause(); }).detach();
+    ::syscall(SYS_exit, 0);  // of the thread alone
+  }
+  const Deadline deadline = deadline_in(std::chrono::seconds(10));
+  while (process_stat(child)->state != 'Z' && std::chrono::steady_clock::now() < deadline) {
+  }
+  const auto headless = process_stat(child);
+  const auto start_time = process_start_time(child);
+  ::kill(child, SIGKILL);
+  siginfo_t info{};
+  ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+  const auto ended = process_stat(child);
+  ::waitpid(child, nullptr, 0);
+
+  EXPECT_TRUE(headless->main_thread_has_ended());
+  EXPECT_FALSE(headless->has_ended());
+  EXPECT_EQ(start_time, headless->start_time);
+  EXPECT_FALSE(ended->main_thread_has_ended());
+  EXPECT_TRUE(ended->has_ended());
 }
 
 TEST(MapsLine, IsReadAsTheKernelWritesIt) {
