@@ -44,7 +44,7 @@ T read_step(const Step& step) {
 
 // undo: std::optional<std::string> (const T&, const Interrupted&), as Undoers::Undo.
 template <typename T, typename Undo>
-void add_undo(Undoers& undoers, const Undo& undo) {
+void add_undo(Undoers& undoers, Undo undo) {
   undoers.add(T::kKind, T::kLasts, [undo](const Step& step) -> Undoers::Undo {
     return [undo, data = read_step<T>(step)](const Interrupted& interrupted) {
       return undo(data, interrupted);

@@ -44,11 +44,15 @@ answers() {
   eventually steps_beyond "$1" "$before"
 }
 
-# It counts from the beginning then, and takes a while until it is beyond what it has logged before.
+# It counts from the beginning then: what it has logged before is no measure of it.
 start_again() {
+  local before
+  before=$(steps busy)
   still start busy >/dev/null
+  eventually reports_other_than busy "$before"
   answers busy
 }
+reports_other_than() { [[ $(steps "$1") != "$2" ]]; }
 
 # --- afterwards -------------------------------------------------------------------------------------
 
