@@ -168,6 +168,8 @@ pid_t child_that_stays() {
   const pid_t child = must(fork(), "fork");
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close_range(STDERR_FILENO + 1, ~0U,
+                0);  // what another thread has open in /proc cannot be restored
     for (;;) pause();
   }
   return child;
