@@ -120,6 +120,15 @@ void Tracee::detach() noexcept {
   trace(PTRACE_DETACH, tid, 0, nullptr);
 }
 
+void Tracee::end() noexcept {
+  if (tid_ == 0) return;
+  ::kill(tid_, SIGKILL);
+  siginfo_t info;
+  while (::waitid(P_PID, static_cast<id_t>(tid_), &info, WEXITED | WNOWAIT | __WALL) < 0 &&
+         errno == EINTR) {
+  }
+}
+
 void Tracee::kill() noexcept {
   if (tid_ == 0) return;
   const pid_t tid = std::exchange(tid_, 0);

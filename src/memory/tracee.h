@@ -39,7 +39,10 @@ class Tracee {
   static void wait_until_stopped(std::vector<Tracee*> tracees, Deadline deadline);
   // Lets go: it runs on. One that has ended is no error.
   void detach() noexcept;
-  // SIGKILL, and the end of it as far as that is the tracer's business.
+  // SIGKILL, and waits until it has ended, and all its memory is free. It is still held: its parent
+  // cannot collect it.
+  void end() noexcept;
+  // The same, and lets go.
   void kill() noexcept;
 
   // --- while it is stopped; each throws Error(kSystem), also when it was killed ------------------

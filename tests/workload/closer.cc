@@ -119,7 +119,7 @@ void leave_an_epoll_set() {
 void wait_for_children() {
   if (waitpid(-1, nullptr, WNOHANG) == 0) complain("there is a child");
   if (waitpid(-1, nullptr, WNOHANG | __WALL) > 0) complain("a child has ended");
-  hold_for_a_moment();
+  std::this_thread::sleep_for(milliseconds(1));
 }
 
 void repeat(void (*work)()) {
