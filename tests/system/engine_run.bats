@@ -30,6 +30,15 @@ inside() {
   for_each_runtime check
 }
 
+@test "what stays beside a container stands in no directory of its caller" {
+  mkdir "$WORK/here"
+  (cd "$WORK/here" && sleeper web)
+  local process
+  for process in $(pgrep -x conmon); do
+    [[ $(readlink "/proc/$process/cwd") != "$WORK/here"* ]]
+  done
+}
+
 @test "every byte of a long output arrives" {
   inside -- sh -c 'yes 0123456789 | head -n 200000' >"$WORK/out"
   is 200000 sh -c "grep -cx 0123456789 '$WORK/out'"
