@@ -26,6 +26,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
+#include <bit>
 #include <cstring>
 
 #include "criu/preload/preload.h"
@@ -43,17 +44,17 @@ long trace(unsigned request, pid_t task, const void* address, void* data) {
   return next(request, task, address, data);
 }
 
-const void* number(uint64_t value) { return reinterpret_cast<const void*>(value); }
+const void* number(uint64_t value) { return std::bit_cast<const void*>(value); }
 
 bool read_memory(pid_t task, uint64_t address, void* to, size_t size) {
   const iovec here{to, size};
-  const iovec there{reinterpret_cast<void*>(address), size};
+  const iovec there{std::bit_cast<void*>(address), size};
   return ::process_vm_readv(task, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);
 }
 
 bool write_memory(pid_t task, uint64_t address, void* from, size_t size) {
   const iovec here{from, size};
-  const iovec there{reinterpret_cast<void*>(address), size};
+  const iovec there{std::bit_cast<void*>(address), size};
   return ::process_vm_writev(task, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);
 }
 
@@ -215,7 +216,11 @@ void leave_out_sigreturn(pid_t task) {
 
 }  // namespace
 
-EXPORTED long ptrace(__ptrace_request request, ...) noexcept {
+// Under another name here: glibc declares the request as an enumeration, behind which va_start does
+// not find the other arguments by the rules.
+EXPORTED long ptrace_for_criu(int request, ...) noexcept __asm__("ptrace");
+
+long ptrace_for_criu(int request, ...) noexcept {
   va_list arguments;
   va_start(arguments, request);
   const pid_t task = va_arg(arguments, pid_t);
