@@ -130,7 +130,6 @@ closes_beside_copies() {
   begin closing /bin/closer 128
   for round in 1 2 3; do
     live_checkpoint closing "$WORK/archive" --memory-cut=fork --file-locks --compress none
-    copy_ends_fine "$WORK/archive"
     rm "$WORK/archive"
   done
   ends_fine closing
@@ -170,8 +169,11 @@ headless_is_running() {
   fails_with "running" still rm headless
   local init
   init=$(state headless Pid)
-  still pause headless >/dev/null
-  still unpause headless >/dev/null
+  # The hierarchies of v1 do not say any more where an ended main thread belongs.
+  if [[ $STILL_TEST_CGROUP != v1 ]]; then
+    still pause headless >/dev/null
+    still unpause headless >/dev/null
+  fi
   still rm --force headless >/dev/null
   [[ ! -e /proc/$init && -z $(still ps -aq) ]]
 }
