@@ -28,8 +28,6 @@
 namespace still::checkpoint {
 namespace {
 
-using Sharers = std::vector<std::unique_ptr<subject::Held>>;
-
 // The freezers of a container and of those that are frozen with it.
 struct Freezers {
   std::unique_ptr<cgroup::Freezer> own;
