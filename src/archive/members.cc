@@ -59,7 +59,7 @@ Error damaged_member(MemberKind kind, const std::exception& error) {
 
 ConfigIdentity parse_config_identity(std::string_view text) try {
   const json dump = json::parse(text);
-  return {dump.at("id"), dump.at("name"), dump.contains("still")};
+  return {dump.at("id"), dump.at("name")};
 } catch (const json::exception& error) {
   throw damaged_member(MemberKind::kConfig, error);
 }

@@ -47,7 +47,6 @@ Error damaged_member(MemberKind kind, const std::exception& error);
 struct ConfigIdentity {
   std::string id;
   std::string name;
-  bool is_ours = false;  // Still wrote it
 };
 ConfigIdentity parse_config_identity(std::string_view json);
 

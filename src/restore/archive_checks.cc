@@ -9,7 +9,6 @@
 #include "archive/tree_tar.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "restore/spec_check.h"
 #include "tree/overlay.h"
 
 namespace still::restore {
@@ -67,7 +66,8 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
     case MemberKind::kConfig:
       config_dump_ = read_all(content);
       identity_ = archive::parse_config_identity(*config_dump_);
-      if (identity_->is_ours) engine::parse_config_dump(*config_dump_);
+      is_known_ = dumps_.knows(*config_dump_);
+      if (is_known_) dumps_.read(*config_dump_);
       break;
     case MemberKind::kSpec:
       spec_dump_ = read_all(content);
@@ -117,12 +117,17 @@ void ArchiveChecks::finish() const {
   // Without it CRIU takes the open files from images of its early versions, which nobody has
   // checked.
   require(has_files_, name_of(MemberKind::kImage) + "/" + std::string(kFilesFile));
-  if (!identity_->is_ours) return;
+  if (!is_known_) return;
   try {
-    check_spec(*spec_dump_, container().config);
+    dumps_.check_spec(*config_dump_, *spec_dump_);
   } catch (const Error& error) {
     throw error.in(std::string("archive member \"") + name_of(MemberKind::kSpec) + "\"");
   }
+}
+
+std::vector<std::string> ArchiveChecks::demands() const {
+  if (!is_known_) return {};
+  return dumps_.demands(*config_dump_, privileges_);
 }
 
 archive::ReadOptions read_options(const std::string& identity, cut::Step step,

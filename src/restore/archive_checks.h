@@ -4,12 +4,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "archive/members.h"
 #include "archive/reader.h"
 #include "criu/image_privileges.h"
 #include "cut/observer.h"
-#include "engine/container/config_dump.h"
+#include "subject/destination.h"
 
 namespace still::restore {
 
@@ -18,27 +19,33 @@ namespace still::restore {
 // what no container has.
 class ArchiveChecks : public archive::MemberSink {
  public:
+  // dumps: of the engine whose container it may be; must outlive the object.
+  explicit ArchiveChecks(const subject::DumpReader& dumps) : dumps_(dumps) {}
+
   void directory(const std::string& name) override;
   void link(const std::string& name, const std::string& target) override;
   void file(const std::string& name, uint64_t size_bytes, const archive::Source& content) override;
 
   // After the last member. Throws Error(kCorrupt) naming a member that is missing, or spec.dump if
-  // it does not go with config.dump.
+  // it does not go with config.dump. In a container of another engine those are not looked into.
   void finish() const;
 
   // After finish().
   const archive::ConfigIdentity& identity() const { return *identity_; }
-  // Throws Error(kUnsupported) for an archive that another engine wrote.
-  engine::ArchivedContainer container() const { return engine::parse_config_dump(*config_dump_); }
+  const std::string& config_dump() const { return *config_dump_; }
   const criu::ImagePrivileges& privileges() const { return privileges_; }
+  // What the archive asks for; nothing where it is another engine's.
+  std::vector<std::string> demands() const;
 
  private:
   void image(const std::string& file, uint64_t size_bytes, const archive::Source& content);
 
+  const subject::DumpReader& dumps_;
   std::optional<archive::ConfigIdentity> identity_;
   std::optional<std::string> config_dump_;
   std::optional<std::string> spec_dump_;
   criu::ImagePrivileges privileges_;
+  bool is_known_ = false;  // to dumps_
   bool has_inventory_ = false;
   bool has_files_ = false;
 };

@@ -1,14 +1,12 @@
 #include <fcntl.h>
 
 #include <deque>
-#include <set>
 
 #include "archive/reader.h"
 #include "base/error.h"
 #include "base/hooks.h"
+#include "base/undo.h"
 #include "cut/cancellation.h"
-#include "engine/container/bundle.h"
-#include "engine/container/volumes.h"
 #include "journal/operation.h"
 #include "journal/paths.h"
 #include "os/files.h"
@@ -51,88 +49,74 @@ class Replaced {
   bool kept_ = false;
 };
 
-// Only then are its files still those of the checkpoint: images that --keep has left from an
-// earlier one are older than them.
-bool ended_by_checkpoint(const engine::Container& container) {
-  return container.record().checkpointed && path_exists(container.paths().checkpoint());
-}
-
-void check_restorable(const engine::Container& container) {
-  if (container.running()) {
-    throw Error(ErrorKind::kConflict, "container " + container.name() + " is running",
+void check_restorable(const subject::StoredContainer& stored, const std::string& name) {
+  if (stored.is_running) {
+    throw Error(ErrorKind::kConflict, "container " + name + " is running",
                 "stop it first, or restore an archive under another name");
   }
-  if (ended_by_checkpoint(container) || path_exists(container.paths().live_checkpoint())) return;
-  throw Error(ErrorKind::kConflict, "container " + container.name() + " has no checkpoint",
+  if (stored.images || stored.archive) return;
+  throw Error(ErrorKind::kConflict, "container " + name + " has no checkpoint",
               "checkpoint it first, or restore from an archive with --import FILE");
 }
 
-RestoreResult restore_stopped(engine::Container& container, const journal::Host& host,
+journal::About about(const subject::Place& place) {
+  return {.operation = kOperation, .container_id = place.id, .container_name = place.name};
+}
+
+// With its own files, as they are.
+RestoreResult restore_stopped(subject::StoredCheckpoint& checkpoint, const journal::Host& host,
                               const RestoreOptions& options, cut::Observer& observer) {
+  const subject::StoredContainer& stored = checkpoint.stored();
+  const subject::Place& place = checkpoint.container().place();
   const cut::Cancellation cancellation;
-  journal::Operation operation(host.store, container.about(kOperation),
+  journal::Operation operation(host.store, about(place),
                                [](journal::Entry& entry) { set_own_files_step(entry, false); });
-  const engine::ContainerPaths& paths = container.paths();
   const auto fill = [&] {
-    if (const auto shm = open_if_exists(paths.shm_content(), O_RDONLY)) {
+    if (const auto shm = open_if_exists(stored.shm_content, O_RDONLY)) {
       archive::extract_tree_tar(archive::file_source(*shm),
-                                open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {});
+                                open_file(place.shm, O_RDONLY | O_DIRECTORY), {});
     }
     operation.update([](journal::Entry& entry) { set_own_files_step(entry, true); });
   };
-  RestoreResult result = run_restored(container, host.layout, paths.checkpoint(),
-                                      engine::cgroup_path(container.config(), container.id()),
-                                      options, observer, fill);
+  RestoreResult result = run_restored(checkpoint.container(), host.layout, *stored.images,
+                                      stored.cgroup, options, observer, fill);
   hooks::reached("restored");
   has_succeeded(operation);
   hooks::reached("succeeded");
   return result;
 }
 
-// Another container that runs would see the volume's content change under its hands.
-void check_volume_free(engine::Volumes& volumes, const std::string& name,
-                       const std::string& container_id) {
-  for (const store::ContainerRecord& user : volumes.users(name)) {
-    const bool running = user.status == store::ContainerStatus::kRunning ||
-                         user.status == store::ContainerStatus::kPaused;
-    if (user.id == container_id || !running) continue;
-    throw Error(ErrorKind::kConflict,
-                "volume " + name + " has to be set back, and container " + user.name + " uses it",
-                "stop " + user.name + " first");
-  }
-}
-
-RestoreResult restore_live(engine::Container& container, const journal::Host& host,
-                           const RestoreOptions& options, cut::Observer& observer) {
-  std::set<std::string> names;
-  for (const engine::VolumeMount& volume : container.config().volumes) names.insert(volume.volume);
-  engine::Volumes volumes(host);
-  for (const std::string& name : names) check_volume_free(volumes, name, container.id());
+// Set back to the archive of a live checkpoint.
+RestoreResult restore_live(subject::StoredCheckpoint& checkpoint, const subject::DumpReader& dumps,
+                           const journal::Host& host, const RestoreOptions& options,
+                           cut::Observer& observer) {
+  checkpoint.check_volumes_free();
+  const subject::StoredContainer& stored = checkpoint.stored();
+  const subject::Place& place = checkpoint.container().place();
 
   const cut::Cancellation cancellation;
-  journal::Operation operation(host.store, container.about(kOperation), [&](journal::Entry& entry) {
+  journal::Operation operation(host.store, about(place), [&](journal::Entry& entry) {
     entry.add(journal::path_step(host.layout.staging("restore", entry.key)));
-    for (const std::string& name : names) entry.add(set_aside_step(host.layout.volume_data(name)));
-    entry.add(set_aside_step(container.paths().upper()));
+    for (const auto& [name, content] : stored.volumes) entry.add(set_aside_step(content));
+    entry.add(set_aside_step(stored.writable_layer));
     entry.add(set_back_step());
   });
-  const UnpackedArchive archive(container.paths().live_checkpoint(),
-                                host.layout.staging("restore", operation.key()),
-                                read_options({}, cut::Step::kUnpack, observer));
-  Replaced upper(container.paths().upper());
+  const UnpackedArchive archive(*stored.archive, host.layout.staging("restore", operation.key()),
+                                dumps, read_options({}, cut::Step::kUnpack, observer));
+  Replaced upper(stored.writable_layer);
   std::deque<Replaced> replaced;
-  for (const std::string& name : names) {
-    archive.fill_volume(name, replaced.emplace_back(host.layout.volume_data(name)).path());
+  for (const auto& [name, content] : stored.volumes) {
+    archive.fill_volume(name, replaced.emplace_back(content).path());
   }
   const auto fill = [&] {
-    archive.fill_rootfs(container.paths().merged());
-    archive.fill_shm(container.paths().shm());
+    archive.fill_rootfs(place.root);
+    archive.fill_shm(place.shm);
   };
-  RestoreResult result = run_restored(container, host.layout, archive.images(),
+  RestoreResult result = run_restored(checkpoint.container(), host.layout, archive.images(),
                                       archive.dumped_cgroup(), options, observer, fill);
   hooks::reached("restored");
   // Before what they replace goes, and the checkpoint with it.
-  sync_file_system(container.paths().upper());
+  sync_file_system(stored.writable_layer);
   has_succeeded(operation);
   hooks::reached("succeeded");
   upper.keep();
@@ -142,18 +126,17 @@ RestoreResult restore_live(engine::Container& container, const journal::Host& ho
 
 }  // namespace
 
-RestoreResult restore_in_place(engine::Container& container, const journal::Host& host,
-                               const RestoreOptions& options, cut::Observer& observer) {
+RestoreResult restore_in_place(subject::Destination& destination, const std::string& reference,
+                               const journal::Host& host, const RestoreOptions& options,
+                               cut::Observer& observer) {
+  const auto checkpoint = destination.open(reference);  // may have to wait
   const auto start = std::chrono::steady_clock::now();
-  check_restorable(container);
-  RestoreResult result = ended_by_checkpoint(container)
-                             ? restore_stopped(container, host, options, observer)
-                             : restore_live(container, host, options, observer);
-  if (!options.keep) {
-    remove_tree(container.paths().checkpoint());
-    remove_tree(container.paths().live_checkpoint());
-    remove_tree(container.paths().shm_content());
-  }
+  check_restorable(checkpoint->stored(), checkpoint->container().place().name);
+  RestoreResult result =
+      checkpoint->stored().images
+          ? restore_stopped(*checkpoint, host, options, observer)
+          : restore_live(*checkpoint, destination.dumps(), host, options, observer);
+  if (!options.keep) checkpoint->remove_checkpoint();
   result.total = std::chrono::steady_clock::now() - start;
   return result;
 }

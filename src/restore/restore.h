@@ -3,14 +3,13 @@
 
 #include <chrono>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 
 #include "criu/criu.h"
 #include "cut/observer.h"
-#include "engine/container/container.h"
-#include "restore/demands.h"
+#include "journal/host.h"
+#include "subject/destination.h"
 
 namespace still::restore {
 
@@ -22,12 +21,9 @@ struct RestoreOptions {
   bool file_locks = false;
   // From an archive only:
   std::string identity;  // file of the age identity that opens it; empty: it is not encrypted
-  std::string name;      // empty: the archive's name and id
+  subject::Wishes wishes;
   bool ignore_rootfs = false;
   bool ignore_volumes = false;
-  std::string rootfs;  // base directory instead of the archive's
-  Grants grants;
-  std::map<std::string, std::string> rename_volumes;  // the archive's name -> new name
 };
 
 struct RestoreResult {
@@ -43,17 +39,20 @@ struct RestoreResult {
 // Brings a container back that was checkpointed and has ended. After a default checkpoint its root
 // file system and volumes are as CRIU left them. After a live checkpoint that was not exported
 // they have moved on: root file system and volumes are set back to the cut first.
+// reference: as Destination::open()'s; its errors, too.
 // Throws Error(kConflict) for a container that runs or has no checkpoint, Error(kRuntime) when the
 // runtime or CRIU fails; the container is then exited as before and its checkpoint still there.
-RestoreResult restore_in_place(engine::Container& container, const journal::Host& host,
-                               const RestoreOptions& options, cut::Observer& observer);
+RestoreResult restore_in_place(subject::Destination& destination, const std::string& reference,
+                               const journal::Host& host, const RestoreOptions& options,
+                               cut::Observer& observer);
 
-// Makes a container from an archive and lets it run on from the instant of the cut. The archive is
-// verified as a whole before anything is made. Throws Error: kCorrupt (the archive, naming the
-// member), kUsage (it asks for more than was granted), kNotFound (no such base image, root file
-// system or bind mount source), kConflict (name, id or volume exists), kRuntime (runtime or CRIU).
-// Whatever fails, no container, volume, mount or cgroup is left.
-RestoreResult restore_archive(const std::filesystem::path& archive, const journal::Host& host,
+// Makes a container of destination's from an archive and lets it run on from the instant of the
+// cut. The archive is verified as a whole before anything is made. Throws Error: kCorrupt (the
+// archive, naming the member), kUsage (it asks for more than was granted), kNotFound (no such base
+// image, root file system or bind mount source), kConflict (name, id or volume exists), kRuntime
+// (runtime or CRIU). Whatever fails, no container, volume, mount or cgroup is left.
+RestoreResult restore_archive(const std::filesystem::path& archive,
+                              subject::Destination& destination, const journal::Host& host,
                               const RestoreOptions& options, cut::Observer& observer);
 
 }  // namespace still::restore

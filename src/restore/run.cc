@@ -1,6 +1,7 @@
 #include "restore/run.h"
 
 #include "base/hooks.h"
+#include "base/undo.h"
 #include "criu/configuration.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
@@ -10,16 +11,16 @@
 namespace still::restore {
 namespace {
 
-void start(engine::Container& container, const store::Layout& layout,
+void start(subject::Restorable& container, const store::Layout& layout,
            const oci::RestoreOptions& runtime_options, const std::string& dumped_cgroup) try {
-  container.start_restored(runtime_options, dumped_cgroup);
+  container.start(runtime_options, dumped_cgroup);
 } catch (const Error& error) {
   throw criu::explain_failure(error, oci::restore_log(runtime_options.work_directory),
-                              layout.failure(container.id()));
+                              layout.failure(container.place().id));
 }
 
 // Writes the container's CRIU configuration files.
-oci::RestoreOptions runtime_options(const engine::Container& container,
+oci::RestoreOptions runtime_options(const subject::Restorable& container,
                                     const RestoreOptions& options,
                                     const std::filesystem::path& images,
                                     const std::filesystem::path& work) {
@@ -28,10 +29,10 @@ oci::RestoreOptions runtime_options(const engine::Container& container,
                              .tcp_established = options.tcp_established,
                              .tcp_close = options.tcp_close,
                              .file_locks = options.file_locks};
-  const engine::ContainerPaths& paths = container.paths();
-  criu::write_configuration(paths.criu_configuration(), paths.criu_overrides(),
+  const subject::Place& place = container.place();
+  criu::write_configuration(place.criu_configuration, place.criu_overrides,
                             container.runtime()->criu_options(result));
-  result.criu_configuration = paths.criu_configuration();
+  result.criu_configuration = place.criu_configuration;
   return result;
 }
 
@@ -46,15 +47,16 @@ void check_file_locks(const std::filesystem::path& images, const RestoreOptions&
 
 }  // namespace
 
-RestoreResult run_restored(engine::Container& container, const store::Layout& layout,
+RestoreResult run_restored(subject::Restorable& container, const store::Layout& layout,
                            const std::filesystem::path& images, const std::string& dumped_cgroup,
                            const RestoreOptions& options, cut::Observer& observer,
                            const std::function<void()>& fill) {
   check_file_locks(images, options);
-  const auto work = container.paths().restore_work();
+  const subject::Place& place = container.place();
+  const std::filesystem::path& work = place.restore_work;
   remove_tree(work);
   make_directory(work, 0700);
-  RestoreResult result{.container_id = container.id(), .container_name = container.name()};
+  RestoreResult result{.container_id = place.id, .container_name = place.name};
   try {
     {
       const cut::StepScope step(observer, cut::Step::kPrepare);

@@ -4,11 +4,10 @@
 #include <filesystem>
 #include <functional>
 
-#include "base/error.h"
-#include "base/log.h"
 #include "cut/observer.h"
-#include "engine/container/container.h"
 #include "restore/restore.h"
+#include "store/layout.h"
+#include "subject/destination.h"
 
 namespace still::restore {
 
@@ -16,20 +15,9 @@ namespace still::restore {
 // the runtime restore it from the images. On error the mounts are gone, CRIU's log is kept and the
 // message says where.
 // dumped_cgroup: where the container lived when the images were made; empty: it had none.
-RestoreResult run_restored(engine::Container& container, const store::Layout& layout,
+RestoreResult run_restored(subject::Restorable& container, const store::Layout& layout,
                            const std::filesystem::path& images, const std::string& dumped_cgroup,
                            const RestoreOptions& options, cut::Observer& observer,
                            const std::function<void()>& fill);
-
-// For undoing on the way out of an error: whatever goes wrong here is reported, the first error
-// stays the one that is thrown.
-template <typename Action>
-void undo(const Action& action) noexcept {
-  try {
-    action();
-  } catch (const Error& error) {
-    log(LogLevel::kError, error.message());
-  }
-}
 
 }  // namespace still::restore

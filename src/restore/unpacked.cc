@@ -6,7 +6,6 @@
 #include "archive/reader.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "engine/container/bundle.h"
 #include "os/files.h"
 #include "tree/overlay.h"
 
@@ -22,11 +21,12 @@ Fd open_directory(const std::filesystem::path& path) {
 }  // namespace
 
 UnpackedArchive::UnpackedArchive(const std::filesystem::path& archive,
-                                 std::filesystem::path directory,
+                                 std::filesystem::path directory, const subject::DumpReader& dumps,
                                  const archive::ReadOptions& options) try
     : directory_(std::move(directory)),
+      checks_(dumps),
       manifest_(unpack(archive, options).manifest),
-      container_(checks_.container()) {
+      container_(dumps.read(checks_.config_dump())) {
 } catch (const Error& error) {
   throw error.in("cannot restore from " + printable(archive.native()));
 }
@@ -51,7 +51,7 @@ void UnpackedArchive::extract(const std::string& member, const std::filesystem::
 std::string UnpackedArchive::dumped_cgroup() const {
   if (manifest_ && manifest_->cgroup) return *manifest_->cgroup;
   // Archives of the first version do not say so; theirs follows from the configuration.
-  return engine::cgroup_path(container_.config, container_.id);
+  return container_.cgroup;
 }
 
 void UnpackedArchive::fill_rootfs(const std::filesystem::path& merged) const {

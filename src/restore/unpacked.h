@@ -7,21 +7,23 @@
 
 #include "archive/manifest.h"
 #include "archive/members.h"
-#include "engine/container/config_dump.h"
 #include "os/temp_dir.h"
 #include "restore/archive_checks.h"
+#include "subject/destination.h"
 
 namespace still::restore {
 
 class UnpackedArchive {
  public:
-  // directory: made for it, and removed with it. Throws Error as archive::unpack_archive does, the
-  // archive's path as context.
+  // directory: made for it, and removed with it. Throws Error as archive::unpack_archive does, and
+  // kUnsupported for a container that is not of dumps' engine, the archive's path as context. dumps
+  // must outlive the object.
   UnpackedArchive(const std::filesystem::path& archive, std::filesystem::path directory,
-                  const archive::ReadOptions& options);
+                  const subject::DumpReader& dumps, const archive::ReadOptions& options);
 
   const std::optional<archive::Manifest>& manifest() const { return manifest_; }
-  const engine::ArchivedContainer& container() const { return container_; }
+  const subject::ArchivedContainer& container() const { return container_; }
+  const std::string& config_dump() const { return checks_.config_dump(); }
   // Where the container lived when it was dumped, as a path below the hierarchies' mounts; empty:
   // it had no cgroup of its own.
   std::string dumped_cgroup() const;
@@ -49,7 +51,7 @@ class UnpackedArchive {
   TempDir directory_;
   ArchiveChecks checks_;
   std::optional<archive::Manifest> manifest_;
-  engine::ArchivedContainer container_;
+  subject::ArchivedContainer container_;
 };
 
 }  // namespace still::restore

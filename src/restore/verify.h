@@ -8,20 +8,22 @@
 #include "archive/members.h"
 #include "archive/reader.h"
 #include "cut/observer.h"
+#include "subject/destination.h"
 
 namespace still::restore {
 
 struct VerifiedArchive {
   archive::ConfigIdentity container;
-  std::vector<std::string> demands;  // demands.h; none where another engine wrote it
+  std::vector<std::string> demands;  // as dumps says; none of another engine's
   archive::ArchiveContents contents;
 };
 
 // Reads the whole archive, its trees included, and checks what a restore checks before it makes
-// anything: every structure, and with a manifest every size and SHA-256. identity: of an encrypted
-// archive. Nothing is written anywhere. Throws Error: kCorrupt naming the member, kUnsupported,
-// kUsage (the identity).
-VerifiedArchive verify_archive(const std::filesystem::path& archive, const std::string& identity,
+// anything: every structure, and with a manifest every size and SHA-256. dumps: of the engine whose
+// container it may be. identity: of an encrypted archive. Nothing is written anywhere. Throws
+// Error: kCorrupt naming the member, kUnsupported, kUsage (the identity).
+VerifiedArchive verify_archive(const std::filesystem::path& archive,
+                               const subject::DumpReader& dumps, const std::string& identity,
                                cut::Observer& observer);
 
 }  // namespace still::restore

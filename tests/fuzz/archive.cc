@@ -2,14 +2,13 @@
 #include "archive/reader.h"
 #include "fuzz.h"
 #include "restore/archive_checks.h"
-#include "restore/demands.h"
+#include "sources/still/dump_reader.h"
 
 void still::fuzz::run(std::string_view input) {
   const InputFile file(input);
-  restore::ArchiveChecks checks;
+  const sources::StillDumpReader dumps;
+  restore::ArchiveChecks checks(dumps);
   archive::read_archive(file.path(), checks);
   checks.finish();
-  if (checks.identity().is_ours) {
-    restore::demands_of(checks.privileges(), checks.container().config);
-  }
+  checks.demands();
 }

@@ -3,7 +3,7 @@
 
 #include "archive/members.h"
 #include "fuzz.h"
-#include "restore/demands.h"
+#include "sources/still/demands.h"
 
 void still::fuzz::run(std::string_view input) {
   archive::parse_config_identity(input);
@@ -11,5 +11,5 @@ void still::fuzz::run(std::string_view input) {
   const std::string once = engine::to_json(container.config);
   require(engine::to_json(engine::parse_container_config(once)) == once,
           "it is read as it was written");
-  restore::demands_of(container.config);
+  sources::demands_of(container.config);
 }

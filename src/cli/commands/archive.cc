@@ -11,6 +11,7 @@
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
 #include "restore/verify.h"
+#include "sources/still/dump_reader.h"
 
 namespace still::cli {
 namespace {
@@ -60,7 +61,7 @@ int run_verify(const VerifyFlags& flags) {
   return for_each_name(flags.files, [&](const std::string& file) {
     const restore::VerifiedArchive archive = [&] {
       ProgressLine progress;
-      return restore::verify_archive(file, flags.identity, progress);
+      return restore::verify_archive(file, sources::StillDumpReader(), flags.identity, progress);
     }();
     if (flags.format) {
       std::cout << format_object(description(file, archive), *flags.format);

@@ -12,7 +12,7 @@
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
-#include "engine/container/container.h"
+#include "sources/still/destination.h"
 
 namespace still::cli {
 namespace {
@@ -26,6 +26,7 @@ struct RestoreFlags {
   ContainerFlags grants;
   std::vector<std::string> rename_volumes;  // OLD=NEW
   restore::RestoreOptions options;
+  bool allow_spec = false;
   bool print_stats = false;
 };
 
@@ -42,8 +43,8 @@ void refuse_without_import(const RestoreFlags& flags) {
   refuse(flags.rootfs.has_value(), "--rootfs");
   refuse(flags.identity.has_value(), "--identity");
   refuse(!flags.rename_volumes.empty(), "--rename-volume");
-  refuse(flags.options.grants.everything, "--allow-spec");
-  refuse(!restore::demands_of(make_grants(flags.grants)).empty(), "what grants more to an archive");
+  refuse(flags.allow_spec, "--allow-spec");
+  refuse(!sources::demands_of(make_grants(flags.grants)).empty(), "what grants more to an archive");
   refuse(flags.options.ignore_rootfs, "--ignore-rootfs");
   refuse(flags.options.ignore_volumes, "--ignore-volumes");
 }
@@ -57,17 +58,16 @@ void refuse_with_import(const RestoreFlags& flags) {
 
 restore::RestoreOptions read_options(const RestoreFlags& flags) {
   restore::RestoreOptions options = flags.options;
-  options.name = flags.name.value_or("");
-  options.rootfs = flags.rootfs.value_or("");
+  options.wishes.name = flags.name.value_or("");
+  options.wishes.rootfs = flags.rootfs.value_or("");
   options.identity = flags.identity.value_or("");
-  options.grants.granted = make_grants(flags.grants);
   for (const std::string& rename : flags.rename_volumes) {
     const size_t equals = rename.find('=');
     if (equals == 0 || equals == std::string::npos || equals + 1 == rename.size()) {
       throw Error(ErrorKind::kUsage, "\"" + rename + "\" is not OLD=NEW",
                   "write --rename-volume data=data2");
     }
-    options.rename_volumes[rename.substr(0, equals)] = rename.substr(equals + 1);
+    options.wishes.rename_volumes[rename.substr(0, equals)] = rename.substr(equals + 1);
   }
   return options;
 }
@@ -89,17 +89,21 @@ Json statistics(const restore::RestoreResult& result) {
 class Restores {
  public:
   Restores(Context& context, const RestoreFlags& flags)
-      : context_(context), flags_(flags), options_(read_options(flags)) {}
+      : context_(context),
+        flags_(flags),
+        options_(read_options(flags)),
+        grants_{.everything = flags.allow_spec, .granted = make_grants(flags.grants)},
+        destination_(context.host(), grants_) {}
 
   void from_archive() {
     ProgressLine progress;
-    report(restore::restore_archive(*flags_.import_file, context_.host(), options_, progress));
+    report(restore::restore_archive(*flags_.import_file, destination_, context_.host(), options_,
+                                    progress));
   }
 
   void in_place(const std::string& id) {
-    auto container = engine::Container::open(context_.host(), id);
     ProgressLine progress;
-    report(restore::restore_in_place(container, context_.host(), options_, progress));
+    report(restore::restore_in_place(destination_, id, context_.host(), options_, progress));
   }
 
   void print_statistics(std::chrono::nanoseconds total) const {
@@ -123,6 +127,8 @@ class Restores {
   Context& context_;
   const RestoreFlags& flags_;
   const restore::RestoreOptions options_;
+  const sources::Grants grants_;
+  sources::StillDestination destination_;
   Json statistics_ = Json::array();
 };
 
@@ -182,7 +188,7 @@ void add_flags(CLI::App& command, RestoreFlags& flags) {
   command.add_flag("--ignore-volumes", options.ignore_volumes,
                    "Do not restore volumes; use those of that name here");
   command.add_flag("--print-stats", flags.print_stats, "Print times as JSON");
-  command.add_flag("--allow-spec", options.grants.everything,
+  command.add_flag("--allow-spec", flags.allow_spec,
                    "Grant all that the archive asks for beyond the default: it is trusted");
   add_granting_flags(command, flags.grants);
   not_yet_value(command, "--import-previous");

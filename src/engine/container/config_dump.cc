@@ -13,6 +13,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kOwnKey = "still";
+
 json named_volumes(const ContainerConfig& config) {
   json volumes = json::array();
   for (const VolumeMount& volume : config.volumes) {
@@ -40,18 +42,24 @@ std::string write_config_dump(const Container& container) {
       {"logPath", container.paths().log()},
       {"logDriver", config.log_driver},
       {"ShmDir", container.paths().shm()},
-      {"still", json::parse(to_json(config))},
+      {kOwnKey, json::parse(to_json(config))},
   };
   return dump.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
+bool is_our_config_dump(std::string_view text) try {
+  return json::parse(text).contains(kOwnKey);
+} catch (const json::exception& error) {
+  throw archive::damaged_member(archive::MemberKind::kConfig, error);
+}
+
 ArchivedContainer parse_config_dump(std::string_view text) try {
   const json dump = json::parse(text);
-  if (!dump.contains("still")) {
+  if (!dump.contains(kOwnKey)) {
     throw Error(ErrorKind::kUnsupported, "the archive was not written by Still",
                 "restore it with the engine that wrote it");
   }
-  return {dump.at("id"), dump.at("name"), parse_container_config(dump.at("still").dump())};
+  return {dump.at("id"), dump.at("name"), parse_container_config(dump.at(kOwnKey).dump())};
 } catch (const json::exception& error) {
   throw archive::damaged_member(archive::MemberKind::kConfig, error);
 }

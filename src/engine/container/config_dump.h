@@ -18,6 +18,8 @@ struct ArchivedContainer {
 };
 
 std::string write_config_dump(const Container& container);
+// Whether Still wrote it. Throws Error(kCorrupt).
+bool is_our_config_dump(std::string_view json);
 // Throws Error(kCorrupt); Error(kUnsupported) for an archive that another engine wrote.
 ArchivedContainer parse_config_dump(std::string_view json);
 

@@ -1,4 +1,4 @@
-#include "restore/spec_check.h"
+#include "sources/still/spec_check.h"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +14,7 @@
 #include "engine/container/security.h"
 #include "oci/spec.h"
 
-namespace still::restore {
+namespace still::sources {
 namespace {
 
 using engine::ContainerConfig;
@@ -128,4 +128,4 @@ void check_spec(std::string_view spec_dump, const ContainerConfig& config) try {
   throw Error(ErrorKind::kCorrupt, "it is no runtime spec: " + printable(error.what()));
 }
 
-}  // namespace still::restore
+}  // namespace still::sources

@@ -6,11 +6,11 @@
 
 #include "engine/container/container_config.h"
 
-namespace still::restore {
+namespace still::sources {
 
 // Throws Error(kCorrupt) naming what the runtime spec has that a container of this configuration
 // has not: mounts, capabilities, devices, hooks, namespaces by path, or less of what protects the
 // host (seccomp, masked and read-only paths, namespaces).
 void check_spec(std::string_view spec_dump, const engine::ContainerConfig& config);
 
-}  // namespace still::restore
+}  // namespace still::sources

@@ -9,7 +9,7 @@
 #include "engine/container/container_config.h"
 #include "store/store.h"
 
-namespace still::restore {
+namespace still::sources {
 
 // What a configuration has beyond a container that was made without flags, as the flags that it
 // takes: "--cap-add CAP_NET_ADMIN", "-v /srv:/srv:ro". Throws as security_of() and
@@ -32,4 +32,4 @@ engine::ContainerConfig grant(engine::ContainerConfig asked, const criu::ImagePr
                               const std::string& container_id, const Grants& grants,
                               store::Store& store);
 
-}  // namespace still::restore
+}  // namespace still::sources

@@ -1,4 +1,4 @@
-#include "restore/demands.h"
+#include "sources/still/demands.h"
 
 #include <algorithm>
 #include <optional>
@@ -9,7 +9,7 @@
 #include "engine/container/security.h"
 #include "oci/spec.h"
 
-namespace still::restore {
+namespace still::sources {
 namespace {
 
 using engine::ContainerConfig;
@@ -112,4 +112,4 @@ ContainerConfig grant(ContainerConfig asked, const criu::ImagePrivileges& images
               "give the same flags if it shall have that, or --allow-spec for all of it");
 }
 
-}  // namespace still::restore
+}  // namespace still::sources

@@ -1,0 +1,41 @@
+#include "sources/still/dump_reader.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "engine/container/bundle.h"
+#include "engine/container/config_dump.h"
+#include "sources/still/demands.h"
+#include "sources/still/spec_check.h"
+
+namespace still::sources {
+
+bool StillDumpReader::knows(std::string_view config_dump) const {
+  return engine::is_our_config_dump(config_dump);
+}
+
+subject::ArchivedContainer StillDumpReader::read(std::string_view config_dump) const {
+  const engine::ArchivedContainer container = engine::parse_config_dump(config_dump);
+  std::vector<std::string> volumes;
+  for (const engine::VolumeMount& mount : container.config.volumes) {
+    if (!std::ranges::contains(volumes, mount.volume)) volumes.push_back(mount.volume);
+  }
+  return {.id = container.id,
+          .name = container.name,
+          .cgroup = engine::cgroup_path(container.config, container.id),
+          .volumes = std::move(volumes)};
+}
+
+void StillDumpReader::check_spec(std::string_view config_dump, std::string_view spec_dump) const {
+  sources::check_spec(spec_dump, engine::parse_config_dump(config_dump).config);
+}
+
+std::vector<std::string> StillDumpReader::demands(std::string_view config_dump,
+                                                  const criu::ImagePrivileges& images) const {
+  const engine::ContainerConfig config = engine::parse_config_dump(config_dump).config;
+  auto result = demands_of(config);
+  std::ranges::move(demands_of(images, config), std::back_inserter(result));
+  return result;
+}
+
+}  // namespace still::sources
