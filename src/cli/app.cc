@@ -7,13 +7,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "checkpoint/leftovers.h"
 #include "cli/flags/unsupported.h"
-#include "cut/leftovers.h"
-#include "engine/container/container.h"
-#include "journal/paths.h"
+#include "cli/undo.h"
 #include "journal/recovery.h"
-#include "restore/leftovers.h"
 
 namespace still::cli {
 namespace {
@@ -97,10 +93,7 @@ int parse_and_run(CLI::App& app, Context& context, int argc, const char* const* 
 struct Context::OpenStore {
   explicit OpenStore(const store::Layout& layout)
       : store(layout.root), host{.layout = layout, .store = store, .undoers = undoers} {
-    journal::register_undo(undoers);
-    cut::register_undo(undoers);
-    checkpoint::register_undo(undoers, engine::Container::keep_interrupted_checkpoint);
-    restore::register_undo(undoers);
+    register_undo(undoers);
   }
   journal::Undoers undoers;
   store::Store store;

@@ -27,7 +27,7 @@ class ArchiveChecks : public archive::MemberSink {
   void file(const std::string& name, uint64_t size_bytes, const archive::Source& content) override;
 
   // After the last member. Throws Error(kCorrupt) naming a member that is missing, or spec.dump if
-  // it does not go with config.dump. In a container of another engine those are not looked into.
+  // it does not go with config.dump; those two are compared where dumps knows them.
   void finish() const;
 
   // After finish().

@@ -1,8 +1,8 @@
 #include "restore/leftovers.h"
 
+#include <utility>
+
 #include "base/text.h"
-#include "engine/container/container.h"
-#include "engine/container/volumes.h"
 #include "journal/paths.h"
 #include "journal/typed_step.h"
 #include "os/files.h"
@@ -10,7 +10,6 @@
 namespace still::restore {
 namespace {
 
-using engine::Container;
 using journal::Interrupted;
 using journal::Lasts;
 using Words = std::optional<std::string>;
@@ -20,18 +19,10 @@ struct Made {
   static constexpr Lasts kLasts = Lasts::kForEver;
 };
 
-Words remove(const Made&, const Interrupted& interrupted) {
-  const journal::Host& host = interrupted.host;
+Words remove(const Interrupted& interrupted, const UndoByEngine& by_engine) {
   std::vector<std::string> done;
-  for (const store::ContainerRecord& container : host.store.containers()) {
-    if (container.made_by != interrupted.entry.key) continue;
-    Container::end_interrupted_restore(host, container.id, Container::Afterwards::kGone);
-    done.push_back("removed the container " + container.name);
-  }
-  for (const store::VolumeRecord& volume : host.store.volumes()) {
-    if (volume.made_by != interrupted.entry.key) continue;
-    engine::Volumes(host).remove(volume.name, true);
-    done.push_back("removed the volume " + volume.name);
+  for (const std::string& thing : by_engine.remove_made(interrupted.host, interrupted.entry.key)) {
+    done.push_back("removed " + thing);
   }
   if (done.empty()) return std::nullopt;
   return join(done, ", ");
@@ -41,12 +32,6 @@ struct SetBack {
   static constexpr const char* kKind = "set back";
   static constexpr Lasts kLasts = Lasts::kForEver;
 };
-
-Words end(const SetBack&, const Interrupted& interrupted) {
-  Container::end_interrupted_restore(interrupted.host, interrupted.container_id(),
-                                     Container::Afterwards::kExited);
-  return std::nullopt;
-}
 
 struct SetAside {
   static constexpr const char* kKind = "set aside";
@@ -70,17 +55,17 @@ struct OwnFiles {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(OwnFiles, may_have_run)
 
-Words settle(const OwnFiles& own_files, const Interrupted& interrupted) {
+Words settle(const OwnFiles& own_files, const Interrupted& interrupted,
+             const UndoByEngine& by_engine) {
   // A log of CRIU's from before a reboot may be lost.
   const bool log_knows = own_files.may_have_run && interrupted.of_this_boot;
-  switch (Container::settle_interrupted_restore(
-      interrupted.host, interrupted.container_id(),
-      log_knows ? std::nullopt : std::optional(own_files.may_have_run))) {
-    case Container::InOwnFiles::kRuns:
+  switch (by_engine.settle(interrupted.host, interrupted.container_id(),
+                           log_knows ? std::nullopt : std::optional(own_files.may_have_run))) {
+    case subject::InOwnFiles::kRuns:
       return "it is complete, and runs";
-    case Container::InOwnFiles::kUsedUp:
+    case subject::InOwnFiles::kUsedUp:
       return "it had begun to run, and changed files: its checkpoint is used up";
-    case Container::InOwnFiles::kAtCheckpoint:
+    case subject::InOwnFiles::kAtCheckpoint:
       break;
   }
   return std::nullopt;
@@ -116,11 +101,21 @@ void has_succeeded(journal::Operation& operation) {
   });
 }
 
-void register_undo(journal::Undoers& undoers) {
-  journal::add_undo<Made>(undoers, remove);
-  journal::add_undo<SetBack>(undoers, end);
+void register_undo(journal::Undoers& undoers, UndoByEngine by_engine) {
+  journal::add_undo<Made>(undoers, [by_engine](const Made&, const Interrupted& interrupted) {
+    return remove(interrupted, by_engine);
+  });
+  journal::add_undo<SetBack>(undoers,
+                             [by_engine](const SetBack&, const Interrupted& interrupted) -> Words {
+                               by_engine.end(interrupted.host, interrupted.container_id());
+                               return std::nullopt;
+                             });
   journal::add_undo<SetAside>(undoers, put_back);
-  journal::add_undo<OwnFiles>(undoers, settle);
+  journal::add_undo<OwnFiles>(undoers,
+                              [by_engine = std::move(by_engine)](const OwnFiles& own_files,
+                                                                 const Interrupted& interrupted) {
+                                return settle(own_files, interrupted, by_engine);
+                              });
 }
 
 }  // namespace still::restore

@@ -2,9 +2,15 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "journal/host.h"
 #include "journal/operation.h"
 #include "journal/undoers.h"
+#include "subject/destination.h"
 
 namespace still::restore {
 
@@ -28,6 +34,20 @@ void set_own_files_step(journal::Entry& entry, bool may_have_run);
 // From here on only what is left of paths, and of directories set aside, is to be removed.
 void has_succeeded(journal::Operation& operation);
 
-void register_undo(journal::Undoers& undoers);
+// What only the engine of the containers can undo. A container that has gone already is no error.
+struct UndoByEngine {
+  // Removes containers and volumes that were made for the operation of this key; names each: "the
+  // container web".
+  std::function<std::vector<std::string>(const journal::Host& host, const std::string& operation)>
+      remove_made;
+  // Ends what may run of a container that is set back; it has exited then.
+  std::function<void(const journal::Host& host, const std::string& container_id)> end;
+  // Waits until what becomes of a container with its own files is certain, and records it. has_run:
+  // whether its tasks have; nullopt: CRIU's log knows.
+  std::function<subject::InOwnFiles(const journal::Host& host, const std::string& container_id,
+                                    std::optional<bool> has_run)>
+      settle;
+};
+void register_undo(journal::Undoers& undoers, UndoByEngine by_engine);
 
 }  // namespace still::restore

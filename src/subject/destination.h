@@ -144,6 +144,11 @@ class StoredCheckpoint {
   virtual void remove_checkpoint() = 0;
 };
 
+// What became of a container that was restored with its own files, in place, when the restore was
+// interrupted: it runs, ended with its checkpoint as good as before, or ended after its tasks had
+// run and changed the files.
+enum class InOwnFiles { kRuns, kAtCheckpoint, kUsedUp };
+
 class Destination {
  public:
   Destination() = default;

@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "checkpoint/leftovers.h"
+#include "cli/undo.h"
 #include "cut/leftovers.h"
 #include "engine/container/container.h"
 #include "journal/entry.h"
@@ -60,10 +61,7 @@ class JournalTest : public testing::Test {
     add_undo<Passing>(undoers_, [](const Passing&, const Interrupted& interrupted) {
       return std::optional("let " + interrupted.container_id() + " go");
     });
-    register_undo(undoers_);
-    cut::register_undo(undoers_);
-    checkpoint::register_undo(undoers_, engine::Container::keep_interrupted_checkpoint);
-    restore::register_undo(undoers_);
+    cli::register_undo(undoers_);
   }
 
   static Entry interrupted_entry(const std::string& key = "0123456789abcdef") {

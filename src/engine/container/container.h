@@ -20,6 +20,7 @@
 #include "oci/runtime.h"
 #include "store/lock.h"
 #include "store/store.h"
+#include "subject/destination.h"
 
 namespace still::engine {
 
@@ -122,9 +123,9 @@ class Container {
   // the restore is complete, and recorded as such. kAtCheckpoint: ended, and restorable as before.
   // kUsedUp: ended, and exited without a checkpoint, because its tasks have run.
   // has_run: whether they have; nullopt: CRIU's log knows.
-  enum class InOwnFiles { kRuns, kAtCheckpoint, kUsedUp };
-  static InOwnFiles settle_interrupted_restore(const journal::Host& host, const std::string& id,
-                                               std::optional<bool> has_run);
+  static subject::InOwnFiles settle_interrupted_restore(const journal::Host& host,
+                                                        const std::string& id,
+                                                        std::optional<bool> has_run);
 
  private:
   Container(const journal::Host& host, store::ContainerLock lock, store::ContainerRecord record);

@@ -136,15 +136,15 @@ void Container::end_interrupted_restore(const journal::Host& host, const std::st
   if (error.kind() != ErrorKind::kNotFound) throw;
 }
 
-Container::InOwnFiles Container::settle_interrupted_restore(const journal::Host& host,
-                                                            const std::string& id,
-                                                            std::optional<bool> has_run) try {
+subject::InOwnFiles Container::settle_interrupted_restore(const journal::Host& host,
+                                                          const std::string& id,
+                                                          std::optional<bool> has_run) try {
   store::ContainerLock lock = store::ContainerLock::acquire(host.layout, id);
   auto record = find_locked(host.store, lock, id);
   Container container(host, std::move(lock), std::move(record));
   if (const auto init = wait_for_orphan(host.layout, id)) {
     container.record_restored(*init);
-    return InOwnFiles::kRuns;
+    return subject::InOwnFiles::kRuns;
   }
   // Either it was recorded, and has ended since, or what is known of CRIU decides.
   const bool used_up =
@@ -153,10 +153,11 @@ Container::InOwnFiles Container::settle_interrupted_restore(const journal::Host&
   container.release_resources();
   container.record_.checkpointed = !used_up;
   host.store.update_container(container.record_);
-  return container.record_.checkpointed ? InOwnFiles::kAtCheckpoint : InOwnFiles::kUsedUp;
+  return container.record_.checkpointed ? subject::InOwnFiles::kAtCheckpoint
+                                        : subject::InOwnFiles::kUsedUp;
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kNotFound) throw;
-  return InOwnFiles::kUsedUp;
+  return subject::InOwnFiles::kUsedUp;
 }
 
 bool Container::has_run_restored() const {
