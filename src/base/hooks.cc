@@ -5,6 +5,6 @@ namespace still::hooks {
 bool freeze_is_off() { return false; }
 bool write_back_is_off() { return false; }
 bool racy_detection_is_off() { return false; }
-void reached(const char*) {}
+void reached(Step) {}
 
 }  // namespace still::hooks

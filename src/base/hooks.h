@@ -2,6 +2,10 @@
 // hooks.cc, where nothing can be switched off; the test program links tests/hooks/ instead.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace still::hooks {
 
 // Take a live checkpoint without freezing and still call it consistent.
@@ -10,7 +14,29 @@ bool freeze_is_off();
 bool write_back_is_off();
 bool racy_detection_is_off();
 
-// A step of a checkpoint or restore is done: the moment for a fault (tests/fault).
-void reached(const char* step);
+// The steps of checkpoints and restores, by the names that tests give them.
+inline constexpr auto kSteps = std::to_array<std::string_view>(
+    {// before the window
+     "journal read", "in the journal", "guarded", "staged", "prepared", "ready",
+     // in it
+     "frozen", "dumping", "dumped", "cut", "held", "forked",
+     // after it
+     "thawed", "copied", "merged", "released", "unguarded", "kept",
+     // the archive
+     "writing", "complete", "encrypted", "written",
+     // restores
+     "unpacked", "volumes filled", "container made", "filled", "restored", "succeeded"});
+
+// Compiles for the name of a step alone.
+struct Step {
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal is one
+  consteval Step(const char* literal) : name(literal) {
+    if (!std::ranges::contains(kSteps, name)) throw "no such step";
+  }
+  std::string_view name;
+};
+
+// A step is done: the moment for a fault (tests/fault).
+void reached(Step step);
 
 }  // namespace still::hooks

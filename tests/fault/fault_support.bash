@@ -2,14 +2,6 @@
 # For the fault matrix: one busy container, a fault at a step of an operation on it, and what must
 # hold afterwards whatever the fault was. Loaded after helpers and workload.
 
-# At which step of a program with hooks which command is run, its parent being the program:
-# at STEP COMMAND PROGRAM...
-at() {
-  local step=$1 command=$2
-  shift 2
-  STILL_TEST_AT=$step STILL_TEST_DO=$command "$@"
-}
-
 # --- commands that a fault is made of, for the shell that the hook starts ---------------------------
 
 # The guardian of the program and the OCI runtime are its children, CRIU is the runtime's.

@@ -153,3 +153,8 @@ done
 for step in prepared frozen dumped cut; do
   bats_test_function --description "the container's init is killed: $step" -- init_killed "$step"
 done
+
+@test "a step that does not come, or that there is not, is seen" {
+  ends_with 99 at frozen true "$STILL_TEST_PROGRAM" ps
+  ends_with 99 at "no such step" true "$STILL_TEST_PROGRAM" ps
+}

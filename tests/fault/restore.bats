@@ -182,6 +182,7 @@ killed_in_place_after() {
   said=$(still ps 2>&1 >/dev/null)
   echo "the next command says: $said"
   eventually clean
+  [[ $status -eq 0 || $status -eq 137 ]]
   [[ $status -ne 137 || $(state busy Status) == running ]] || still restore busy >/dev/null
   # A runc that is killed leaves the container's root file system mounted in its own state.
   [[ $(still exec busy cat /etc/kept) == content && $(still exec busy ls /bin | wc -l) -gt 10 ]]
@@ -209,18 +210,21 @@ criu_killed_in_place() {
 
 # It ends well after another command, which undoes something else, has read the journal.
 beside_recovery() {
+  local restoring
   start_busy "$(any_runtime)"
   still checkpoint -R busy >/dev/null
   still run -d --name other --rootfs "$ROOTFS" /bin/sleep 1000 >/dev/null
   still kill busy >/dev/null
   eventually has_state busy exited
   (
-    at filled "$(when_there "$WORK/go")" "$STILL_TEST_PROGRAM" restore busy >/dev/null 2>&1
+    at filled "$(when_there "$WORK/go")" "$STILL_TEST_PROGRAM" restore busy >/dev/null 2>&1 || exit
     touch "$WORK/restored"
   ) 3>&- &
+  restoring=$!
   run at "in the journal" "$KILL_STILL" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" other
   [[ $status -eq 137 ]]
   said=$(at "journal read" "touch '$WORK/go'; $(when_there "$WORK/restored")" "$STILL_TEST_PROGRAM" ps 2>&1 >/dev/null)
+  wait "$restoring"
   rm "$WORK/go" "$WORK/restored"
   [[ $said == *"a checkpoint of other was interrupted"* && $said != *"a restore of busy"* ]]
   [[ $(state busy Status) == running ]]

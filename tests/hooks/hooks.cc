@@ -3,9 +3,10 @@
 
 #include "base/hooks.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
-#include <string_view>
 
 namespace still::hooks {
 
@@ -13,11 +14,18 @@ bool freeze_is_off() { return ::getenv("STILL_TEST_NO_FREEZE") != nullptr; }
 bool write_back_is_off() { return ::getenv("STILL_TEST_NO_WRITE_BACK") != nullptr; }
 bool racy_detection_is_off() { return ::getenv("STILL_TEST_NO_RACY") != nullptr; }
 
-// A shell command at a step: its parent is the process that has come there.
-void reached(const char* step) {
+// A shell command at a step: its parent is the process that has come there. Before it runs the file
+// STILL_TEST_MARK goes, by which the test knows.
+void reached(Step step) {
   const char* at = ::getenv("STILL_TEST_AT");
+  if (at == nullptr || step.name != at) return;
   const char* command = ::getenv("STILL_TEST_DO");
-  if (at == nullptr || command == nullptr || std::string_view(at) != step) return;
+  const char* mark = ::getenv("STILL_TEST_MARK");
+  if (command == nullptr || mark == nullptr) {
+    std::fputs("STILL_TEST_AT needs STILL_TEST_DO and STILL_TEST_MARK\n", stderr);
+    std::abort();
+  }
+  ::unlink(mark);
   if (::system(command) != 0) std::fputs("the fault could not be injected\n", stderr);
 }
 

@@ -330,7 +330,7 @@ connect() { nsenter -t "$(state "$1" Pid)" -n "$BATS_TEST_DIRNAME/connect" 7000 
     still run -d --name server --runtime "$runtime" --rootfs "$ROOTFS" \
       /bin/sh -c 'ifconfig lo up; exec /bin/holder echo 7000' >/dev/null
     eventually connect server 1 >/dev/null
-    STILL_TEST_AT=frozen STILL_TEST_DO="nsenter -t $(state server Pid) -n '$BATS_TEST_DIRNAME/connect' 7000 30 \
+    at frozen "nsenter -t $(state server Pid) -n '$BATS_TEST_DIRNAME/connect' 7000 30 \
       >'$WORK/slowest' 2>&1 & sleep 0.1" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/server.tar" server
     eventually test -s "$WORK/slowest"
     echo "the slowest of $runtime: $(<"$WORK/slowest") ms"

@@ -132,6 +132,22 @@ sleeper() {
 state() { still inspect --format "{{.State.$2}}" "$1"; }
 has_state() { [[ $(state "$1" Status) == "$2" ]]; }
 
+# --- the program with hooks -------------------------------------------------------------------------
+
+# at STEP COMMAND PROGRAM...: at this step of $STILL_TEST_PROGRAM the command is run, its parent being the program. Ends
+# like PROGRAM, or with 99, which is no program's, if it did not come to that step: there may be none of that name
+# (src/base/hooks.h).
+at() {
+  local step=$1 command=$2 mark status=0
+  shift 2
+  mark=$(mktemp "$BATS_TEST_TMPDIR/at.XXXX")
+  STILL_TEST_AT=$step STILL_TEST_DO=$command STILL_TEST_MARK=$mark "$@" || status=$?
+  [[ -e $mark ]] || return "$status"
+  rm "$mark"
+  echo "the step was not reached: $step"
+  return 99
+}
+
 # --- asking -----------------------------------------------------------------------------------------
 
 # eventually COMMAND...: succeeds as soon as the command does. Its deadline is for what will never be, not a judgement

@@ -100,7 +100,7 @@ start_objects() {
 # same instant.
 cut_twice() {
   rm -rf "$WORK/merged" "$WORK/again" "$WORK/archive"
-  STILL_TEST_AT=frozen STILL_TEST_DO="STILL_PID=\$PPID $BATS_TEST_DIRNAME/dump-again $WORK/again" \
+  at frozen "STILL_PID=\$PPID $BATS_TEST_DIRNAME/dump-again $WORK/again" \
     "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork --compress none "$1"
   mkdir "$WORK/merged"
   tar -xf "$WORK/archive" -C "$WORK/merged" checkpoint
@@ -173,7 +173,7 @@ memory_file() {
   local limit
   limit=$(memory_file maps memory.limit_in_bytes memory.max)
   echo $(($(cat "$(memory_file maps memory.usage_in_bytes memory.current)") + (8 << 20))) >"$limit"
-  STILL_TEST_AT=copied STILL_TEST_DO="sleep 1" run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
+  run at copied "sleep 1" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" \
     --memory-cut=auto --memory-headroom 1m maps
   echo "$output"
   [[ $status -eq 0 && $output == *"the cop"*"once more, with CRIU as it is"* ]]
@@ -225,14 +225,14 @@ start_large() {
 # falls_back STEP COMMAND TEXT: with that fault auto has CRIU do it once more, as it is; fork fails and says TEXT.
 falls_back() {
   start_large
-  STILL_TEST_AT=$1 STILL_TEST_DO=$2 run "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=auto busy
+  run at "$1" "$2" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=auto busy
   echo "$output"
   [[ $status -eq 0 && $output == *"once more, with CRIU as it is"* ]]
   took_stock "the cut by forks failed"
   [[ $(zombies busy) -eq 0 ]]
   rm "$WORK/archive"
-  STILL_TEST_AT=$1 STILL_TEST_DO=$2 \
-    fails_with "$3" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
+  fails_with "$3" at "$1" "$2" \
+    "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
   [[ ! -e $WORK/archive && $(zombies busy) -eq 0 ]]
   copies busy fork 1
 }
