@@ -1,3 +1,5 @@
+#include "archive/front.h"
+
 #include <sys/stat.h>
 
 #include <cstdint>

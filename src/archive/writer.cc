@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "archive/compressor.h"
+#include "archive/front.h"
 #include "archive/sha256.h"
 #include "archive/tar_stream.h"
 #include "base/error.h"

@@ -1,6 +1,7 @@
 #include "checkpoint/checkpoint.h"
 
-#include "checkpoint/ways.h"
+#include "checkpoint/live.h"
+#include "checkpoint/stopping.h"
 
 namespace still::checkpoint {
 namespace {

@@ -1,3 +1,5 @@
+#include "checkpoint/live.h"
+
 // The live checkpoint: the container stands still for the cut and runs on.
 #include <algorithm>
 #include <future>
@@ -11,7 +13,6 @@
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/leftovers.h"
-#include "checkpoint/ways.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
 #include "criu/preloading.h"

@@ -1,3 +1,5 @@
+#include "checkpoint/stopping.h"
+
 // The default checkpoint: CRIU ends the container.
 #include "archive/members.h"
 #include "base/error.h"
@@ -6,7 +8,6 @@
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/leftovers.h"
-#include "checkpoint/ways.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
 #include "cut/cancellation.h"

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "criu/image.h"
 #include "criu/images.pb.h"
+#include "oci/capabilities.h"
 #include "oci/seccomp.h"
 #include "oci/seccomp_filter.h"
 #include "oci/spec.h"

@@ -1,3 +1,5 @@
+#include "oci/capabilities.h"
+
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "oci/spec.h"
 
 namespace still::oci {
 namespace {

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "oci/capabilities.h"
 #include "oci/seccomp.h"
 
 namespace still::oci {

@@ -8,6 +8,7 @@
 #include "engine/container/container.h"
 #include "engine/container/mounts.h"
 #include "engine/container/names.h"
+#include "engine/container/selection.h"
 #include "engine/container/signals.h"
 #include "engine/container/volumes.h"
 #include "engine/monitor/detach_keys.h"

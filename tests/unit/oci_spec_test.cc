@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "oci/capabilities.h"
 #include "oci/spec.h"
 #include "support.h"
 

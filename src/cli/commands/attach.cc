@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "engine/monitor/monitor.h"
+#include "engine/monitor/attach.h"
 
 namespace still::cli {
 namespace {

@@ -14,6 +14,7 @@
 #include "cli/app.h"
 #include "cli/output/output.h"
 #include "engine/container/container.h"
+#include "engine/container/selection.h"
 
 namespace still::cli {
 namespace {

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "store/lock.h"
+
 namespace still::cli {
 namespace {
 

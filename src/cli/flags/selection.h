@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/app.h"
-#include "engine/container/container.h"
+#include "engine/container/selection.h"
 
 namespace still::cli {
 

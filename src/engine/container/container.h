@@ -175,14 +175,4 @@ class Container {
 // wait for a checkpoint that is going on) and changes nothing.
 store::ContainerRecord current(const store::Layout& layout, store::ContainerRecord record);
 
-// Which containers a command line names: references, or all, or the newest. Error(kUsage) when none
-// or several of these are given; Error(kNotFound).
-struct Selection {
-  std::vector<std::string> references;
-  bool all = false;
-  bool latest = false;
-};
-// Full ids, in order of mention, each once. With all: the oldest first.
-std::vector<std::string> resolve(store::Store& store, const Selection& selection);
-
 }  // namespace still::engine

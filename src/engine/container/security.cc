@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "oci/capabilities.h"
 #include "oci/spec.h"
 
 namespace still::engine {

@@ -1,7 +1,8 @@
+#include "engine/container/selection.h"
+
 #include <algorithm>
 
 #include "base/error.h"
-#include "engine/container/container.h"
 
 namespace still::engine {
 namespace {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "engine/image/implied_directories.h"
 #include "engine/image/tar_source.h"
+#include "engine/image/whiteouts.h"
 #include "os/files.h"
 #include "os/temp_dir.h"
 #include "tree/copy.h"

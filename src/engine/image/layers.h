@@ -31,7 +31,4 @@ Layer copy_layer(const store::Layout& layout, const Fd& directory);
 // Removes what interrupted calls of the above left. The caller holds the lock "images".
 void remove_unfinished_layers(const store::Layout& layout);
 
-// ".wh.NAME" becomes a character device 0/0, ".wh..wh..opq" the mark of an opaque directory.
-void convert_whiteouts(const Fd& root);
-
 }  // namespace still::engine

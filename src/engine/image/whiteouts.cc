@@ -1,3 +1,5 @@
+#include "engine/image/whiteouts.h"
+
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -7,7 +9,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "engine/image/layers.h"
 #include "os/beneath.h"
 #include "os/files.h"
 #include "os/metadata.h"

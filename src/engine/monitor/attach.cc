@@ -1,3 +1,5 @@
+#include "engine/monitor/attach.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -16,7 +18,6 @@
 #include "base/format.h"
 #include "engine/container/paths.h"
 #include "engine/monitor/detach_keys.h"
-#include "engine/monitor/monitor.h"
 #include "os/files.h"
 #include "os/process.h"
 

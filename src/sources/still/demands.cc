@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "engine/container/security.h"
+#include "oci/capabilities.h"
 #include "oci/spec.h"
 
 namespace still::sources {
