@@ -69,7 +69,7 @@ std::map<std::string, MemberRecord> parse_members(const json& value) {
 json parse_shallow(std::string_view text) {
   return json::parse(text, [](int depth, json::parse_event_t event, const json& value) {
     if (depth > kMaxDepth) throw Error(ErrorKind::kCorrupt, "it is nested too deeply");
-    // One that is too large to be whole would be converted to anything.
+    // A number that is too large to be whole would be converted to anything.
     if (event == json::parse_event_t::value && value.is_number_float()) {
       throw Error(ErrorKind::kCorrupt, "it has a number that is not whole");
     }

@@ -18,7 +18,7 @@ namespace {
 constexpr std::array<std::string_view, 9> kFiles = {
     kManifestMember, "config.dump",           "spec.dump",      "rootfs-diff.tar", "deleted.files",
     "stats-dump",    "devshm-checkpoint.tar", "network.status", "ctr.log"};
-// Those that are read into memory as a whole.
+// Members that are read into memory as a whole.
 constexpr std::array<std::string_view, 5> kJsonFiles = {kManifestMember, "config.dump", "spec.dump",
                                                         "deleted.files", "network.status"};
 constexpr const char* kCapabilityXattr = "security.capability";

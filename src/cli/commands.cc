@@ -4,7 +4,7 @@
 namespace still::cli {
 namespace {
 
-// Those that exist at the top and below "container" alike.
+// Commands that exist at the top and below "container" alike.
 void register_container_commands(CLI::App& parent, Context& context) {
   register_checkpoint(parent, context);
   register_restore(parent, context);

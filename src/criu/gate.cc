@@ -52,7 +52,7 @@ bool CriuGate::wait(const Fd& runtime, Deadline deadline) {
 
 void CriuGate::open() {
   constexpr char kGo = 'g';
-  // That it has ended meanwhile is its runtime's to report.
+  // An end of CRIU meanwhile is its runtime's to report.
   ::send(waiting_.value().get(), &kGo, 1, MSG_NOSIGNAL);
 }
 

@@ -45,7 +45,8 @@ bool receive_byte(const Fd& channel, char expected) {
 
 // --- in the guardian ---
 
-// Those that are not ours but our caller's, who waits for their end: all of ours are close-on-exec.
+// Descriptors that are not ours but our caller's, who waits for their end: all of ours are
+// close-on-exec.
 void close_inherited() {
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd <= STDERR_FILENO; ++fd) ::dup2(null, fd);

@@ -25,7 +25,7 @@ struct ByCriu {
 struct ByFork {
   memory::Skeleton skeleton = memory::Skeleton::kParentImage;  // what CRIU writes meanwhile
 };
-// Whoever has to know the ways visits this: a new one does not compile before it is known there.
+// Code that has to know the ways visits this: a new one does not compile before it is known there.
 using MemoryChoice = std::variant<ByCriu, ByFork>;
 
 template <class... Cases>

@@ -1,4 +1,4 @@
-// Who wants to know how a checkpoint or restore goes on: the progress line, JSON events, tests.
+// What is told how a checkpoint or restore goes on: the progress line, JSON events, tests.
 #pragma once
 
 #include <chrono>

@@ -167,7 +167,7 @@ std::vector<pid_t> Window::runtimes() const {
   return pids;
 }
 
-// Those that are dumped: whether the others can be frozen does not matter.
+// Of the members that are dumped: whether the others can be frozen does not matter.
 bool Window::all_stand_still() const {
   return std::ranges::all_of(members_, [](const Member& member) {
     return !member.dump || (member.freezer != nullptr && member.freezer->state().frozen);

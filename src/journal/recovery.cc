@@ -69,7 +69,8 @@ void undo_all(const Host& host) {
   hooks::reached("journal read");
   for (const Entry& read : entries) {
     if (!nobody_looks_after(read)) continue;
-    // It may have ended well since it was read. Now that its processes are gone nobody changes it.
+    // The operation may have ended well since its entry was read. Now that its processes are gone
+    // nobody changes that.
     const auto entry = read_entry(host.store, read.key);
     if (entry && nobody_looks_after(*entry) && !runtime_is_alive(*entry)) undo(host, *entry);
   }

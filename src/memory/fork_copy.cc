@@ -162,7 +162,7 @@ void ForkCopy::prepare(const std::vector<pid_t>& processes) {
       landings_.find(pid, read_address_map(pid));
       expected_not_in_fork_[pid] = mappings_with_flags(pid, {"dc", "wf"});
     } catch (const Error& error) {
-      // It has ended, or is about to.
+      // The process has ended, or is about to.
       log(LogLevel::kDebug, error.message());
     }
   }

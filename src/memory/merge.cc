@@ -168,7 +168,7 @@ class Merging {
   MergeTotals totals_;
 };
 
-// One that had ended before it was copied, say.
+// A process without its memory had ended before it was copied, say.
 void require_all(const std::filesystem::path& images) {
   for (const criu::DumpedProcess& process : criu::read_processes(images)) {
     if (!criu::has_page_map(images, process.pid)) continue;

@@ -9,11 +9,11 @@ namespace still::memory {
 
 // How CRIU is made to write images without the content of private memory.
 enum class Skeleton {
-  // They are to be the difference to a parent in which all memory is said to be. CRIU does not even
-  // read the page tables of what has not changed.
+  // The images are to be the difference to a parent in which all memory is said to be. CRIU does
+  // not even read the page tables of what has not changed.
   kParentImage,
-  // It keeps the pages in pipes for somebody who asks (criu/lazy_dump.h): with nothing but options
-  // of its own, and some tenths of a second for a GiB.
+  // CRIU keeps the pages in pipes for somebody who asks (criu/lazy_dump.h): with nothing but
+  // options of its own, and some tenths of a second for a GiB.
   kLazyPages
 };
 // "parent-image", "lazy-pages".

@@ -60,7 +60,7 @@ void pause_until(Deadline deadline, pid_t tid) {
   ::nanosleep(&kMoment, nullptr);
 }
 
-// Those of every task of ours, and more. request: one that sets them.
+// The options of every task of ours, and more. request: one that sets them.
 long trace_with_options(unsigned request, pid_t tid, uint64_t more) {
   const uint64_t options = PTRACE_O_TRACESYSGOOD | more;
   const long result = trace(request, tid, 0, pointer(options | kSuspendSeccomp));
@@ -114,7 +114,7 @@ void Tracee::detach() noexcept {
   if (tid_ == 0) return;
   const pid_t tid = std::exchange(tid_, 0);
   if (trace(PTRACE_DETACH, tid, 0, nullptr) == 0) return;
-  // It has not stopped yet, or has ended: a zombie of a thread that we trace waits for us.
+  // The thread has not stopped yet, or has ended: a zombie of one that we trace waits for us.
   int status = 0;
   ::waitpid(tid, &status, __WALL | WNOHANG);
   trace(PTRACE_DETACH, tid, 0, nullptr);

@@ -102,7 +102,8 @@ std::map<std::string, std::string> OciRuntime::criu_options(
     const CheckpointOptions& options) const {
   std::map<std::string, std::string> result;
   if (!options.leave_running) return result;
-  // Who has just connected is served by the container that runs on, and is none of the copy's.
+  // A client that has just connected is served by the container that runs on, and is none of the
+  // copy's.
   result["skip-in-flight"] = "";
   // CRIU keeps packets away from connections while it saves them, and does so by the firewall,
   // which takes it 60 ms and more. Without connections to save nothing is to be kept away.

@@ -354,7 +354,7 @@ bool is_alive(const ProcessIdentity& process) {
 
 bool group_is_alive(pid_t group) {
   if (::kill(-group, 0) != 0 && errno == ESRCH) return false;
-  // That counts zombies.
+  // The signal also reaches zombies.
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto pid = parse_integer(entry.path().filename().native());
     const auto stat = pid ? process_stat(static_cast<pid_t>(*pid)) : std::nullopt;

@@ -16,7 +16,7 @@ class DeferSignals {
   DeferSignals& operator=(const DeferSignals&) = delete;
   ~DeferSignals();
 
-  // One that has come and waits, if any: whoever takes it answers it. From any of the threads.
+  // A signal that has come and waits, if any: its taker answers it. From any of the threads.
   static std::optional<int> take() noexcept;
 
  private:

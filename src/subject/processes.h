@@ -27,7 +27,7 @@ bool has_descendant(pid_t process, const std::function<bool(const std::string&)>
 // killed would live on.
 void kill_with_descendants(pid_t process);
 
-// Those that do not descend from init.
+// Processes that do not descend from init.
 std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init);
 
 // The same as plain computation: parents holds the parent of every process there is.

@@ -65,8 +65,8 @@ std::unique_ptr<cgroup::Freezer> freezer_of(const Subject& subject);
 cgroup::Room room_of(const Subject& subject);
 // All its processes, its init first.
 std::vector<pid_t> processes_of(const Subject& subject);
-// Those that were brought in from outside (exec) and do not descend from its init: CRIU cannot dump
-// them.
+// Processes that were brought in from outside (exec) and do not descend from its init: CRIU cannot
+// dump them.
 std::vector<pid_t> foreign_processes_of(const Subject& subject);
 
 }  // namespace still::subject

@@ -11,8 +11,8 @@
 //    tree stands still are copied again in any case.
 //  - The clock can be stepped back. The kernel tells of that (timerfd_create(2),
 //    TFD_TIMER_CANCEL_ON_SET), and everything is copied again.
-// It does not hold on file systems that do not track dirty pages (tmpfs) or take their times from
-// elsewhere (network file systems): see can_tell_changes().
+// The proof does not hold on file systems that do not track dirty pages (tmpfs) or take their times
+// from elsewhere (network file systems): see can_tell_changes().
 #pragma once
 
 #include <sys/types.h>

@@ -25,7 +25,7 @@ class Proof {
   bool matches(const struct stat& status) const;
   // A change after the copy may have left the same status.
   bool racy() const { return racy_; }
-  // It was seen to change while it was copied.
+  // The entry was seen to change while it was copied.
   void set_racy() { racy_ = true; }
 
  private:

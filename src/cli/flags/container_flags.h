@@ -47,7 +47,7 @@ struct ContainerFlags {
 
 void add_container_flags(CLI::App& command, ContainerFlags& flags);
 
-// Those of them that give a container more than it has by default: a restore takes them, too.
+// The flags that give a container more than it has by default: a restore takes them, too.
 void add_granting_flags(CLI::App& command, ContainerFlags& flags);
 // What they amount to, the rest as by default. Throws Error(kUsage), Error(kUnsupported).
 engine::ContainerConfig make_grants(const ContainerFlags& flags);

@@ -133,7 +133,7 @@ class Calls {
 
 Calls g_calls;
 
-// It has just stopped, and nobody has touched it yet.
+// The task has just stopped, and nobody has touched it yet.
 void begin_stop(pid_t task) {
   user_regs_struct registers = {};
   if (!read_registers(task, registers)) return;
@@ -147,7 +147,7 @@ void begin_stop(pid_t task) {
   }
 }
 
-// It is about to run on, or to be frozen.
+// The task is about to run on, or to be frozen.
 void end_stop(pid_t task) {
   user_regs_struct registers = {};
   if (read_registers(task, registers) && g_calls.put_back(task, registers)) {

@@ -10,7 +10,7 @@
 
 namespace still::engine {
 
-// Who the container is, apart from its configuration.
+// What a container is called, apart from its configuration.
 struct Identity {
   std::string id;
   std::string name;

@@ -45,7 +45,8 @@ void let_die(const Container& container) try {
 
 }  // namespace
 
-// Who waited for the lock of a container that was removed meanwhile holds a lock file of nothing.
+// A command that has waited for the lock of a container may hold the lock file of nothing: the
+// container was removed meanwhile.
 ContainerRecord Container::find_locked(store::Store& store, store::ContainerLock& lock,
                                        const std::string& id) try {
   return store.find_container(id);
@@ -64,7 +65,7 @@ Container::Container(const journal::Host& host, store::ContainerLock lock, Conta
 Container Container::open(const journal::Host& host, const std::string& reference) {
   const std::string id = host.store.find_container(reference).id;
   store::ContainerLock lock = store::ContainerLock::acquire(host.layout, id);
-  // Whoever held it may have died.
+  // The process that held the lock may have died.
   if (journal::has_interrupted_operation(host.store, id)) {
     lock.release();
     journal::undo_interrupted_operation(host, id);

@@ -127,7 +127,7 @@ class NewVolumes {
   std::vector<std::string> made_;
 };
 
-// It becomes a directory's name.
+// An id becomes a directory's name.
 void check_id(const std::string& id) {
   const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (id.size() == 64 && std::ranges::all_of(id, is_digit)) return;

@@ -99,7 +99,7 @@ Arguments conmon_arguments(const store::Layout& layout, const MonitorRequest& re
 Child start_conmon(const store::Layout& layout, const MonitorRequest& request, const Pipe& sync,
                    const Fd& errors) {
   const Fd nowhere = open_file("/dev/null", O_WRONLY);
-  // It makes a file "oom" where it stands when memory was short, and stands there for long: not
+  // conmon makes a file "oom" where it stands when memory was short, and stands there for long: not
   // where our caller happens to be.
   Command command{.arguments = conmon_arguments(layout, request),
                   .directory = layout.run(request.id)};
