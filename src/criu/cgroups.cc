@@ -24,17 +24,27 @@ std::optional<std::string> path_below(const std::string& path, const std::string
 
 class Mover {
  public:
-  explicit Mover(const CgroupMove& move) : move_(move) {}
+  explicit Mover(const CgroupMove& move) : move_(move) {
+    if (move.from.empty() || move.to.empty()) return;
+    // A machine that has v1 beside v2 (a "hybrid" one) has the controllers, and with them the
+    // limits, on v1; not every runtime makes a cgroup of v2 there.
+    const bool has_v1 = std::ranges::any_of(move.hierarchies,
+                                            [](const std::string& name) { return !name.empty(); });
+    for (const std::string& name : move.hierarchies) {
+      if (!name.empty() || !has_v1) required_.insert(name);
+    }
+  }
 
   void apply(messages::Cgroups& cgroups) {
     for (messages::CgroupSet& set : *cgroups.mutable_sets()) apply(set);
     messages::Cgroups kept;
     for (messages::CgroupController& controller : *cgroups.mutable_controllers()) {
       controller.clear_directories();
-      const auto is_used = [&](const std::string& name) { return used_.contains(name); };
-      if (std::ranges::any_of(controller.names(), is_used)) {
-        kept.add_controllers()->Swap(&controller);
-      }
+      if (take_hierarchy_of(controller)) kept.add_controllers()->Swap(&controller);
+    }
+    for (const std::string& hierarchy : used_) {
+      messages::CgroupController& controller = *kept.add_controllers();
+      for (const std::string& name : split(hierarchy, ',')) controller.add_names(name);
     }
     cgroups.mutable_controllers()->Swap(kept.mutable_controllers());
   }
@@ -42,30 +52,44 @@ class Mover {
   std::vector<std::string> nested() const { return {nested_.begin(), nested_.end()}; }
 
  private:
+  // CRIU relies on it that all sets name the same hierarchies.
   void apply(messages::CgroupSet& set) {
-    messages::CgroupSet kept;
-    for (messages::CgroupMember& member : *set.mutable_members()) {
-      if (apply(member)) kept.add_members()->Swap(&member);
+    messages::CgroupSet placed;
+    if (move_.to.empty()) return void(set.clear_members());
+    for (const std::string& hierarchy : move_.hierarchies) {
+      const auto& members = set.members();
+      const auto there = std::ranges::find_if(members, [&](const messages::CgroupMember& member) {
+        return member.name() == hierarchy && path_below(member.path(), move_.from).has_value();
+      });
+      if (there == members.end() && !required_.contains(hierarchy)) continue;
+      auto& member = *placed.add_members();
+      if (there != members.end()) member = *there;
+      place(member, hierarchy);
     }
-    set.mutable_members()->Swap(kept.mutable_members());
+    set.mutable_members()->Swap(placed.mutable_members());
   }
 
-  // Whether tasks shall be moved in this hierarchy. Where not, they stay in CRIU's own cgroup.
-  bool apply(messages::CgroupMember& member) {
-    const auto rest = path_below(member.path(), move_.from);
-    if (!rest || move_.to.empty() || !std::ranges::contains(move_.hierarchies, member.name())) {
-      return false;
-    }
+  void place(messages::CgroupMember& member, const std::string& hierarchy) {
     // On v1 a container's tasks all come into its own cgroup: runc cannot set up the devices of one
     // that has cgroups below it already.
-    const bool keep_nesting = member.name().empty();
-    member.set_path(keep_nesting ? move_.to + *rest : move_.to);
+    const std::string rest =
+        hierarchy.empty() ? path_below(member.path(), move_.from).value_or("") : "";
+    member.set_name(hierarchy);
+    member.set_path(move_.to + rest);
     if (member.namespace_prefix() > 0) {
       member.set_namespace_prefix(static_cast<uint32_t>(move_.to.size()));
     }
-    for (std::string& name : split(member.name(), ',')) used_.insert(std::move(name));
-    if (keep_nesting) note_nested(*rest);
-    return true;
+    used_.insert(hierarchy);
+    note_nested(rest);
+  }
+
+  // Whether the controller is one of a hierarchy that is used and had none yet.
+  bool take_hierarchy_of(const messages::CgroupController& controller) {
+    return std::erase_if(used_, [&](const std::string& hierarchy) {
+             return std::ranges::any_of(split(hierarchy, ','), [&](const std::string& name) {
+               return std::ranges::contains(controller.names(), name);
+             });
+           }) > 0;
   }
 
   // "/a/b": "a" and "a/b".
@@ -77,8 +101,9 @@ class Mover {
   }
 
   const CgroupMove& move_;
-  std::set<std::string> used_;    // controllers of the members that are kept
-  std::set<std::string> nested_;  // in byte order, so parents come first
+  std::set<std::string> required_;  // hierarchies that every task has its place in
+  std::set<std::string> used_;      // of the members, as far as they have no controllers yet
+  std::set<std::string> nested_;    // in byte order, so parents come first
 };
 
 }  // namespace

@@ -16,12 +16,12 @@ struct CgroupMove {
 // Rewrites cgroup.img so that the container is restored into another cgroup and on other machines.
 // The image names the cgroups of the dump, in all hierarchies of that machine; crun 1.21 always,
 // and runc unless told, let CRIU put the tasks there: into the cgroup of the original container, or
-// nowhere. Afterwards it names only hierarchies that exist here, `to` instead of `from` (the
-// container's cgroup namespace begins there), and no cgroups to be made by CRIU: that is done by
-// the runtime for `to`, with the limits of the new spec.
-// Returns the v2 cgroups below `to` that tasks are put into, as paths relative to it, parents
-// first: they must exist before the restore. Without cgroup.img: nothing to do. Throws
-// Error(kCorrupt).
+// nowhere. Afterwards it puts every task into `to`, or below it where the task was below `from` on
+// v2 (the container's cgroup namespace begins there), whatever else the image says, in every
+// hierarchy that has the container's limits here. No cgroups are to be made by CRIU: that is done
+// by the runtime for `to`, with the limits of the new spec. Returns the v2 cgroups below `to` that
+// tasks are put into, as paths relative to it, parents first: they must exist before the restore.
+// Without cgroup.img: nothing to do. Throws Error(kCorrupt).
 std::vector<std::string> move_cgroups(const std::filesystem::path& image_directory,
                                       const CgroupMove& move);
 

@@ -240,8 +240,8 @@ TEST_F(CriuCgroups, OnV1InEveryHierarchyThatIsMountedHere) {
   EXPECT_THAT(move("/still/old", "/still/new", {"freezer", "cpu,cpuacct"}), IsEmpty());
   EXPECT_EQ(content(),
             expected(Message()
-                         .message(1, set_of(2, {{"cpu,cpuacct", "/still/new"},
-                                                {"freezer", "/still/new"}}))
+                         .message(1, set_of(2, {{"freezer", "/still/new"},
+                                                {"cpu,cpuacct", "/still/new"}}))
                          .message(2, Message().text(1, "cpuacct").text(1, "cpu").number(3, 0))
                          .message(2, Message().text(1, "freezer").number(3, 0))));
 }
@@ -279,12 +279,39 @@ TEST_F(CriuCgroups, WithoutACgroupTasksStayWhereCriuIs) {
 }
 
 TEST_F(CriuCgroups, NoImageCanPutTasksOutsideOfTheNewCgroup) {
+  const auto own = expected(
+      Message().message(1, set_of(2, {{"", "/still/new"}})).message(2, Message().text(1, "")));
   for (const char* path : {"/still/older", "/still", "/", "/other", "/still/old/../other",
                            "/still/old/a/../../../init", "still/old"}) {
-    write(Message().message(1, set_of(2, {{"", path}})).message(2, controller({""})));
+    write(Message().message(1, set_of(2, {{"", path}})));
     EXPECT_THAT(move("/still/old", "/still/new", {""}), IsEmpty()) << path;
-    EXPECT_EQ(content(), expected(Message().message(1, set_of(2, {})))) << path;
+    EXPECT_EQ(content(), own) << path;
   }
+}
+
+TEST_F(CriuCgroups, NoImageCanLeaveAHierarchyOut) {
+  write(Message()
+            .message(1, set_of(2, {{"freezer", "/still/old"}}))
+            .message(1, set_of(3, {}))
+            .message(2, controller({"freezer"})));
+  move("/still/old", "/new", {"freezer", "cpu,cpuacct"});
+  const std::vector<Member> everywhere = {{"freezer", "/new"}, {"cpu,cpuacct", "/new"}};
+  EXPECT_EQ(content(), expected(Message()
+                                    .message(1, set_of(2, everywhere))
+                                    .message(1, set_of(3, everywhere))
+                                    .message(2, Message().text(1, "freezer").number(3, 0))
+                                    .message(2, Message().text(1, "cpu").text(1, "cpuacct"))));
+}
+
+// As from a machine that has the other version only.
+TEST_F(CriuCgroups, TasksFromTheOtherVersionGoToTheNewCgroup) {
+  write(Message()
+            .message(1, set_of(2, {{"freezer", "/still/old"}}))
+            .message(2, controller({"freezer"})));
+  move("/still/old", "/new", {""});
+  EXPECT_EQ(
+      content(),
+      expected(Message().message(1, set_of(2, {{"", "/new"}})).message(2, Message().text(1, ""))));
 }
 
 TEST_F(CriuCgroups, WithoutTheImageThereIsNothingToDo) {

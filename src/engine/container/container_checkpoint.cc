@@ -222,6 +222,7 @@ void Container::prepare_cgroups(const std::filesystem::path& images,
   const auto nested = criu::move_cgroups(images, {.from = config_.cgroups ? dumped_cgroup : "",
                                                   .to = own,
                                                   .hierarchies = cgroup::mounted_hierarchies()});
+  if (!own.empty()) cgroup::make_cgroup(own);
   for (const std::string& path : nested) cgroup::make_cgroup(own + "/" + path);
 }
 
