@@ -11,6 +11,8 @@
 namespace still::archive {
 namespace {
 
+constexpr uint64_t kPageBytes = 4096;
+
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
 
 // "./a/b/" -> "a/b"; "./" -> "", the root of the tree.
@@ -123,18 +125,23 @@ void read_content(TarReader& tar, const TarMember& member,
   }
 }
 
-void check_tree_tar(const Source& source, const ExtractOptions& options) {
+uint64_t check_tree_tar(const Source& source, const ExtractOptions& options) {
   TarReader tar(source);
   TreeChecks checks(options);
+  uint64_t size_bytes = 0;
   while (const auto member = tar.next()) {
     try {
       checks.admit(*member);
-      read_content(tar, *member, [](const TarReader::Block&) {});
+      uint64_t content_bytes = 0;
+      read_content(tar, *member,
+                   [&](const TarReader::Block& block) { content_bytes += block.data.size(); });
+      size_bytes += (content_bytes / kPageBytes + 2) * kPageBytes;
     } catch (const Error& error) {
       throw error.in("archive member \"" + printable_name(member->name) + "\"");
     }
   }
   tar.finish();
+  return size_bytes;
 }
 
 }  // namespace still::archive

@@ -79,7 +79,8 @@ struct ExtractOptions {
 void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options);
 
 // Reads such a stream to its end and refuses what extract_tree_tar would, without a tree: only what
-// depends on what is below the root already is left open.
-void check_tree_tar(const Source& source, const ExtractOptions& options);
+// depends on what is below the root already is left open. Returns the bytes that the tree takes in
+// a tmpfs: whole pages for what files hold, and one for each entry.
+uint64_t check_tree_tar(const Source& source, const ExtractOptions& options);
 
 }  // namespace still::archive

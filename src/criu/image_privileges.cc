@@ -1,22 +1,23 @@
 #include "criu/image_privileges.h"
 
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
+#include <ctime>
 #include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "criu/image.h"
+#include "criu/image_files.h"
 #include "criu/images.pb.h"
-#include "oci/capabilities.h"
-#include "oci/seccomp.h"
-#include "oci/seccomp_filter.h"
-#include "oci/spec.h"
 #include "os/files.h"
 
 namespace still::criu {
@@ -24,17 +25,28 @@ namespace {
 
 // Numbers of CRIU's images.
 enum TaskState : uint32_t { kDead = 2, kZombie = 6 };
-enum FileType : uint32_t { kRegular = 1, kTunnel = 15, kExternal = 16 };
-enum FsType : uint32_t {
-  kProc = 1,
-  kSysfs = 2,
-  kTmpfs = 5,
-  kDevpts = 6,
-  kCgroup = 12,
-  kMqueue = 14,
-  kCgroup2 = 23
+enum FileType : uint32_t {
+  kRegular = 1,
+  kPipe = 2,
+  kFifo = 3,
+  kInternetSocket = 4,
+  kUnixSocket = 5,
+  kEventCounter = 6,
+  kEventPoll = 7,
+  kInotify = 8,
+  kSignals = 9,
+  kPacketSocket = 10,
+  kTerminal = 11,
+  kFanotify = 12,
+  kNetlinkSocket = 13,
+  kNamespace = 14,
+  kTunnel = 15,
+  kExternal = 16,
+  kTimer = 17,
+  kMemory = 18,
+  kBpfMap = 19,
+  kProcess = 20
 };
-
 using Entries = std::vector<std::string_view>;
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
@@ -56,15 +68,6 @@ Message parse_only(std::string_view content, const ImageKind& kind) {
   return parse_entry<Message>(entries.front());
 }
 
-// "7" of "core-7.img"; nullopt for other names.
-std::optional<std::string> number_in(std::string_view file, std::string_view prefix) {
-  constexpr std::string_view kSuffix = ".img";
-  if (!file.starts_with(prefix) || !file.ends_with(kSuffix)) return std::nullopt;
-  file.remove_prefix(prefix.size());
-  file.remove_suffix(std::min(file.size(), kSuffix.size()));
-  return std::string(file);
-}
-
 uint64_t bits(const google::protobuf::RepeatedField<uint32_t>& words) {
   uint64_t result = 0;
   for (int i = 0; i < words.size(); ++i) {
@@ -84,20 +87,24 @@ std::map<std::string, uint32_t> numbers(const messages::Namespaces& message) {
   return ids;
 }
 
-bool is_pseudo(uint32_t type) {
-  return type == kProc || type == kSysfs || type == kCgroup || type == kCgroup2;
+// A path in the container that leads nowhere else.
+bool is_inside(std::string_view path) {
+  return path.starts_with('/') && !std::ranges::contains(split(path, '/'), "..");
 }
 
 }  // namespace
 
-bool ImagePrivileges::reads(std::string_view file) {
-  return file == "inventory.img" || file == "pstree.img" || file == "files.img" ||
-         file == "seccomp.img" || number_in(file, "core-") || number_in(file, "ids-") ||
-         number_in(file, "mountpoints-") || reads_only_head(file);
-}
-
-bool ImagePrivileges::reads_only_head(std::string_view file) {
-  return number_in(file, "ghost-file-").has_value();
+Scheduling Scheduling::of_this_process() {
+  const auto limit = [](int resource) {
+    rlimit value{};
+    ::getrlimit(static_cast<__rlimit_resource_t>(resource), &value);
+    return value.rlim_max;
+  };
+  const auto adjustment = read_file_if_exists("/proc/self/oom_score_adj").value_or("");
+  return {.nice = ::getpriority(PRIO_PROCESS, 0),
+          .oom_score_adjustment = static_cast<int>(parse_integer(trim(adjustment)).value_or(0)),
+          .realtime_priority = limit(RLIMIT_RTPRIO),
+          .nice_limit = limit(RLIMIT_NICE)};
 }
 
 void ImagePrivileges::add(const std::string& file, std::string_view content) {
@@ -106,28 +113,50 @@ void ImagePrivileges::add(const std::string& file, std::string_view content) {
   } else if (file == "pstree.img") {
     add_tree(content);
   } else if (file == "files.img") {
-    check_files(content);
+    add_files(content);
   } else if (file == "seccomp.img") {
     add_filters(content);
-  } else if (const auto number = number_in(file, "core-")) {
-    add_core(*number, content);
-  } else if (const auto process = number_in(file, "ids-")) {
-    add_namespaces(*process, content);
-  } else if (number_in(file, "mountpoints-")) {
+  } else if (file == "cgroup.img") {
+    add_cgroups(content);
+  } else if (const auto number = number_in(file, "core-%u.img"); !number.empty()) {
+    add_core(std::string(number), content);
+  } else if (const auto process = number_in(file, "ids-%u.img"); !process.empty()) {
+    add_namespaces(std::string(process), content);
+  } else if (!number_in(file, "mountpoints-%u.img").empty()) {
     add_mounts(content);
-  } else if (number_in(file, "ghost-file-")) {
+  } else if (!number_in(file, "netns-%u.img").empty()) {
+    check_network(content);
+  } else if (!number_in(file, "ghost-file-%x.img").empty()) {
     check_ghost_file(content);
   }
+}
+
+void ImagePrivileges::add_tmpfs(const std::string& file, uint64_t size_bytes) {
+  tmpfs_[file] += size_bytes;
+}
+
+uint64_t ImagePrivileges::tmpfs_bytes() const {
+  uint64_t sum = 0;
+  for (const auto& [file, size_bytes] : tmpfs_) sum += size_bytes;
+  return sum;
+}
+
+// One that is needed for the same by several processes is named once.
+void ImagePrivileges::need(const char* capability, const std::string& for_what) {
+  needs_.emplace(for_what, capability);
 }
 
 void ImagePrivileges::add_inventory(std::string_view content) {
   const auto inventory = parse_only<messages::Inventory>(content, kInventoryImage);
   if (inventory.has_of_criu()) host_ = Namespaces{numbers(inventory.of_criu())};
+  if (inventory.has_cgroup_set()) set_of_criu_ = inventory.cgroup_set();
+  if (inventory.plugins().names_size() > 0) refuse("it wants a plugin of CRIU");
 }
 
 void ImagePrivileges::add_tree(std::string_view content) {
   for (const std::string_view entry : image_entries(content, kTreeImage)) {
     const auto process = parse_entry<messages::Tree>(entry);
+    if (process.parent() == 0) roots_.insert(std::to_string(process.pid()));
     for (const uint32_t thread : process.threads()) {
       leader_[std::to_string(thread)] = std::to_string(process.pid());
     }
@@ -146,7 +175,15 @@ void ImagePrivileges::add_core(const std::string& number, std::string_view conte
   if (!thread.has_credentials()) refuse("it has no credentials");
   const messages::Credentials& credentials = thread.credentials();
   capabilities_ |= bits(credentials.inheritable()) | bits(credentials.permitted()) |
-                   bits(credentials.effective()) | bits(credentials.bounding());
+                   bits(credentials.effective()) | bits(credentials.bounding()) |
+                   bits(credentials.ambient());
+  if (credentials.no_new_privileges() == 0) without_no_new_privileges_ = true;
+  const std::string& label = credentials.security_label();
+  if (!label.empty() && label != "unconfined") labels_.insert(label);
+  add_scheduling(core);
+  if (thread.has_cgroup_set()) sets_of_[number].insert(thread.cgroup_set());
+  // That of CRIU before version 4, and of a later one where the thread has none.
+  if (core.process().has_cgroup_set()) sets_of_[number].insert(core.process().cgroup_set());
   const uint32_t mode =
       thread.has_seccomp_mode() ? thread.seccomp_mode() : core.process().seccomp_mode();
   if (mode == SECCOMP_MODE_FILTER) {
@@ -154,6 +191,31 @@ void ImagePrivileges::add_core(const std::string& number, std::string_view conte
         thread.has_seccomp_mode() ? thread.seccomp_filter() : core.process().seccomp_filter();
   } else if (mode != SECCOMP_MODE_STRICT) {
     without_filter_.insert(number);
+  }
+}
+
+void ImagePrivileges::add_scheduling(const messages::Core& core) {
+  const messages::Thread& thread = core.thread();
+  const auto policy = static_cast<int>(thread.scheduling_policy());
+  constexpr std::array kOrdinary = {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE};
+  if (!std::ranges::contains(kOrdinary, policy)) need("CAP_SYS_NICE", "a real-time priority");
+  scheduling_.nice = std::min(scheduling_.nice, thread.nice());
+  const messages::Process& process = core.process();
+  scheduling_.oom_score_adjustment =
+      std::min(scheduling_.oom_score_adjustment, process.oom_score_adjustment());
+  const auto& limits = process.resource_limits().limits();
+  const auto hard = [&](int resource) {
+    return resource < limits.size() ? limits[resource].hard() : 0;
+  };
+  scheduling_.realtime_priority = std::max(scheduling_.realtime_priority, hard(RLIMIT_RTPRIO));
+  scheduling_.nice_limit = std::max(scheduling_.nice_limit, hard(RLIMIT_NICE));
+  for (const messages::PosixTimer& timer : process.timers().posix()) add_clock(timer.clock());
+}
+
+// Those that wake a sleeping machine.
+void ImagePrivileges::add_clock(uint32_t clock) {
+  if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) {
+    need("CAP_WAKE_ALARM", "a timer that wakes the machine");
   }
 }
 
@@ -170,26 +232,75 @@ void ImagePrivileges::add_mounts(std::string_view content) {
                        .read_only = (mount.flags() & MS_RDONLY) != 0,
                        .provided = mount.key().starts_with('/'),
                        .root = mount.root(),
-                       .place = mount.mountpoint()});
+                       .place = mount.mountpoint(),
+                       .options = mount.options(),
+                       .id = std::to_string(mount.id()),
+                       .device = std::to_string(mount.device())});
+    if (mount.of_plugin()) refuse("it wants a plugin of CRIU");
     if (mount.has_key() && !mount.key().starts_with('/')) mounts_.back().type = 0;
   }
 }
 
-void ImagePrivileges::check_files(std::string_view content) {
+void ImagePrivileges::add_files(std::string_view content) {
   const Entries entries = image_entries(content, kFilesImage);
   // CRIU would look for them in images of its early versions.
   if (entries.empty()) refuse("it has no open files");
-  for (const std::string_view entry : entries) {
-    const auto file = parse_entry<messages::File>(entry);
-    if (file.type() == kTunnel || file.type() == kExternal) {
+  for (const std::string_view entry : entries) add_file(parse_entry<messages::File>(entry));
+}
+
+void ImagePrivileges::add_file(const messages::File& file) {
+  switch (file.type()) {
+    case kRegular: {
+      const std::string& name = file.regular().name();
+      if (file.regular().external() || !is_inside(name)) {
+        refuse("it opens the file " + printable(name));
+      }
+      return;
+    }
+    case kInternetSocket:
+      if (file.internet().type() == SOCK_RAW) need("CAP_NET_RAW", "a raw socket");
+      return;
+    case kPacketSocket:
+      return need("CAP_NET_RAW", "a packet socket");
+    case kNetlinkSocket:
+      // What a program without privileges may listen to, in its own network namespace.
+      if (file.netlink().groups_size() > 0 && file.netlink().protocol() != NETLINK_ROUTE &&
+          file.netlink().protocol() != NETLINK_KOBJECT_UEVENT) {
+        need("CAP_NET_ADMIN", "a socket that listens to the kernel");
+      }
+      return;
+    case kTimer:
+      return add_clock(file.timer().clock());
+    case kInotify:
+      for (const messages::Watch& watch : file.inotify().watches()) {
+        // By a handle CRIU finds every file of the file system, in the container's view or not.
+        if (!watch.file().has_path())
+          need("CAP_DAC_READ_SEARCH", "a watch of a file without a name");
+        if (watch.file().has_path() && !is_inside("/" + watch.file().path())) {
+          refuse("it watches the file " + printable(watch.file().path()));
+        }
+      }
+      return;
+    case kFanotify:
+      return need("CAP_SYS_ADMIN", "a watch of whole file systems (fanotify)");
+    case kBpfMap:
+      return need("CAP_SYS_ADMIN", "a map of the kernel's BPF");
+    case kTunnel:
+    case kExternal:
       refuse("it opens a device of the host, or what only a plugin of CRIU knows");
-    }
-    if (file.type() != kRegular) continue;
-    const std::string& name = file.regular().name();
-    if (file.regular().external() || !name.starts_with('/') ||
-        std::ranges::contains(split(name, '/'), "..")) {
-      refuse("it opens the file " + printable(name));
-    }
+    case kPipe:
+    case kFifo:
+    case kUnixSocket:
+    case kEventCounter:
+    case kEventPoll:
+    case kSignals:
+    case kTerminal:
+    case kNamespace:
+    case kMemory:
+    case kProcess:
+      return;
+    default:
+      refuse("it opens a file of a kind that CRIU does not know");
   }
 }
 
@@ -202,6 +313,17 @@ void ImagePrivileges::check_ghost_file(std::string_view content) {
   }
 }
 
+// CRIU sets up all others from the archive, and runs iptables-restore and ip of the host for it.
+void ImagePrivileges::check_network(std::string_view content) {
+  const auto network = parse_only<messages::NetworkNamespace>(content, kNetworkImage);
+  if (network.key().empty()) refuse("it is no network namespace that the engine made");
+}
+
+void ImagePrivileges::add_cgroups(std::string_view content) {
+  const auto cgroups = parse_only<messages::Cgroups>(content, kCgroupImage);
+  for (const messages::CgroupSet& set : cgroups.sets()) cgroup_sets_.insert(set.id());
+}
+
 void ImagePrivileges::add_filters(std::string_view content) {
   const auto seccomp = parse_only<messages::Seccomp>(content, kSeccompImage);
   for (const messages::SeccompFilter& filter : seccomp.filters()) {
@@ -209,134 +331,6 @@ void ImagePrivileges::add_filters(std::string_view content) {
         {.program = filter.program(),
          .previous = filter.has_previous() ? std::optional(filter.previous()) : std::nullopt,
          .for_all_threads = (filter.flags() & SECCOMP_FILTER_FLAG_TSYNC) != 0});
-  }
-}
-
-std::vector<std::string> ImagePrivileges::beyond(const ImageLimits& limits) const {
-  std::vector<std::string> found;
-  find_capabilities(limits, found);
-  find_filters(limits, found);
-  find_namespaces(limits, found);
-  find_mounts(found);
-  return found;
-}
-
-void ImagePrivileges::find_capabilities(const ImageLimits& limits,
-                                        std::vector<std::string>& found) const {
-  for (int number = 0; number < 64; ++number) {
-    if ((capabilities_ >> number & 1) == 0) continue;
-    const std::string name = oci::capability_name(number);
-    if (!std::ranges::contains(limits.capabilities, name))
-      found.push_back("the capability " + name);
-  }
-}
-
-// Filters add up: a call is allowed if every one of the chain allows it.
-bool ImagePrivileges::chain_allows(uint32_t filter, const oci::SystemCall& call) const {
-  const seccomp_data data{
-      .nr = call.number, .arch = call.architecture, .instruction_pointer = 0, .args = {}};
-  std::optional<uint32_t> next = filter;
-  for (size_t length = 0; next && length <= filters_.size(); ++length) {
-    if (*next >= filters_.size()) refuse("a seccomp filter is missing in the CRIU images");
-    const uint32_t action =
-        oci::run_seccomp_filter(filters_[*next].program, data) & SECCOMP_RET_ACTION_FULL;
-    if (action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG) return false;
-    next = filters_[*next].previous;
-  }
-  return true;
-}
-
-// CRIU leaves the filter of a thread out where that of its process's first thread is the same and
-// is set for all of them.
-bool ImagePrivileges::has_filter(const std::string& thread) const {
-  const auto leader = leader_.find(thread);
-  if (leader == leader_.end()) return false;
-  const auto filter = filter_of_.find(leader->second);
-  return filter != filter_of_.end() && filter->second < filters_.size() &&
-         filters_[filter->second].for_all_threads;
-}
-
-void ImagePrivileges::find_filters(const ImageLimits& limits,
-                                   std::vector<std::string>& found) const {
-  if (!limits.seccomp) return;
-  const auto lacks = [&](const std::string& thread) { return !has_filter(thread); };
-  if (std::ranges::any_of(without_filter_, lacks)) {
-    found.emplace_back("no seccomp filter");
-    return;
-  }
-  std::set<uint32_t> filters_used;
-  for (const auto& [thread, filter] : filter_of_) filters_used.insert(filter);
-  for (const oci::SystemCall& call :
-       oci::refused_system_calls(oci::default_seccomp(limits.capabilities))) {
-    const auto allows = [&](uint32_t filter) { return chain_allows(filter, call); };
-    if (!std::ranges::any_of(filters_used, allows)) continue;
-    found.push_back("a seccomp filter that allows " + call.name);
-    return;  // one says enough
-  }
-}
-
-void ImagePrivileges::find_namespaces(const ImageLimits& limits,
-                                      std::vector<std::string>& found) const {
-  if (!host_) refuse("the CRIU images do not say which namespaces are the host's");
-  std::set<std::string> shared;
-  for (const std::string& process : processes_) {
-    const auto ids = inside_.find(process);
-    if (ids == inside_.end()) refuse("the CRIU images do not say the namespaces of every process");
-    for (const char* kind : {"pid", "network", "ipc", "uts", "mount"}) {
-      const auto of_host = host_->ids.find(kind);
-      const auto own = ids->second.ids.find(kind);
-      if (own == ids->second.ids.end() || of_host == host_->ids.end() ||
-          own->second == of_host->second) {
-        shared.insert(kind);
-      }
-    }
-  }
-  if (limits.host_network) shared.erase("network");
-  for (const std::string& kind : shared) found.push_back("the host's " + kind + " namespace");
-}
-
-// Whether it is one of those that a spec of ours has, as it has them.
-bool ImagePrivileges::belongs(const Mount& mount) const {
-  if (mount.place == "/" || mount.provided) return true;
-  switch (mount.type) {
-    case kTmpfs:
-    case kDevpts:
-    case kMqueue:
-      return true;
-    case kProc:  // and parts of it, which are read-only
-      if (mount.place == "/proc") return mount.root == "/";
-      return mount.read_only && mount.place == "/proc" + mount.root;
-    case kSysfs:
-      return mount.read_only && mount.place == "/sys" && mount.root == "/";
-    case kCgroup:
-    case kCgroup2:
-      return mount.read_only && mount.place.starts_with("/sys/fs/cgroup");
-    default:
-      return false;
-  }
-}
-
-void ImagePrivileges::find_mounts(std::vector<std::string>& found) const {
-  std::map<std::string, const Mount*> at;
-  for (const Mount& mount : mounts_) {
-    const bool is_first = at.emplace(mount.place, &mount).second;
-    if (is_first && belongs(mount)) continue;
-    found.push_back("a mount at " + printable(mount.place) + " that it was not configured with");
-  }
-  // What is hidden of the kernel's own file systems, as far as they have it here.
-  const auto shows = [&](const std::string& top) {
-    const auto mount = at.find(top);
-    return mount != at.end() && is_pseudo(mount->second->type);
-  };
-  for (const oci::ProtectedPath& path : oci::protected_paths()) {
-    if (!shows(path.path.starts_with("/sys") ? "/sys" : "/proc") || !path_exists(path.path))
-      continue;
-    const auto mount = at.find(path.path);
-    const bool is_safe = mount != at.end() && (path.is_masked ? !is_pseudo(mount->second->type)
-                                                              : mount->second->read_only);
-    if (!is_safe) {
-      found.push_back((path.is_masked ? "a view of " : "a way to write to ") + path.path);
-    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/format.h"
 #include "oci/capabilities.h"
 #include "oci/seccomp.h"
 
@@ -38,7 +39,10 @@ constexpr std::array kReadOnlyPaths = {"/proc/asound", "/proc/bus", "/proc/fs",
 std::vector<SpecMount> default_mounts(const SpecSettings& settings) {
   std::vector<SpecMount> mounts = {
       {"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}},
-      {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
+      {"/dev",
+       "tmpfs",
+       "tmpfs",
+       {"nosuid", "strictatime", "mode=755", formatted("size={}k", kDevBytes >> 10)}},
       {"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},
       {"/dev/pts",
        "devpts",

@@ -59,6 +59,9 @@ struct SpecSettings {
   std::map<std::string, std::string> annotations;
 };
 
+// Size of the tmpfs at /dev.
+inline constexpr uint64_t kDevBytes = uint64_t{65536} << 10;
+
 // Of /proc and /sys, what containers must not see or not write to; read-only or masked by the spec.
 struct ProtectedPath {
   std::string path;

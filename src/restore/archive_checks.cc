@@ -9,6 +9,7 @@
 #include "archive/tree_tar.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "criu/image_files.h"
 #include "tree/overlay.h"
 
 namespace still::restore {
@@ -22,9 +23,7 @@ constexpr std::string_view kFilesFile = "files.img";
 // Of those that are read as a whole: a hundred thousand open files take ten.
 constexpr uint64_t kMaxImageSize = uint64_t{256} << 20;
 
-// The content of a tmpfs mount, which CRIU has tar unpack: the devices of the runtime's /dev may be
-// in it.
-bool is_tmpfs_content(std::string_view file) { return file.starts_with("tmpfs-"); }
+// What CRIU has tar unpack into a tmpfs mount: the devices of the runtime's /dev may be in it.
 // Major number << 8 | minor number: null, zero, full, random, urandom, tty, console, ptmx.
 constexpr std::array<dev_t, 8> kContainerDevices = {0x103, 0x105, 0x107, 0x108,
                                                     0x109, 0x500, 0x501, 0x502};
@@ -97,15 +96,20 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
 
 void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
                           const archive::Source& content) {
-  if (is_tmpfs_content(file)) {
-    return archive::check_tree_tar(archive::decompressing_source(content), kTmpfsExtraction);
+  switch (criu::image_file_kind(file).use) {
+    case criu::ImageUse::kTmpfs:
+      return privileges_.add_tmpfs(
+          file, archive::check_tree_tar(archive::decompressing_source(content), kTmpfsExtraction));
+    case criu::ImageUse::kHead:
+      return privileges_.add(file, read_head(content, criu::ImagePrivileges::kHeadSize));
+    case criu::ImageUse::kChecked:
+      if (size_bytes > kMaxImageSize) refuse("it is too large");
+      privileges_.add(file, read_all(content));
+      break;
+    case criu::ImageUse::kInside:
+    case criu::ImageUse::kRefused:  // has thrown
+      break;
   }
-  if (!criu::ImagePrivileges::reads(file)) return;
-  if (criu::ImagePrivileges::reads_only_head(file)) {
-    return privileges_.add(file, read_head(content, criu::ImagePrivileges::kHeadSize));
-  }
-  if (size_bytes > kMaxImageSize) refuse("it is too large");
-  privileges_.add(file, read_all(content));
   if (file == archive::kInventoryFile) has_inventory_ = true;
   if (file == kFilesFile) has_files_ = true;
 }

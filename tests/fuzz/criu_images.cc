@@ -3,8 +3,9 @@
 #include "fuzz.h"
 
 void still::fuzz::run(std::string_view input) {
-  for (const char* name : {"inventory.img", "pstree.img", "files.img", "seccomp.img", "core-1.img",
-                           "ids-1.img", "mountpoints-1.img", "ghost-file-1.img"}) {
+  for (const char* name :
+       {"inventory.img", "pstree.img", "files.img", "seccomp.img", "core-1.img", "ids-1.img",
+        "mountpoints-1.img", "netns-1.img", "cgroup.img", "ghost-file-1.img"}) {
     criu::ImagePrivileges privileges;
     try {
       privileges.add(name, input);

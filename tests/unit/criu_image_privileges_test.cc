@@ -1,14 +1,20 @@
 // What CRIU images give to the tasks restored from them.
 #include <gmock/gmock.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cstring>
+#include <ctime>
 #include <map>
 #include <optional>
 
+#include "criu/image_files.h"
 #include "criu/image_privileges.h"
 #include "criu_image_bytes.h"
 #include "oci/spec.h"
@@ -22,6 +28,7 @@ using test::bytes;
 using test::image;
 using test::number;
 using test::word;
+using testing::AnyOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -33,7 +40,7 @@ std::string namespaces(uint32_t first) {
   return result;
 }
 std::string inventory() {
-  const std::string entry = bytes(3, namespaces(100));
+  const std::string entry = bytes(3, namespaces(100)) + number(5, 1);
   return word(0x58313116) + word(static_cast<uint32_t>(entry.size())) + entry;
 }
 
@@ -47,30 +54,38 @@ struct Core {
   uint32_t filter = 0;
   bool first = true;  // of its process
   uint32_t state = 1;
+  std::string more_credentials{};
+  std::string more_of_thread{};
+  std::string more_of_process = number(9, 2);  // its set of cgroups
 };
 
 std::string core(const Core& of) {
   std::string credentials;
   for (const int half : {0, 32}) credentials += number(10, of.permitted >> half & 0xffffffff);
   for (const int half : {0, 32}) credentials += number(12, of.bounding >> half & 0xffffffff);
-  std::string thread = bytes(10, credentials);
+  credentials += of.more_credentials;
+  std::string thread = bytes(10, credentials) + of.more_of_thread;
   if (of.seccomp_mode) thread += number(11, *of.seccomp_mode) + number(12, of.filter);
   return image(0x55053847,
-               {(of.first ? bytes(3, number(1, of.state)) : std::string()) + bytes(5, thread)});
+               {(of.first ? bytes(3, number(1, of.state) + of.more_of_process) : std::string()) +
+                bytes(5, thread)});
 }
 
 std::string mount(uint32_t type, const std::string& place, uint64_t flags = MS_RDONLY,
-                  const std::string& root = "/", const std::string& key = {}) {
-  return number(1, type) + number(5, flags) + bytes(6, root) + bytes(7, place) +
-         (key.empty() ? std::string() : bytes(18, key));
+                  const std::string& root = "/", const std::string& key = {},
+                  const std::string& options = {}) {
+  return number(1, type) + number(2, 7) + number(3, 8) + number(5, flags) + bytes(6, root) +
+         bytes(7, place) + bytes(9, options) + (key.empty() ? std::string() : bytes(18, key));
 }
 
 std::vector<std::string> usual_mounts() {
   std::vector<std::string> mounts = {mount(17, "/", 0), mount(1, "/proc", 0), mount(2, "/sys"),
-                                     mount(5, "/dev", 0), mount(0, "/data", 0, "/srv", "/data")};
+                                     mount(5, "/dev", 0, "/", {}, "size=65536k,mode=755"),
+                                     mount(0, "/data", 0, "/srv", "/data")};
   for (const oci::ProtectedPath& path : oci::protected_paths()) {
     const std::string root = path.path.substr(std::string("/proc").size());
-    mounts.push_back(path.is_masked ? mount(5, path.path) : mount(1, path.path, MS_RDONLY, root));
+    mounts.push_back(path.is_masked ? mount(5, path.path, MS_RDONLY, "/", {}, "size=0k")
+                                    : mount(1, path.path, MS_RDONLY, root));
   }
   return mounts;
 }
@@ -101,31 +116,32 @@ class ImagePrivilegesTest : public testing::Test {
     files_["ids-1.img"] = image(0x54432030, {namespaces(200)});
     files_["mountpoints-9.img"] = mounts_image(usual_mounts());
     files_["seccomp.img"] = filters({bytes(1, kRefuseAll)});
+    files_["cgroup.img"] = image(0x59383330, {bytes(1, number(1, 2))});
+    files_["netns-10.img"] = image(0x55933752, {bytes(8, "extRootNetNS")});
   }
 
   ImagePrivileges read() const {
     ImagePrivileges privileges;
     for (const auto& [name, content] : files_) {
-      EXPECT_TRUE(ImagePrivileges::reads(name)) << name;
+      EXPECT_THAT(image_file_kind(name).use, AnyOf(ImageUse::kChecked, ImageUse::kHead)) << name;
       privileges.add(name, content);
     }
+    for (const auto& [name, size_bytes] : tmpfs_) privileges.add_tmpfs(name, size_bytes);
     return privileges;
   }
 
-  std::vector<std::string> beyond(const ImageLimits& limits = {.capabilities = {"CAP_CHOWN"}}) {
+  static ImageLimits usual() {
+    return {.capabilities = {"CAP_CHOWN"}, .tmpfs = {{"/dev", uint64_t{64} << 20}}};
+  }
+  std::vector<std::string> beyond(const ImageLimits& limits = usual()) {
     return read().beyond(limits);
   }
 
   std::map<std::string, std::string> files_;
+  std::map<std::string, uint64_t> tmpfs_;
 };
 
 TEST_F(ImagePrivilegesTest, AUsualContainerHasNothingMore) { EXPECT_THAT(beyond(), IsEmpty()); }
-
-TEST_F(ImagePrivilegesTest, ReadsOnlyWhatSaysSo) {
-  for (const char* name : {"pages-1.img", "core-.im", "core-1", "xcore-1.img", "fdinfo-2.img"}) {
-    EXPECT_FALSE(ImagePrivileges::reads(name)) << name;
-  }
-}
 
 TEST_F(ImagePrivilegesTest, EverySetOfCapabilitiesCounts) {
   files_["core-1.img"] = core({.permitted = uint64_t{1} << 21});
@@ -147,7 +163,12 @@ TEST_F(ImagePrivilegesTest, AThreadWithoutCredentialsWouldKeepThoseOfCriu) {
 TEST_F(ImagePrivilegesTest, AFilterMustBeThereAndRefuse) {
   files_["core-1.img"] = core({.seccomp_mode = std::nullopt});
   EXPECT_THAT(beyond(), ElementsAre("no seccomp filter"));
-  EXPECT_THAT(beyond({.capabilities = {"CAP_CHOWN"}, .seccomp = false}), IsEmpty());
+  EXPECT_THAT(beyond([] {
+                auto limits = usual();
+                limits.seccomp = false;
+                return limits;
+              }()),
+              IsEmpty());
   files_["core-1.img"] = core({.seccomp_mode = SECCOMP_MODE_DISABLED});
   EXPECT_THAT(beyond(), ElementsAre("no seccomp filter"));
   files_["core-1.img"] = core({});
@@ -193,7 +214,12 @@ TEST_F(ImagePrivilegesTest, NamespacesOfTheHostAreNamed) {
   EXPECT_THAT(beyond(), ElementsAre("the host's mount namespace"));
   files_["ids-1.img"] = image(0x54432030, {namespaces(200) + number(6, 106)});
   EXPECT_THAT(beyond(), ElementsAre("the host's network namespace"));
-  EXPECT_THAT(beyond({.capabilities = {"CAP_CHOWN"}, .host_network = true}), IsEmpty());
+  EXPECT_THAT(beyond([] {
+                auto limits = usual();
+                limits.host_network = true;
+                return limits;
+              }()),
+              IsEmpty());
   files_.erase("ids-1.img");
   EXPECT_EQ(test::kind_thrown_by([&] { beyond(); }), ErrorKind::kCorrupt);
 }
@@ -276,11 +302,182 @@ TEST_F(ImagePrivilegesTest, AGhostFileIsNoDevice) {
 }
 
 TEST_F(ImagePrivilegesTest, OfAGhostFileTheHeadIsEnough) {
-  EXPECT_TRUE(ImagePrivileges::reads_only_head("ghost-file-1.img"));
-  for (const auto& [name, content] : files_) EXPECT_FALSE(ImagePrivileges::reads_only_head(name));
   const std::string cut_off = image(0x52583605, {number(3, S_IFREG) + bytes(90, "long")});
   files_["ghost-file-1.img"] = cut_off.substr(0, cut_off.size() - 1);
   EXPECT_EQ(test::kind_thrown_by([&] { read(); }), ErrorKind::kCorrupt);
+}
+
+TEST_F(ImagePrivilegesTest, EveryTaskIsInACgroupOfTheContainer) {
+  const auto refuses = [&] {
+    return test::kind_thrown_by([&] { beyond(); }) == ErrorKind::kCorrupt;
+  };
+  for (const auto& set : {std::string(), number(9, 0), number(9, 1), number(9, 3)}) {
+    files_["core-1.img"] = core({.more_of_process = set});
+    EXPECT_TRUE(refuses()) << set.size();
+    auto without = usual();
+    without.cgroup = false;
+    EXPECT_THAT(beyond(without), IsEmpty());
+  }
+  // A child without one has its parent's, a thread its process's.
+  files_["core-1.img"] = core({});
+  files_["pstree.img"] = image(0x50273030, {number(1, 1) + number(5, 1) + number(5, 2),
+                                            number(1, 3) + number(2, 1) + number(5, 3)});
+  files_["core-2.img"] = core({.first = false});
+  files_["core-3.img"] = core({.more_of_process = {}});
+  files_["ids-3.img"] = files_["ids-1.img"];
+  EXPECT_THAT(beyond(), IsEmpty());
+  files_["core-2.img"] = core({.first = false, .more_of_thread = number(16, 1)});
+  EXPECT_TRUE(refuses());
+  files_.erase("core-2.img");
+  files_.erase("cgroup.img");
+  EXPECT_TRUE(refuses());
+}
+
+TEST_F(ImagePrivilegesTest, PrioritiesBeyondTheCallersNeedACapability) {
+  const auto limits = [](int resource, uint64_t hard) {
+    std::string list;
+    for (int i = 0; i <= resource; ++i)
+      list += bytes(1, number(1, 0) + number(2, i == resource ? hard : 0));
+    return number(9, 2) + bytes(8, list);
+  };
+  const auto expect = [&](const Core& of, const std::string& what, const char* capability) {
+    files_["core-1.img"] = core(of);
+    EXPECT_THAT(beyond(), ElementsAre(what));
+    auto granted = usual();
+    granted.capabilities.emplace_back(capability);
+    EXPECT_THAT(beyond(granted), IsEmpty());
+  };
+  const auto zigzag = [](int value) { return static_cast<uint64_t>(-2 * value - 1); };
+  expect({.more_of_thread = number(3, zigzag(-5))}, "the nice value -5", "CAP_SYS_NICE");
+  for (const int policy : {SCHED_FIFO, SCHED_RR, SCHED_DEADLINE, 99}) {
+    expect({.more_of_thread = number(4, policy)}, "a real-time priority", "CAP_SYS_NICE");
+  }
+  expect({.more_of_process = limits(RLIMIT_RTPRIO, 1)}, "a limit for real-time priorities",
+         "CAP_SYS_NICE");
+  expect({.more_of_process = limits(RLIMIT_NICE, 21)}, "a limit for nice values", "CAP_SYS_NICE");
+  expect({.more_of_process = number(9, 2) + number(14, static_cast<uint64_t>(-1000))},
+         "the OOM score adjustment -1000", "CAP_SYS_RESOURCE");
+  expect({.more_of_process = number(9, 2) + bytes(7, bytes(4, number(2, CLOCK_BOOTTIME_ALARM)))},
+         "a timer that wakes the machine", "CAP_WAKE_ALARM");
+  files_["core-1.img"] = core({.more_of_thread = number(3, 38) + number(4, SCHED_IDLE),
+                               .more_of_process = limits(RLIMIT_NOFILE, 1 << 20)});
+  EXPECT_THAT(beyond(), IsEmpty());
+  // Those that start containers have as much.
+  files_["core-1.img"] = core({.more_of_thread = number(3, zigzag(-5))});
+  auto own = usual();
+  own.scheduling.nice = -5;
+  EXPECT_THAT(beyond(own), IsEmpty());
+}
+
+TEST_F(ImagePrivilegesTest, LabelsAndNewPrivilegesAreNamed) {
+  files_["core-1.img"] = core({.more_credentials = bytes(15, "unconfined")});
+  EXPECT_THAT(beyond(), IsEmpty());
+  files_["core-1.img"] = core({.more_credentials = bytes(15, "spc_t")});
+  EXPECT_THAT(beyond(), ElementsAre("the security label spc_t"));
+  files_["core-1.img"] = core({.more_credentials = number(18, 1)});
+  auto strict = usual();
+  strict.no_new_privileges = true;
+  EXPECT_THAT(beyond(strict), IsEmpty());
+  files_["core-1.img"] = core({});
+  EXPECT_THAT(beyond(strict), ElementsAre("new privileges"));
+}
+
+TEST_F(ImagePrivilegesTest, FilesThatNeedACapability) {
+  const auto expect = [&](const std::string& file, const std::string& what,
+                          const char* capability) {
+    files_["files.img"] = image(0x56303138, {file});
+    EXPECT_THAT(beyond(), ElementsAre(what));
+    auto granted = usual();
+    granted.capabilities.emplace_back(capability);
+    EXPECT_THAT(beyond(granted), IsEmpty());
+  };
+  expect(number(1, 4) + bytes(4, number(4, SOCK_RAW)), "a raw socket", "CAP_NET_RAW");
+  expect(number(1, 10), "a packet socket", "CAP_NET_RAW");
+  expect(number(1, 13) + bytes(7, number(3, NETLINK_AUDIT) + number(8, 1)),
+         "a socket that listens to the kernel", "CAP_NET_ADMIN");
+  expect(number(1, 17) + bytes(12, number(4, CLOCK_REALTIME_ALARM)),
+         "a timer that wakes the machine", "CAP_WAKE_ALARM");
+  expect(number(1, 8) + bytes(13, bytes(5, bytes(7, ""))), "a watch of a file without a name",
+         "CAP_DAC_READ_SEARCH");
+  expect(number(1, 12), "a watch of whole file systems (fanotify)", "CAP_SYS_ADMIN");
+  expect(number(1, 19), "a map of the kernel's BPF", "CAP_SYS_ADMIN");
+  files_["files.img"] =
+      image(0x56303138, {number(1, 8) + bytes(13, bytes(5, bytes(7, bytes(4, "data/x")))),
+                         number(1, 4) + bytes(4, number(4, SOCK_STREAM)),
+                         number(1, 13) + bytes(7, number(3, NETLINK_ROUTE) + number(8, 1)),
+                         number(1, 20), number(1, 14)});
+  EXPECT_THAT(beyond(), IsEmpty());
+  for (const auto& bad : {number(1, 8) + bytes(13, bytes(5, bytes(7, bytes(4, "../x")))),
+                          number(1, 21), number(1, 65535), number(1, 0)}) {
+    files_["files.img"] = image(0x56303138, {bad});
+    EXPECT_EQ(test::kind_thrown_by([&] { beyond(); }), ErrorKind::kCorrupt);
+  }
+}
+
+TEST_F(ImagePrivilegesTest, AFileSystemInMemoryIsAsLargeAsItsConfigurationSays) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  const auto with = [&](const std::string& place, const std::string& options) {
+    auto mounts = usual_mounts();
+    std::erase_if(mounts, [&](const std::string& entry) {
+      return entry.contains(bytes(7, "/dev")) && entry.contains("size=65536k");
+    });
+    mounts.push_back(mount(5, place, 0, "/", {}, options));
+    files_["mountpoints-9.img"] = mounts_image(mounts);
+  };
+  for (const char* options :
+       {"", "size=0k", "size=65540k", "size=50%", "size=65536k,size=1048576k"}) {
+    with("/dev", options);
+    EXPECT_THAT(beyond(), ElementsAre("a tmpfs at /dev of more than its 64.0MiB")) << options;
+  }
+  with("/dev", "mode=755,size=65536k");
+  EXPECT_THAT(beyond(), IsEmpty());
+  std::vector<std::string> mounts = {mount(17, "/", 0)};
+  mounts.push_back(mount(5, "/dev", 0, "/", {}, "size=65536k"));
+  files_["mountpoints-9.img"] = mounts_image(mounts);
+  for (const char* file : {"tmpfs-dev-8.tar.gz.img", "tmpfs-7.tar.gz.img"}) {
+    tmpfs_ = {{file, 64 * kMiB}};
+    EXPECT_THAT(beyond(), IsEmpty());
+    tmpfs_ = {{file, 65 * kMiB}};
+    EXPECT_THAT(beyond(), ElementsAre("a tmpfs at /dev of more than its 64.0MiB")) << file;
+  }
+  tmpfs_ = {{"tmpfs-dev-9.tar.gz.img", 65 * kMiB}};  // of none of them
+  auto little = usual();
+  little.memory_bytes = 64 * kMiB;
+  EXPECT_THAT(beyond(little), ElementsAre("65.0MiB in tmpfs, more than its memory"));
+  tmpfs_.clear();
+
+  // Without a size in the configuration there is the limit of its memory, or none.
+  with("/scratch", "");
+  EXPECT_THAT(beyond(), ElementsAre("a mount at /scratch that it was not configured with"));
+  auto admin = usual();
+  admin.capabilities.emplace_back("CAP_SYS_ADMIN");
+  EXPECT_THAT(beyond(admin), IsEmpty());
+  auto configured = usual();
+  configured.tmpfs["/scratch"] = std::nullopt;
+  EXPECT_THAT(beyond(configured), IsEmpty());
+}
+
+TEST_F(ImagePrivilegesTest, OnlyTheEngineMakesNetworks) {
+  files_["netns-10.img"] = image(0x55933752, {number(1, 1)});
+  EXPECT_EQ(test::kind_thrown_by([&] { read(); }), ErrorKind::kCorrupt);
+}
+
+TEST_F(ImagePrivilegesTest, PluginsAreRefused) {
+  const std::string entry = bytes(3, namespaces(100)) + bytes(12, bytes(12, "amdgpu"));
+  files_["inventory.img"] = word(0x58313116) + word(static_cast<uint32_t>(entry.size())) + entry;
+  EXPECT_EQ(test::kind_thrown_by([&] { read(); }), ErrorKind::kCorrupt);
+}
+
+TEST(ImageFiles, AreKnownByTheirNames) {
+  EXPECT_EQ(image_file_kind("core-7.img").pattern, "core-%u.img");
+  EXPECT_EQ(image_file_kind("ghost-file-1f.img").use, ImageUse::kHead);
+  EXPECT_EQ(image_file_kind("tmpfs-dev-54.tar.gz.img").pattern, "tmpfs-dev-%u.tar.gz.img");
+  EXPECT_EQ(image_file_kind("pagemap-shmem-7.img").pattern, "pagemap-shmem-%u.img");
+  for (const char* name : {"", "core-.img", "core-7", "core-7f.img", "core--7.img", "xcore-7.img",
+                           "tmpfs-dev-.tar.gz.img", "iptables-10.img", "binfmt-misc.img", "evil",
+                           "reg-files.img", "core-%u.img "}) {
+    EXPECT_EQ(test::kind_thrown_by([&] { image_file_kind(name); }), ErrorKind::kCorrupt) << name;
+  }
 }
 
 TEST_F(ImagePrivilegesTest, WhatIsNoImageIsRefused) {

@@ -63,6 +63,22 @@ oci::SpecMount tmpfs_mount(const TmpfsMount& mount) {
           .options = std::move(options)};
 }
 
+// What a container whose root is read-only has, unless it mounts something there.
+constexpr std::array kReadOnlyTmpfs = {"/run", "/tmp", "/var/tmp"};
+
+std::optional<uint64_t> size_of(const TmpfsMount& mount) {
+  constexpr std::string_view kSize = "size=";
+  constexpr uint64_t kPageBytes = 4096;
+  std::optional<uint64_t> size;
+  for (const std::string& option : mount.options) {
+    if (!option.starts_with(kSize)) continue;
+    size.reset();
+    if (option.ends_with('%')) continue;
+    size = (parse_size(option.substr(kSize.size())) + kPageBytes - 1) / kPageBytes * kPageBytes;
+  }
+  return size;
+}
+
 // A statically linked one, as it runs in any root file system.
 std::filesystem::path find_init_program() {
   for (const char* name : {"catatonit", "/usr/libexec/podman/catatonit", "tini-static"}) {
@@ -91,7 +107,7 @@ void add_own_mounts(std::vector<oci::SpecMount>& mounts, const ContainerConfig& 
   }
   if (config.init) mounts.push_back(bind(find_init_program(), kInitPath, {"bind", "ro"}));
   if (!config.read_only) return;
-  for (const char* directory : {"/run", "/tmp", "/var/tmp"}) {
+  for (const char* directory : kReadOnlyTmpfs) {
     add_default(mounts, tmpfs_mount({.destination = directory, .options = {"mode=1777"}}));
   }
 }
@@ -110,6 +126,15 @@ std::vector<oci::SpecMount> container_mounts(const store::Layout& layout,
   add_own_mounts(mounts, config, paths);
   std::ranges::stable_sort(mounts, {}, depth);
   return mounts;
+}
+
+std::map<std::string, std::optional<uint64_t>> tmpfs_sizes(const ContainerConfig& config) {
+  std::map<std::string, std::optional<uint64_t>> sizes = {{"/dev", oci::kDevBytes}};
+  if (config.read_only) {
+    for (const char* directory : kReadOnlyTmpfs) sizes[directory] = std::nullopt;
+  }
+  for (const TmpfsMount& mount : config.tmpfs) sizes[mount.destination] = size_of(mount);
+  return sizes;
 }
 
 }  // namespace still::engine

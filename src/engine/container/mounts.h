@@ -1,6 +1,10 @@
 // What is mounted in a container besides the runtime's own /proc, /dev, /sys.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/container/container_config.h"
@@ -18,5 +22,9 @@ inline constexpr const char* kInitPath = "/dev/init";
 std::vector<oci::SpecMount> container_mounts(const store::Layout& layout,
                                              const ContainerConfig& config,
                                              const ContainerPaths& paths);
+
+// The file systems in memory that a container has, by their places, the runtime's /dev included,
+// with the size in bytes (whole pages) of those that are given one by a number.
+std::map<std::string, std::optional<uint64_t>> tmpfs_sizes(const ContainerConfig& config);
 
 }  // namespace still::engine

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
+#include "engine/container/mounts.h"
 #include "engine/container/security.h"
 #include "oci/capabilities.h"
 #include "oci/spec.h"
+#include "os/files.h"
 
 namespace still::sources {
 namespace {
@@ -38,6 +42,30 @@ void add_capabilities(const ContainerConfig& config, std::vector<std::string>& d
   }
 }
 
+// Priorities that a program could give itself, beyond those of the caller.
+void add_priorities(const ContainerConfig& config, std::vector<std::string>& demands) {
+  const auto own = criu::Scheduling::of_this_process();
+  for (const auto& [name, flag, limit] :
+       {std::tuple("RLIMIT_RTPRIO", "rtprio", own.realtime_priority),
+        {"RLIMIT_NICE", "nice", own.nice_limit}}) {
+    const auto asked = config.rlimits.find(name);
+    if (asked == config.rlimits.end() || asked->second.second <= limit) continue;
+    demands.push_back(
+        formatted("--ulimit {}={}:{}", flag, asked->second.first, asked->second.second));
+  }
+}
+
+criu::Scheduling scheduling_of(const ContainerConfig& config) {
+  auto result = criu::Scheduling::of_this_process();
+  const auto raise = [&](uint64_t& limit, const char* name) {
+    const auto asked = config.rlimits.find(name);
+    if (asked != config.rlimits.end()) limit = std::max(limit, asked->second.second);
+  };
+  raise(result.realtime_priority, "RLIMIT_RTPRIO");
+  raise(result.nice_limit, "RLIMIT_NICE");
+  return result;
+}
+
 // The store's own container of this id: what it has it may have again.
 std::optional<ContainerConfig> known_container(store::Store& store, const std::string& id) {
   for (const store::ContainerRecord& record : store.containers()) {
@@ -62,6 +90,21 @@ void refuse_needless(const std::vector<std::string>& granted, const std::set<std
   }
 }
 
+// The kernel would end other programs for it.
+void require_memory(uint64_t size_bytes) {
+  constexpr std::string_view kAvailable = "MemAvailable:";
+  for (const std::string& line : split(read_file("/proc/meminfo"), '\n')) {
+    if (!line.starts_with(kAvailable)) continue;
+    const auto words = split(std::string(trim(line.substr(kAvailable.size()))), ' ');
+    const auto available = static_cast<uint64_t>(parse_integer(words.front()).value_or(0)) << 10;
+    if (size_bytes <= available) return;
+    throw Error(ErrorKind::kSystem,
+                "the archive holds " + human_size(size_bytes) +
+                    " of files in memory (tmpfs), and the machine has " + human_size(available),
+                "free memory, or restore elsewhere");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> demands_of(const ContainerConfig& config) {
@@ -75,6 +118,7 @@ std::vector<std::string> demands_of(const ContainerConfig& config) {
   for (const auto& tmpfs : config.tmpfs) add(is_risky(tmpfs), describe(tmpfs));
   add_capabilities(config, demands);
   add(!engine::security_of(config).seccomp, "--security-opt seccomp=unconfined");
+  add_priorities(config, demands);
   add(config.network == "host", "--network host");
   add(config.runtime != "crun" && config.runtime != "runc", "--runtime " + config.runtime);
   add(!config.cgroups, "--cgroups disabled");
@@ -84,9 +128,15 @@ std::vector<std::string> demands_of(const ContainerConfig& config) {
 
 std::vector<std::string> demands_of(const criu::ImagePrivileges& images,
                                     const ContainerConfig& config) {
+  const engine::Security security = engine::security_of(config);
   return images.beyond({.capabilities = engine::effective_capabilities(config),
-                        .seccomp = engine::security_of(config).seccomp,
-                        .host_network = config.network == "host"});
+                        .seccomp = security.seccomp,
+                        .no_new_privileges = security.no_new_privileges,
+                        .host_network = config.network == "host",
+                        .cgroup = config.cgroups,
+                        .tmpfs = engine::tmpfs_sizes(config),
+                        .memory_bytes = config.memory_limit_bytes,
+                        .scheduling = scheduling_of(config)});
 }
 
 ContainerConfig grant(ContainerConfig asked, const criu::ImagePrivileges& images,
@@ -96,6 +146,7 @@ ContainerConfig grant(ContainerConfig asked, const criu::ImagePrivileges& images
   const auto granted = demands_of(grants.granted);
   refuse_needless(granted, {demands.begin(), demands.end()});
   const auto of_images = demands_of(images, asked);  // throws for some whatever is granted
+  require_memory(images.tmpfs_bytes());
   if (grants.everything) return asked;
 
   std::set<std::string> allowed(granted.begin(), granted.end());
