@@ -1,5 +1,7 @@
 #include "oci/crun_runtime.h"
 
+#include "os/files.h"
+
 namespace still::oci {
 namespace {
 
@@ -32,6 +34,13 @@ Command CrunRuntime::checkpoint_command(const std::string& id,
     command.arguments = with_cgroup_root(*options.borrowed_cgroup, command.arguments);
   }
   return command;
+}
+
+// crun takes the filter for exec from a file beside its state, which its create makes and its
+// restore (1.21) does not.
+void CrunRuntime::keep_seccomp(const std::string& id, std::string_view filter) const {
+  const auto file = state_root_ / id / "seccomp.bpf";
+  if (!path_exists(file)) write_file_atomically(file, std::string(filter), 0600);
 }
 
 }  // namespace still::oci

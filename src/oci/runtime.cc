@@ -166,6 +166,8 @@ Command OciRuntime::checkpoint_command(const std::string& id,
   return result;
 }
 
+void OciRuntime::keep_seccomp(const std::string& /*id*/, std::string_view /*filter*/) const {}
+
 Command OciRuntime::exec_command(const std::string& id, const std::filesystem::path& process_file,
                                  bool tty, bool detach,
                                  const std::filesystem::path& pid_file) const {

@@ -37,6 +37,28 @@ volume() { echo "$STILL_ROOT/volumes/$1/_data"; }
   done
 }
 
+@test "what exec starts in a restored container has the seccomp filter of the others" {
+  local expected
+  for runtime in $(runtimes); do
+    start_ticker web --runtime "$runtime" --network none
+    expected=$(still exec web grep Seccomp /proc/self/status)
+    [[ $expected == *$'\t2'* ]]
+    still checkpoint -R -e "$WORK/web.tar" web
+    still restore -i "$WORK/web.tar" --rootfs "$ROOTFS" --name copy
+    [[ $(still exec copy grep Seccomp /proc/self/status) == "$expected" ]]
+    still rm -f copy
+    still checkpoint web
+    still restore web
+    [[ $(still exec web grep Seccomp /proc/self/status) == "$expected" ]]
+    still rm -f web
+    start_ticker free --runtime "$runtime" --security-opt seccomp=unconfined
+    still checkpoint free
+    still restore free
+    [[ $(still exec free grep Seccomp: /proc/self/status) == *0 ]]
+    still rm -f free
+  done
+}
+
 @test "several copies of one archive side by side" {
   start_ticker web -v data:/data
   still exec web sh -c 'echo original >/data/file'

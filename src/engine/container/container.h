@@ -70,6 +70,8 @@ class Container {
 
   // --- what a checkpoint needs -------------------------------------------------------------------
   std::unique_ptr<oci::OciRuntime> runtime() const;
+  // Of a restored container: has an exec get the seccomp filter of the others. Before each.
+  void keep_seccomp() const;
   // The freezer of the container's own cgroup; null without one (--cgroups=disabled, or the
   // container lives in a cgroup that the engine did not make for it).
   std::unique_ptr<cgroup::Freezer> freezer() const;

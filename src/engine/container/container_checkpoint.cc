@@ -8,10 +8,12 @@
 #include "cgroup/container_cgroup.h"
 #include "criu/cgroups.h"
 #include "criu/criu.h"
+#include "criu/seccomp.h"
 #include "engine/container/bundle.h"
 #include "engine/container/container.h"
 #include "engine/container/liveness.h"
 #include "engine/container/rootfs.h"
+#include "engine/container/security.h"
 #include "engine/monitor/monitor.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -186,6 +188,8 @@ void Container::start_restored(const oci::RestoreOptions& options,
   const store::ContainerRecord before = record_;
   try {
     prepare_cgroups(options.image_directory, dumped_cgroup);
+    write_file_atomically(paths_.seccomp_filter(), criu::runtime_filter(options.image_directory),
+                          0600);
     const pid_t pid = start_monitor(host_.layout, {.id = id(),
                                                    .name = name(),
                                                    .config = config_,
@@ -214,6 +218,12 @@ void Container::record_restored(pid_t pid) {
   record_.started_at = record_.restored_at = Instant::now().wall;
   record_.restore_log = oci::restore_log(paths_.restore_work());
   record_running(pid, process_start_time(pid));
+}
+
+void Container::keep_seccomp() const {
+  if (!record_.restored || !security_of(config_).seccomp) return;
+  const auto filter = read_file_if_exists(paths_.seccomp_filter());
+  if (filter && !filter->empty()) runtime()->keep_seccomp(id(), *filter);
 }
 
 void Container::prepare_cgroups(const std::filesystem::path& images,

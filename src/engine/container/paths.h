@@ -31,6 +31,8 @@ struct ContainerPaths {
   // Work directories of CRIU: logs and statistics of the last checkpoint and restore.
   std::filesystem::path dump_work() const { return base / "dump"; }
   std::filesystem::path restore_work() const { return base / "restore"; }
+  // The seccomp filter of the processes of the last restore, if they have one.
+  std::filesystem::path seccomp_filter() const { return base / "seccomp.bpf"; }
 };
 
 }  // namespace still::engine

@@ -65,6 +65,7 @@ int exec(Container container, const ExecSettings& settings) {
   const auto process = oci::build_process(settings_for(*locked, settings));
   write_file_atomically(process_file, process.dump(), 0600);
 
+  locked->keep_seccomp();
   Command command =
       with_log(locked->runtime()->exec_command(locked->id(), process_file, settings.terminal,
                                                settings.detach, pid_file),
