@@ -54,6 +54,10 @@ teardown() { finish_store; }
     sleeper web --runtime "$RUNTIME"
     still exec -d web sh -c 'sleep 0.3; echo done >/done'
     eventually still exec web test -e /done
+    # Whoever reads our output is not kept waiting, and a command that is none is told.
+    is "" timeout 10 sh -c 'still exec -d web sleep 60 | cat'
+    ends_with 127 still exec -d web /no/such/command
+    [[ $(still exec -d web /no/such/command 2>&1) == *"/no/such/command"* ]]
   }
   for_each_runtime check
 }

@@ -1,5 +1,8 @@
 #include "engine/monitor/exec.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
@@ -71,13 +74,20 @@ int exec(Container container, const ExecSettings& settings) {
                                                settings.detach, pid_file),
                log);
   command.inherit_stdin = settings.interactive || settings.terminal;
+  const Fd output = open_file("/dev/null", O_WRONLY);
+  const Fd errors = open_file("/dev/null", O_WRONLY);
+  // A command that runs on must not keep our output open, whose reader would wait for its end.
+  if (settings.detach) {
+    command.descriptors = {{output.get(), STDOUT_FILENO}, {errors.get(), STDERR_FILENO}};
+  }
   Child runtime = Child::start(command);
   const bool inside = wait_until_inside(runtime, pid_file);
   locked.reset();  // from here on others may work with the container
   const ExitStatus status = runtime.wait();
   if (inside || status.ok()) return status.code;
-  // The runtime has said the same on our standard error.
-  return exit_code(runtime_error(read_file_if_exists(log).value_or("")));
+  const std::string message = read_file_if_exists(log).value_or("");
+  if (settings.detach) throw runtime_error(message);
+  return exit_code(runtime_error(message));  // the runtime has said it on our standard error
 }
 
 }  // namespace still::engine
