@@ -36,6 +36,15 @@ Command CrunRuntime::checkpoint_command(const std::string& id,
   return command;
 }
 
+// A connection's first segment must not leave before all of them are there: it would be answered by a
+// reset. CRIU keeps packets back in a namespace that it takes for empty, as runc tells it to; one
+// that a runtime provides without a word it leaves alone.
+std::map<std::string, std::string> CrunRuntime::criu_options(const RestoreOptions& options) const {
+  auto result = OciRuntime::criu_options(options);
+  if (options.tcp_established) result["empty-ns"] = "net";
+  return result;
+}
+
 // crun takes the filter for exec from a file beside its state, which its create makes and its
 // restore (1.21) does not.
 void CrunRuntime::keep_seccomp(const std::string& id, std::string_view filter) const {

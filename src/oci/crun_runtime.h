@@ -13,6 +13,8 @@ class CrunRuntime final : public OciRuntime {
   std::vector<std::string> global_arguments() const override;
   Command checkpoint_command(const std::string& id,
                              const CheckpointOptions& options) const override;
+  using OciRuntime::criu_options;
+  std::map<std::string, std::string> criu_options(const RestoreOptions& options) const override;
   void keep_seccomp(const std::string& id, std::string_view filter) const override;
 
  private:

@@ -72,7 +72,7 @@ class OciRuntime {
   // CRIU options that a checkpoint or restore needs and this runtime has no working flag for: to be
   // written, with others, to the files that kCriuConfigurationAnnotation and CRIU_CONFIG_FILE name.
   virtual std::map<std::string, std::string> criu_options(const CheckpointOptions& options) const;
-  std::map<std::string, std::string> criu_options(const RestoreOptions& options) const;
+  virtual std::map<std::string, std::string> criu_options(const RestoreOptions& options) const;
 
   // Each throws Error(kRuntime) with the runtime's message.
   void start(const std::string& id) const;

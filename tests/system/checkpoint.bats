@@ -322,6 +322,23 @@ passes_more() { [[ $(passed "$1") -gt $2 ]]; }
   eventually sh -c 'still logs closed | grep -Fx closed'
 }
 
+@test "what was sent and not received yet is in original and copy, in place too" {
+  local name
+  for runtime in $(runtimes); do
+    still run -d --name sender --runtime "$runtime" --network none --rootfs "$ROOTFS" /bin/sh -c 'ifconfig lo up; exec /bin/holder fill 7000'
+    eventually sh -c 'still logs sender | grep -q "^sent"'
+    still checkpoint -R --tcp-established -e "$WORK/sender.tar" sender
+    still restore --tcp-established -i "$WORK/sender.tar" -n copy
+    still checkpoint --tcp-established sender
+    still restore --tcp-established sender
+    for name in copy sender; do
+      still kill -s USR1 "$name"
+      is 0 still wait "$name"
+    done
+    still rm -f copy sender
+  done
+}
+
 # connect CONTAINER COUNT: connections, 10 ms apart; prints what took the longest, in ms.
 connect() { nsenter -t "$(state "$1" Pid)" -n "$BATS_TEST_DIRNAME/connect" 7000 "$2"; }
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -100,23 +102,71 @@ sockaddr_in loopback(uint16_t port) {
   stay();
 }
 
+unsigned char byte_at(uint64_t position) {
+  return static_cast<unsigned char>(position * 7 + position / 251);
+}
+
+// As much as the buffers of both ends take.
+uint64_t fill(int client) {
+  check(::fcntl(client, F_SETFL, O_NONBLOCK), "fcntl");
+  uint64_t sent = 0;
+  for (;;) {
+    unsigned char block[1000];
+    for (size_t i = 0; i < sizeof block; ++i) block[i] = byte_at(sent + i);
+    const ssize_t taken = ::send(client, block, sizeof block, MSG_NOSIGNAL);
+    if (taken < 0) return sent;
+    sent += static_cast<uint64_t>(taken);
+  }
+}
+
+// A slow reader: what was sent waits until SIGUSR1 comes; then every byte is looked at.
+int hold_sent_data(uint16_t port) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const sockaddr_in address = loopback(port);
+  const int listener = listen_on(address, 1);
+  const int client = connect_to(address);
+  const int server = check(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept");
+  const uint64_t sent = fill(client);
+  std::printf("sent %lu\n", static_cast<unsigned long>(sent));
+  int signal = 0;
+  sigwait(&signals, &signal);
+  ::shutdown(client, SHUT_WR);
+  uint64_t received = 0;
+  unsigned char block[4096];
+  ssize_t got = 0;
+  while ((got = ::recv(server, block, sizeof block, 0)) > 0) {
+    for (ssize_t i = 0; i < got; ++i, ++received) {
+      if (block[i] != byte_at(received)) throw std::runtime_error("a wrong byte");
+    }
+  }
+  check(static_cast<int>(got), "recv");
+  std::printf("received %lu\n", static_cast<unsigned long>(received));
+  return received == sent ? 0 : 1;
+}
+
 uint16_t port_in(const std::string& word) { return static_cast<uint16_t>(std::stoul(word)); }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
-      "lock FILE | tcp PORT | echo PORT",
+      "lock FILE | tcp PORT | echo PORT | fill PORT",
       "Holds a file lock or a TCP connection, or serves connections, until it is killed.",
       "lock  hold an exclusive flock; prints \"locked\"\n"
       "tcp   pass numbers over a loopback connection; prints \"passed N\", \"closed\" at its end\n"
-      "echo  send back what loopback connections bring");
+      "echo  send back what loopback connections bring\n"
+      "fill  send what the buffers take; prints \"sent N\", on SIGUSR1 reads it, exit code 0 if it "
+      "is right");
   const auto words = flags.parse(argc, argv, 2);
   const std::string& what = words[0];
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (what == "lock") hold_lock(words[1]);
   if (what == "echo") serve(port_in(words[1]));
   if (what == "tcp") hold_connection(port_in(words[1]));
+  if (what == "fill") return hold_sent_data(port_in(words[1]));
   std::fprintf(stderr, "holder: no resource '%s', see --help\n", what.c_str());
   return workload::kUsage;
 } catch (const std::exception& error) {
