@@ -59,6 +59,25 @@ volume() { echo "$STILL_ROOT/volumes/$1/_data"; }
   done
 }
 
+@test "a first process that asks for a signal at its parent's death lives on when it is restored" {
+  local name pid
+  for runtime in $(runtimes); do
+    still run -d --name web --runtime "$runtime" --network none --rootfs "$ROOTFS" /bin/holder death 9
+    eventually sh -c 'still logs web | grep -q child'
+    still checkpoint -R -e "$WORK/web.tar" web
+    still restore -i "$WORK/web.tar" --rootfs "$ROOTFS" --name copy
+    still checkpoint web
+    still restore web
+    sleep 0.3
+    for name in web copy; do
+      [[ $(still inspect --format '{{.State.Status}}' "$name") == running ]]
+      pid=$(still inspect --format '{{.State.Pid}}' "$name")
+      [[ $(wc -w <"/proc/$pid/task/$pid/children") -eq 1 ]]
+    done
+    still rm -f -t 0 web copy
+  done
+}
+
 @test "several copies of one archive side by side" {
   start_ticker web -v data:/data
   still exec web sh -c 'echo original >/data/file'

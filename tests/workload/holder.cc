@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,6 +103,14 @@ sockaddr_in loopback(uint16_t port) {
   stay();
 }
 
+[[noreturn]] void die_with_parent(int signal) {
+  check(::prctl(PR_SET_PDEATHSIG, signal), "prctl");
+  const int child = check(::fork(), "fork");
+  if (child == 0) check(::prctl(PR_SET_PDEATHSIG, signal), "prctl");
+  std::printf("%s asks for signal %d\n", child == 0 ? "child" : "parent", signal);
+  stay();
+}
+
 unsigned char byte_at(uint64_t position) {
   return static_cast<unsigned char>(position * 7 + position / 251);
 }
@@ -153,19 +162,21 @@ uint16_t port_in(const std::string& word) { return static_cast<uint16_t>(std::st
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
-      "lock FILE | tcp PORT | echo PORT | fill PORT",
+      "lock FILE | tcp PORT | echo PORT | fill PORT | death SIGNAL",
       "Holds a file lock or a TCP connection, or serves connections, until it is killed.",
       "lock  hold an exclusive flock; prints \"locked\"\n"
       "tcp   pass numbers over a loopback connection; prints \"passed N\", \"closed\" at its end\n"
       "echo  send back what loopback connections bring\n"
       "fill  send what the buffers take; prints \"sent N\", on SIGUSR1 reads it, exit code 0 if it "
-      "is right");
+      "is right"
+      "\ndeath  ask for the signal when the parent ends, and so does a child");
   const auto words = flags.parse(argc, argv, 2);
   const std::string& what = words[0];
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (what == "lock") hold_lock(words[1]);
   if (what == "echo") serve(port_in(words[1]));
   if (what == "tcp") hold_connection(port_in(words[1]));
+  if (what == "death") die_with_parent(std::stoi(words[1]));
   if (what == "fill") return hold_sent_data(port_in(words[1]));
   std::fprintf(stderr, "holder: no resource '%s', see --help\n", what.c_str());
   return workload::kUsage;
