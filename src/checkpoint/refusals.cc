@@ -140,8 +140,8 @@ bool gives_permissions(pid_t pid, const std::string& descriptor) {
 }
 
 // What a descriptor stands for; empty if it has been closed since it was listed.
-std::string target_of(const WalkEntry& entry) try {
-  return read_link_at(entry.parent, entry.name);
+std::string target_of(const Fd& directory, const std::string& descriptor) try {
+  return read_link_at(directory, descriptor);
 } catch (const Error& error) {
   if (error.error_number() == ENOENT || error.error_number() == ESRCH) return {};
   throw;
@@ -152,13 +152,13 @@ std::string undumpable_descriptor(pid_t pid) {
   std::string found;
   const auto directory = open_if_exists(formatted("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
   if (!directory) return found;  // the process has ended
-  walk_tree(*directory, {}, [&](const WalkEntry& entry) {
-    const std::string target = target_of(entry);
+  for (const std::string& descriptor : list_names(*directory)) {
+    const std::string target = target_of(*directory, descriptor);
     if (const auto resource = undumpable(target); !resource.empty()) found = resource;
-    if (target == "anon_inode:[fanotify]" && gives_permissions(pid, entry.name)) {
+    if (target == "anon_inode:[fanotify]" && gives_permissions(pid, descriptor)) {
       found = "permission events of fanotify";
     }
-  });
+  }
   return found;
 }
 
