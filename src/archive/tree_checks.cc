@@ -125,23 +125,26 @@ void read_content(TarReader& tar, const TarMember& member,
   }
 }
 
-uint64_t check_tree_tar(const Source& source, const ExtractOptions& options) {
+TreeSummary check_tree_tar(const Source& source, const ExtractOptions& options) {
   TarReader tar(source);
   TreeChecks checks(options);
-  uint64_t size_bytes = 0;
+  TreeSummary summary;
   while (const auto member = tar.next()) {
     try {
-      checks.admit(*member);
+      const TreeChecks::Place place = checks.admit(*member);
+      if (member->hard_link.empty() && S_ISLNK(member->metadata.mode)) {
+        summary.links.push_back(place.path);
+      }
       uint64_t content_bytes = 0;
       read_content(tar, *member,
                    [&](const TarReader::Block& block) { content_bytes += block.data.size(); });
-      size_bytes += (content_bytes / kPageBytes + 2) * kPageBytes;
+      summary.memory_bytes += (content_bytes / kPageBytes + 2) * kPageBytes;
     } catch (const Error& error) {
       throw error.in("archive member \"" + printable_name(member->name) + "\"");
     }
   }
   tar.finish();
-  return size_bytes;
+  return summary;
 }
 
 }  // namespace still::archive

@@ -78,9 +78,14 @@ struct ExtractOptions {
 // the caller owns root and removes it.
 void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options);
 
+// What a stream would make.
+struct TreeSummary {
+  uint64_t memory_bytes = 0;  // in a tmpfs: whole pages for what files hold, one for each entry
+  std::vector<std::string> links;  // paths of symbolic links, relative
+};
+
 // Reads such a stream to its end and refuses what extract_tree_tar would, without a tree: only what
-// depends on what is below the root already is left open. Returns the bytes that the tree takes in
-// a tmpfs: whole pages for what files hold, and one for each entry.
-uint64_t check_tree_tar(const Source& source, const ExtractOptions& options);
+// depends on what is below the root already is left open.
+TreeSummary check_tree_tar(const Source& source, const ExtractOptions& options);
 
 }  // namespace still::archive

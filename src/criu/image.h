@@ -37,6 +37,7 @@ inline constexpr ImageKind kMountsImage{0x54564319, 0x55563928};
 inline constexpr ImageKind kFilesImage{0x54564319, 0x56303138};
 inline constexpr ImageKind kCgroupImage{0x54564319, 0x59383330};
 inline constexpr ImageKind kNetworkImage{0x54564319, 0x55933752};
+inline constexpr ImageKind kRemapImage{0x54564319, 0x59133954};
 inline constexpr ImageKind kSeccompImage{0x54564319, 0x64413049};
 inline constexpr ImageKind kMmImage{0x54564319, 0x57492820};
 inline constexpr ImageKind kPageMapImage{0x54564319, 0x56084025};

@@ -14,6 +14,7 @@
 #include "oci/seccomp.h"
 #include "oci/seccomp_filter.h"
 #include "oci/spec.h"
+#include "os/beneath.h"
 #include "os/files.h"
 
 namespace still::criu {
@@ -78,6 +79,7 @@ std::vector<std::string> ImagePrivileges::beyond(const ImageLimits& limits) cons
   find_scheduling(limits, found);
   find_others(limits, found);
   if (limits.cgroup) check_cgroups();
+  check_made_paths();
   return found;
 }
 
@@ -203,14 +205,15 @@ void ImagePrivileges::find_mounts(const ImageLimits& limits,
   }
 }
 
-uint64_t ImagePrivileges::content_of(const Mount& mount) const {
-  for (const auto& [file, size_bytes] : tmpfs_) {
+const ImagePrivileges::Tmpfs& ImagePrivileges::content_of(const Mount& mount) const {
+  static const Tmpfs kNothing;
+  for (const auto& [file, content] : tmpfs_) {
     if (number_in(file, "tmpfs-%u.tar.gz.img") == mount.id ||
         number_in(file, "tmpfs-dev-%u.tar.gz.img") == mount.device) {
-      return size_bytes;
+      return content;
     }
   }
-  return 0;
+  return kNothing;
 }
 
 void ImagePrivileges::find_tmpfs(const ImageLimits& limits, std::vector<std::string>& found) const {
@@ -223,7 +226,7 @@ void ImagePrivileges::find_tmpfs(const ImageLimits& limits, std::vector<std::str
                              : is_masked(mount.place) ? kEmptyTmpfsBytes
                                                       : limits.memory_bytes.value_or(UINT64_MAX);
     const uint64_t size = size_option(mount.options);
-    if (content_of(mount) > allowed || (has_size && (size == 0 || size > allowed))) {
+    if (content_of(mount).size_bytes > allowed || (has_size && (size == 0 || size > allowed))) {
       found.push_back("a tmpfs at " + printable(mount.place) + " of more than its " +
                       human_size(allowed));
     }
@@ -276,6 +279,19 @@ void ImagePrivileges::check_cgroups() const {
   if (std::ranges::any_of(sets_of_ | std::views::values | std::views::join, is_outside) ||
       std::ranges::any_of(roots_, places_nobody)) {
     refuse("a task is in no cgroup of the container");
+  }
+}
+
+// Of those in a tmpfs, whose content is in the images.
+void ImagePrivileges::check_made_paths() const {
+  for (const std::string& path : made_paths()) {
+    for (const Mount& mount : mounts_) {
+      const std::string top = mount.place == "/" ? "/" : mount.place + "/";
+      if (mount.type != kTmpfs || !path.starts_with(top)) continue;
+      if (lies_in(path.substr(top.size()), content_of(mount).links)) {
+        refuse("it makes the file " + printable(path) + " behind a symbolic link");
+      }
+    }
   }
 }
 

@@ -118,6 +118,8 @@ void ImagePrivileges::add(const std::string& file, std::string_view content) {
     add_filters(content);
   } else if (file == "cgroup.img") {
     add_cgroups(content);
+  } else if (file == "remap-fpath.img") {
+    add_remaps(content);
   } else if (const auto number = number_in(file, "core-%u.img"); !number.empty()) {
     add_core(std::string(number), content);
   } else if (const auto process = number_in(file, "ids-%u.img"); !process.empty()) {
@@ -131,14 +133,24 @@ void ImagePrivileges::add(const std::string& file, std::string_view content) {
   }
 }
 
-void ImagePrivileges::add_tmpfs(const std::string& file, uint64_t size_bytes) {
-  tmpfs_[file] += size_bytes;
+void ImagePrivileges::add_tmpfs(const std::string& file, uint64_t size_bytes,
+                                std::vector<std::string> links) {
+  tmpfs_[file] = {size_bytes, std::move(links)};
 }
 
 uint64_t ImagePrivileges::tmpfs_bytes() const {
   uint64_t sum = 0;
-  for (const auto& [file, size_bytes] : tmpfs_) sum += size_bytes;
+  for (const auto& [file, content] : tmpfs_) sum += content.size_bytes;
   return sum;
+}
+
+std::vector<std::string> ImagePrivileges::made_paths() const {
+  std::vector<std::string> paths;
+  for (const uint32_t id : remapped_) {
+    const auto name = names_.find(id);
+    if (name != names_.end()) paths.push_back(name->second);
+  }
+  return paths;
 }
 
 // One that is needed for the same by several processes is named once.
@@ -255,6 +267,7 @@ void ImagePrivileges::add_file(const messages::File& file) {
       if (file.regular().external() || !is_inside(name)) {
         refuse("it opens the file " + printable(name));
       }
+      names_[file.regular().id()] = name;
       return;
     }
     case kInternetSocket:
@@ -317,6 +330,12 @@ void ImagePrivileges::check_ghost_file(std::string_view content) {
 void ImagePrivileges::check_network(std::string_view content) {
   const auto network = parse_only<messages::NetworkNamespace>(content, kNetworkImage);
   if (network.key().empty()) refuse("it is no network namespace that the engine made");
+}
+
+void ImagePrivileges::add_remaps(std::string_view content) {
+  for (const std::string_view entry : image_entries(content, kRemapImage)) {
+    remapped_.insert(parse_entry<messages::Remap>(entry).file());
+  }
 }
 
 void ImagePrivileges::add_cgroups(std::string_view content) {

@@ -53,9 +53,16 @@ class ImagePrivileges {
   // Takes the content of a file whose use is kChecked, or its head where that is kHead. Throws
   // Error(kCorrupt) naming it if it is no image of its kind, or has what no container needs.
   void add(const std::string& file, std::string_view content);
-  // Takes note of one whose use is kTmpfs. size_bytes: what it takes in memory, unpacked.
-  void add_tmpfs(const std::string& file, uint64_t size_bytes);
+  // Takes note of one whose use is kTmpfs. size_bytes: what it takes in memory, unpacked. links:
+  // the paths of symbolic links in it, relative.
+  void add_tmpfs(const std::string& file, uint64_t size_bytes, std::vector<std::string> links);
   uint64_t tmpfs_bytes() const;  // all of them together
+
+  // Paths of files ("/a/b") that CRIU makes for a moment because the container had removed them and
+  // holds them open. CRIU makes them as root of the host, before it is in the container's root: a
+  // symbolic link on the way would lead out of it. beyond() knows of those in a tmpfs; the others
+  // are for those to check that know the trees.
+  std::vector<std::string> made_paths() const;
 
   // What goes beyond the limits, one phrase each: "the capability CAP_SYS_ADMIN", "no seccomp
   // filter". Throws Error(kCorrupt) if the images do not belong together.
@@ -75,6 +82,10 @@ class ImagePrivileges {
     std::string id;  // decimal, both
     std::string device;
   };
+  struct Tmpfs {
+    uint64_t size_bytes = 0;
+    std::vector<std::string> links;
+  };
   struct Filter {
     std::string program;
     std::optional<uint32_t> previous;
@@ -92,6 +103,7 @@ class ImagePrivileges {
   void add_file(const messages::File& file);
   static void check_ghost_file(std::string_view content);
   static void check_network(std::string_view content);
+  void add_remaps(std::string_view content);
   void add_cgroups(std::string_view content);
   void add_filters(std::string_view content);
   void need(const char* capability, const std::string& for_what);
@@ -106,8 +118,9 @@ class ImagePrivileges {
   void find_scheduling(const ImageLimits& limits, std::vector<std::string>& found) const;
   void find_others(const ImageLimits& limits, std::vector<std::string>& found) const;
   void check_cgroups() const;
+  void check_made_paths() const;
   bool belongs(const Mount& mount, const ImageLimits& limits) const;
-  uint64_t content_of(const Mount& mount) const;
+  const Tmpfs& content_of(const Mount& mount) const;
 
   uint64_t capabilities_ = 0;                  // of all threads together
   std::map<std::string, uint32_t> filter_of_;  // thread -> its last filter
@@ -118,7 +131,9 @@ class ImagePrivileges {
   std::map<std::string, Namespaces> inside_;   // by process
   std::set<std::string> processes_;            // those that live
   std::vector<Mount> mounts_;
-  std::map<std::string, uint64_t> tmpfs_;              // file -> bytes
+  std::map<std::string, Tmpfs> tmpfs_;                 // by file
+  std::map<uint32_t, std::string> names_;              // of regular files, by id
+  std::set<uint32_t> remapped_;                        // ids of those that are not at their path
   std::map<std::string, std::string> needs_;           // what for -> the capability
   std::set<std::string> labels_;                       // of security modules
   bool without_no_new_privileges_ = false;             // a thread

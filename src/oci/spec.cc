@@ -8,9 +8,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "oci/capabilities.h"
 #include "oci/seccomp.h"
+#include "os/files.h"
 
 namespace still::oci {
 namespace {
@@ -183,6 +186,18 @@ json build_spec(const SpecSettings& settings) {
                {"linux", linux_of(settings)}};
   if (!settings.annotations.empty()) spec["annotations"] = settings.annotations;
   return spec;
+}
+
+std::map<std::string, std::filesystem::path> bind_mounts(const std::filesystem::path& bundle) try {
+  std::map<std::string, std::filesystem::path> sources;
+  const json spec = json::parse(read_file(bundle / "config.json"));
+  for (const json& mount : spec.at("mounts")) {
+    if (mount.value("type", "") != "bind") continue;
+    sources[mount.at("destination").get<std::string>()] = mount.at("source").get<std::string>();
+  }
+  return sources;
+} catch (const json::exception& error) {
+  throw Error(ErrorKind::kCorrupt, "the bundle's config.json is none: " + printable(error.what()));
 }
 
 }  // namespace still::oci

@@ -73,6 +73,10 @@ const std::vector<ProtectedPath>& protected_paths();
 // decided here.
 nlohmann::json build_spec(const SpecSettings& settings);
 
+// What a bundle's config.json binds into the container: sources by destinations. Throws
+// Error(kCorrupt), Error(kSystem).
+std::map<std::string, std::filesystem::path> bind_mounts(const std::filesystem::path& bundle);
+
 // The OCI process object alone, for exec.
 nlohmann::json build_process(const ProcessSettings& settings);
 

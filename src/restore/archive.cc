@@ -1,7 +1,16 @@
+#include <fcntl.h>
+
+#include <map>
+#include <utility>
+
 #include "base/hooks.h"
+#include "base/text.h"
 #include "cut/cancellation.h"
 #include "journal/operation.h"
 #include "journal/paths.h"
+#include "oci/spec.h"
+#include "os/beneath.h"
+#include "os/files.h"
 #include "restore/leftovers.h"
 #include "restore/restore.h"
 #include "restore/run.h"
@@ -15,6 +24,35 @@ void fill_volumes(const UnpackedArchive& archive, const RestoreOptions& options,
   if (options.ignore_volumes) return;
   for (const std::string& name : archive.container().volumes) {
     archive.fill_volume(name, made.make_volume(name));
+  }
+}
+
+// Where the innermost mount that the path is below has its content, and the path below it.
+std::pair<std::filesystem::path, std::string> tree_of(
+    const std::string& path, const subject::Place& place,
+    const std::map<std::string, std::filesystem::path>& mounts) {
+  std::pair tree(place.root, path.substr(1));
+  size_t longest = 0;
+  for (const auto& [destination, source] : mounts) {
+    if (!path.starts_with(destination + "/") || destination.size() < longest) continue;
+    longest = destination.size();
+    tree = {source, path.substr(longest + 1)};
+  }
+  return tree;
+}
+
+// CRIU would follow a link on the way to a file that it makes, out of the container. What the
+// kernel says of an open file has none on its way.
+void check_made_paths(const std::vector<std::string>& paths, const subject::Place& place) {
+  if (paths.empty()) return;
+  const auto mounts = oci::bind_mounts(place.bundle);
+  for (const std::string& path : paths) {
+    const auto [tree, below] = tree_of(path, place, mounts);
+    try {
+      open_directory_beneath(open_file(tree, O_PATH), split_path(below).parent);
+    } catch (const Error& error) {
+      throw error.in("the deleted file " + printable(path) + " of the images");
+    }
   }
 }
 
@@ -54,6 +92,7 @@ RestoreResult restore_archive(const std::filesystem::path& file, subject::Destin
     if (!options.ignore_rootfs) archive.fill_rootfs(place.root);
     archive.fill_shm(place.shm);
     archive.copy_log(place.log);
+    check_made_paths(archive.privileges().made_paths(), place);
     cancellation.check(cut::kNothingRestored);
   };
   RestoreResult result = run_restored(container, host.layout, archive.images(),

@@ -97,9 +97,11 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
 void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
                           const archive::Source& content) {
   switch (criu::image_file_kind(file).use) {
-    case criu::ImageUse::kTmpfs:
-      return privileges_.add_tmpfs(
-          file, archive::check_tree_tar(archive::decompressing_source(content), kTmpfsExtraction));
+    case criu::ImageUse::kTmpfs: {
+      archive::TreeSummary tree =
+          archive::check_tree_tar(archive::decompressing_source(content), kTmpfsExtraction);
+      return privileges_.add_tmpfs(file, tree.memory_bytes, std::move(tree.links));
+    }
     case criu::ImageUse::kHead:
       return privileges_.add(file, read_head(content, criu::ImagePrivileges::kHeadSize));
     case criu::ImageUse::kChecked:

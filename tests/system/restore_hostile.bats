@@ -417,6 +417,30 @@ start_holder() {
   still rm -f holder
 }
 
+# forge_more ACTION...: the forged archive, changed once more.
+forge_more() {
+  mv "$WORK/forged.tar" "$BATS_TEST_TMPDIR/step.tar"
+  "$BATS_TEST_DIRNAME/forge" "$BATS_TEST_TMPDIR/step.tar" "$WORK/forged.tar" "$@"
+}
+
+# CRIU makes it in the host's view of the container's trees, as root.
+@test "CRIU images that make a deleted file behind a link that leads out" {
+  still run -d --name holder --rootfs "$ROOTFS" -v data:/data --tmpfs /scratch sh -c '
+    exec 9>/gone; rm /gone; ln -s /etc /scratch/way-out; echo ready; while :; do sleep 0.05; done'
+  eventually is ready still logs holder
+  still checkpoint -R -c none -e "$WORK/web.tar" holder
+  still rm -f holder
+  still volume rm data
+  host >"$BATS_TEST_TMPDIR/host"
+  forge entry rootfs-diff.tar link way-out "$WORK/victims"
+  forge_more image files.img 3.6 /way-out/gone
+  refused "way-out is a link" --allow-spec
+  forge entry volumes/data.tar link way-out "$WORK/victims"
+  forge_more image files.img 3.6 /data/way-out/gone
+  refused "way-out is a link" --allow-spec
+  forged "symbolic link" image files.img 3.6 /scratch/way-out/gone
+}
+
 @test "CRIU images that are none" {
   local file
   for file in inventory pstree files core-1 ids-1 seccomp; do

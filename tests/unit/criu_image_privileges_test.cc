@@ -126,7 +126,9 @@ class ImagePrivilegesTest : public testing::Test {
       EXPECT_THAT(image_file_kind(name).use, AnyOf(ImageUse::kChecked, ImageUse::kHead)) << name;
       privileges.add(name, content);
     }
-    for (const auto& [name, size_bytes] : tmpfs_) privileges.add_tmpfs(name, size_bytes);
+    for (const auto& [name, size_bytes] : tmpfs_) {
+      privileges.add_tmpfs(name, size_bytes, {"way/out"});
+    }
     return privileges;
   }
 
@@ -455,6 +457,24 @@ TEST_F(ImagePrivilegesTest, AFileSystemInMemoryIsAsLargeAsItsConfigurationSays) 
   auto configured = usual();
   configured.tmpfs["/scratch"] = std::nullopt;
   EXPECT_THAT(beyond(configured), IsEmpty());
+}
+
+TEST_F(ImagePrivilegesTest, FilesThatAreMadeLieBehindNoLink) {
+  const auto file = [](uint64_t id, const std::string& name) {
+    return number(1, 1) + bytes(3, number(1, id) + bytes(6, name));
+  };
+  files_["remap-fpath.img"] = image(0x59133954, {number(1, 5) + number(2, 1) + number(3, 1)});
+  tmpfs_ = {{"tmpfs-dev-8.tar.gz.img", 8192}};
+  for (const char* name :
+       {"/gone", "/way/out/x", "/dev/gone", "/dev/way/outside", "/device/way/out/x"}) {
+    files_["files.img"] = image(0x56303138, {file(5, name), file(6, "/dev/way/out/x")});
+    EXPECT_THAT(beyond(), IsEmpty());
+    EXPECT_THAT(read().made_paths(), ElementsAre(name));
+  }
+  for (const char* name : {"/dev/way/out", "/dev/way/out/x", "/dev/way/out/x/y"}) {
+    files_["files.img"] = image(0x56303138, {file(5, name)});
+    EXPECT_EQ(test::kind_thrown_by([&] { beyond(); }), ErrorKind::kCorrupt) << name;
+  }
 }
 
 TEST_F(ImagePrivilegesTest, OnlyTheEngineMakesNetworks) {

@@ -75,6 +75,7 @@ class FakeRestorable : public subject::Restorable {
                .root = engine.root(),
                .shm = engine.container() / "shm",
                .log = engine.container() / "log",
+               .bundle = engine.container() / "bundle",
                .restore_work = engine.container() / "work",
                .criu_configuration = engine.container() / "criu.conf",
                .criu_overrides = {}} {}

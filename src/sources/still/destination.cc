@@ -121,6 +121,7 @@ class RestorableContainer : public subject::Restorable {
             .root = paths.merged(),
             .shm = paths.shm(),
             .log = paths.log(),
+            .bundle = paths.bundle(),
             .restore_work = paths.restore_work(),
             .criu_configuration = paths.criu_configuration(),
             .criu_overrides = paths.criu_overrides()};
