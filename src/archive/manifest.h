@@ -51,8 +51,11 @@ struct Manifest {
   bool live = false;  // --leave-running
   bool consistent = false;
   std::string inconsistent_because;  // empty when consistent
-  std::string memory_cut;            // "fork" or "stock", of a live checkpoint
-  std::string memory_cut_because;    // why not "fork"; empty if it is
+  // Processes that exec had brought into the container and that are not in the images, "12
+  // (sleep)".
+  std::vector<std::string> left_out;
+  std::string memory_cut;          // "fork" or "stock", of a live checkpoint
+  std::string memory_cut_because;  // why not "fork"; empty if it is
   // Zero where there was no such moment (no freeze by Still on the default path).
   Instant frozen, dump_start, dump_end, cut_end, thawed;
   std::chrono::nanoseconds pause{};

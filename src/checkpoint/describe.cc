@@ -48,6 +48,7 @@ archive::Manifest describe(const subject::Held& container, const Plan& plan) {
 void describe_result(archive::Manifest& manifest, const CheckpointResult& result) {
   manifest.consistent = result.consistent;
   manifest.inconsistent_because = result.inconsistent_because;
+  manifest.left_out = result.left_out;
   if (manifest.live) {
     manifest.memory_cut = cut::name_of(result.memory_choice);
     manifest.memory_cut_because = cut::why_by_criu(result.memory_choice);

@@ -57,6 +57,25 @@ std::vector<pid_t> all_processes(const subject::Subject& subject, const Freezers
   return pids;
 }
 
+// Those of them that CRIU leaves out of the container's images.
+std::vector<std::string> describe_sessions(const subject::Subject& subject,
+                                           const Freezers& freezers) {
+  const auto own = freezers.own ? freezers.own->processes() : subject::processes_of(subject);
+  return subject::describe(subject::divide(own, subject.init.pid).sessions);
+}
+
+void say_left_out(const std::vector<std::string>& sessions, cut::Observer& observer) {
+  if (sessions.empty()) return;
+  constexpr size_t kNamed = 5;
+  const std::vector<std::string> named(sessions.begin(),
+                                       sessions.begin() + std::min(kNamed, sessions.size()));
+  std::string names = join(named, ", ");
+  if (sessions.size() > kNamed) names += formatted(" and {} more", sessions.size() - kNamed);
+  observer.warning(
+      "processes that exec brought into the container are not in the checkpoint, and go on: " +
+      names);
+}
+
 // Whether CRIU can get ready before the freeze.
 bool can_wait_for_freeze(const Plan& plan) {
   return plan.freezing == Freezing::kFreeze && !hooks::freeze_is_off() &&
@@ -221,15 +240,18 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   archive::Manifest manifest = describe(container, plan);
   const cut::Staging staging(place, stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
   auto memory = cut::MemoryWay::open(plan.memory, subject, place);
-  cut::TreeCaptures captures(
-      plan.trees, subject.log, [&] { return all_processes(subject, freezers); }, staging,
-      cancellation);
+  CheckpointResult result{.memory_choice = plan.memory};
+  // Asked for while all stands still.
+  const auto look_at_processes = [&] {
+    result.left_out = describe_sessions(subject, freezers);
+    return all_processes(subject, freezers);
+  };
+  cut::TreeCaptures captures(plan.trees, subject.log, look_at_processes, staging, cancellation);
   hooks::reached("staged");
   memory->prepare();
   captures.prepare(observer);
   hooks::reached("prepared");
 
-  CheckpointResult result{.memory_choice = plan.memory};
   try {
     result.cut = window.run({{.memory = *memory, .trees = captures}}, cancellation, observer);
     cut::require_images(place.images());
@@ -246,6 +268,7 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   hooks::reached("merged");
   cut::begin_calls_anew(place.images(), observer);
 
+  say_left_out(result.left_out, observer);
   result.cut_pass = captures.last_pass();
   const auto trees = captures.results(result.cut.was_frozen);
   judge(result, plan, trees, observer);

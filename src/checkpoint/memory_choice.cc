@@ -23,7 +23,7 @@ std::string why_by_criu(const subject::Subject& subject, const Plan& plan) {
   if (plan.options.memory_cut == MemoryWish::kStock) return "asked for";
   if (plan.freezing == Freezing::kAlreadyFrozen) return "the container is paused";
   if (plan.freezing == Freezing::kNone || hooks::freeze_is_off()) return "it cannot be frozen";
-  const auto processes = subject::processes_of(subject);
+  const auto processes = subject::divided_processes_of(subject).tree;
   if (auto reason = memory::why_not_ordinary(processes); !reason.empty()) return reason;
   const auto room = subject::room_of(subject);
   // The copies are counted while they live, and what is left is the container's.

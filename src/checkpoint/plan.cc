@@ -52,9 +52,9 @@ uint64_t resident_bytes(pid_t pid) {
   return static_cast<uint64_t>(pages.value_or(0)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-uint64_t memory_of(const subject::Subject& subject) {
+uint64_t memory_of(const std::vector<pid_t>& processes) {
   uint64_t bytes = 0;
-  for (const pid_t pid : subject::processes_of(subject)) bytes += resident_bytes(pid);
+  for (const pid_t pid : processes) bytes += resident_bytes(pid);
   return bytes;
 }
 
@@ -83,9 +83,11 @@ Plan make_plan(const subject::Held& container,
   plan.freezing = decide_freezing(freezer.get(), options);
   plan.cgroup_version = freezer ? cgroup::to_string(freezer->version()) : "none";
   for (const auto& sharer : sharers) plan.sharers.push_back(sharer->subject().name);
+  const subject::Division processes = subject::divided_processes_of(subject);
+  plan.sessions = subject::describe(processes.sessions);
   refuse_planned(container, plan);
 
-  plan.memory_bytes = memory_of(subject);
+  plan.memory_bytes = memory_of(processes.tree);
   plan.trees = plan_trees(subject, layout, options);
   plan.memory = choose_memory(subject, plan, layout.runroot);
   refuse_complete(plan, layout);

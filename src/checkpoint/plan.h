@@ -71,7 +71,10 @@ struct Plan {
   // Names of running containers that write to the same volumes. A live checkpoint freezes them,
   // too; one with the default way cannot be certified then.
   std::vector<std::string> sharers;
-  uint64_t memory_bytes = 0;  // resident, of all processes
+  // Processes that exec brought in, "12 (sleep)". A live checkpoint freezes them, too, and leaves
+  // them out.
+  std::vector<std::string> sessions;
+  uint64_t memory_bytes = 0;  // resident, of all processes that are dumped
   cut::MemoryChoice memory;   // how it is cut
 };
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -97,19 +98,23 @@ void no_freezer(const Held& container, const Plan& plan) {
               "leave --require-freeze out for a checkpoint that is not certified consistent");
 }
 
-std::string command_of(pid_t pid) {
-  const auto name = read_file_if_exists(formatted("/proc/{}/comm", pid));
-  return printable(trim(name.value_or("?")));
+// A session may write to files until the container's end, and so after CRIU is done with the
+// memory. In a live checkpoint it stands still with the rest.
+void sessions_beside_the_end(const Held& container, const Plan& plan) {
+  if (plan.options.leave_running || plan.sessions.empty()) return;
+  throw Error(ErrorKind::kUnsupported,
+              formatted("process {} was brought into container {} by exec: it would be ended "
+                        "without being in the checkpoint",
+                        plan.sessions[0], container.subject().name),
+              "end it first, or take a live checkpoint (--leave-running), which leaves it alone");
 }
 
-void executed_processes(const Held& container, const Plan&) {
-  const std::vector<pid_t> foreign = subject::foreign_processes_of(container.subject());
-  if (foreign.empty()) return;
-  throw Error(ErrorKind::kUnsupported,
-              formatted("process {} ({}) was brought into container {} by exec, and CRIU cannot "
-                        "dump it",
-                        foreign[0], command_of(foreign[0]), container.subject().name),
-              "end it first");
+// All of them: CRIU stops sessions, too, while it dumps the others.
+std::vector<pid_t> all_of(const Held& container) {
+  return subject::processes_of(container.subject());
+}
+std::vector<pid_t> dumped_of(const Held& container) {
+  return subject::divided_processes_of(container.subject()).tree;
 }
 
 // The name of a resource that CRIU cannot dump, behind the target of a /proc/PID/fd link.
@@ -147,14 +152,16 @@ std::string target_of(const Fd& directory, const std::string& descriptor) try {
   throw;
 }
 
-// One of these that the process has open; empty: none.
-std::string undumpable_descriptor(pid_t pid) {
+// One of these that the process has open; empty: none. Of one that is not dumped only what would
+// keep CRIU from its work counts.
+std::string undumpable_descriptor(pid_t pid, bool is_dumped) {
   std::string found;
   const auto directory = open_if_exists(formatted("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
   if (!directory) return found;  // the process has ended
   for (const std::string& descriptor : list_names(*directory)) {
     const std::string target = target_of(*directory, descriptor);
-    if (const auto resource = undumpable(target); !resource.empty()) found = resource;
+    const auto resource = undumpable(target);
+    if (is_dumped && !resource.empty()) found = resource;
     if (target == "anon_inode:[fanotify]" && gives_permissions(pid, descriptor)) {
       found = "permission events of fanotify";
     }
@@ -165,12 +172,13 @@ std::string undumpable_descriptor(pid_t pid) {
 // CRIU 4.1 has no support for io_uring rings and userfaultfd descriptors, and would wait for ever
 // for a permission that a frozen process is to give.
 void undumpable_descriptors(const Held& container, const Plan&) {
-  for (const pid_t pid : subject::processes_of(container.subject())) {
-    const std::string resource = undumpable_descriptor(pid);
+  const std::vector<pid_t> dumped = dumped_of(container);
+  for (const pid_t pid : all_of(container)) {
+    const std::string resource = undumpable_descriptor(pid, std::ranges::contains(dumped, pid));
     if (resource.empty()) continue;
     throw Error(ErrorKind::kUnsupported,
-                formatted("process {} ({}) uses {}, which CRIU cannot dump", pid, command_of(pid),
-                          resource),
+                formatted("process {} ({}) uses {}, which CRIU cannot dump", pid,
+                          subject::command_of(pid), resource),
                 "switch it off in the program's configuration");
   }
 }
@@ -181,43 +189,60 @@ void stopped_processes(const Held& container, const Plan& plan) {
   const bool stands_frozen =
       plan.freezing == Freezing::kFreeze || plan.freezing == Freezing::kAlreadyFrozen;
   if (!stands_frozen || plan.cgroup_version != cgroup::to_string(cgroup::Version::kV1)) return;
-  for (const pid_t pid : subject::processes_of(container.subject())) {
+  for (const pid_t pid : all_of(container)) {
     if (!process_status_field(pid, "State").value_or("").starts_with("T")) continue;
     throw Error(ErrorKind::kUnsupported,
                 formatted("process {} ({}) is stopped, and CRIU cannot dump such a one while "
                           "cgroup v1 freezes it",
-                          pid, command_of(pid)),
+                          pid, subject::command_of(pid)),
                 "let it go on first (SIGCONT)");
   }
 }
 
 // A process has one tracer, and CRIU would have to be it.
 void traced_processes(const Held& container, const Plan&) {
-  for (const pid_t pid : subject::processes_of(container.subject())) {
+  for (const pid_t pid : all_of(container)) {
     const std::string tracer = process_status_field(pid, "TracerPid").value_or("0");
     if (tracer == "0") continue;
     throw Error(ErrorKind::kUnsupported,
                 formatted("process {} ({}) is traced by process {}, and CRIU cannot dump it then",
-                          pid, command_of(pid), tracer),
+                          pid, subject::command_of(pid), tracer),
                 "end the debugger first");
   }
 }
 
 void ended_main_threads(const Held& container, const Plan&) {
-  for (const pid_t pid : subject::processes_of(container.subject())) {
+  for (const pid_t pid : dumped_of(container)) {
     const auto stat = process_stat(pid);
     if (!stat || !stat->main_thread_has_ended()) continue;
     throw Error(ErrorKind::kUnsupported,
                 formatted("the main thread of process {} ({}) has ended while others go on, and "
                           "CRIU cannot dump that",
-                          pid, command_of(pid)),
+                          pid, subject::command_of(pid)),
                 "stop the container instead");
   }
 }
 
+// CRIU makes a terminal anew for the session that it controls, and that one is left out.
+void terminals_of_sessions(const Held& container, const Plan&) {
+  const auto processes = subject::divided_processes_of(container.subject());
+  for (const pid_t pid : processes.tree) {
+    const auto stat = process_stat(pid);
+    const bool is_shared =
+        stat && stat->terminal != 0 && std::ranges::contains(processes.sessions, stat->session);
+    if (!is_shared) continue;
+    throw Error(
+        ErrorKind::kUnsupported,
+        formatted("process {} ({}) was left behind by process {} ({}), which exec brought "
+                  "in, and has its terminal: CRIU cannot dump that",
+                  pid, subject::command_of(pid), stat->session, subject::command_of(stat->session)),
+        "end one of them, or start it with setsid and without the terminal");
+  }
+}
+
 constexpr std::array kPlanned = {
-    impossible_target,      no_freezer,        executed_processes, traced_processes,
-    undumpable_descriptors, stopped_processes, ended_main_threads};
+    impossible_target,      no_freezer,        sessions_beside_the_end, traced_processes,
+    undumpable_descriptors, stopped_processes, ended_main_threads,      terminals_of_sessions};
 
 // --- complete
 // --------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "criu/criu.h"
 #include "cut/memory.h"
@@ -16,11 +17,12 @@ namespace still::checkpoint {
 
 struct CheckpointResult {
   bool consistent = false;
-  std::string inconsistent_because;  // empty when consistent
-  cut::Cut cut;                      // on the default path only dump_start and dump_end
-  cut::MemoryChoice memory_choice;   // as Plan, or what it came to on the way
-  memory::MergeTotals memory;        // what the copies held
-  tree::PassTotals cut_pass;         // what the cut of a live checkpoint looked at and copied
+  std::string inconsistent_because;   // empty when consistent
+  std::vector<std::string> left_out;  // processes that exec had brought in, "12 (sleep)"
+  cut::Cut cut;                       // on the default path only dump_start and dump_end
+  cut::MemoryChoice memory_choice;    // as Plan, or what it came to on the way
+  memory::MergeTotals memory;         // what the copies held
+  tree::PassTotals cut_pass;          // what the cut of a live checkpoint looked at and copied
   std::optional<criu::DumpStatistics> criu;
   std::chrono::nanoseconds total{};
   uint64_t archive_bytes = 0;  // 0 without an archive

@@ -32,7 +32,7 @@ ForkWay::ForkWay(memory::Skeleton skeleton, const subject::Subject& subject, Sta
 
 void ForkWay::prepare() {
   attempt([&] {
-    const auto processes = subject::processes_of(subject_);
+    const auto processes = subject::divided_processes_of(subject_).tree;
     copy_.prepare(processes);
     if (skeleton_ != memory::Skeleton::kParentImage) return;
     make_directory(place_.parent(), 0700);
@@ -44,20 +44,21 @@ void ForkWay::prepare() {
 
 void ForkWay::before_dump() {
   attempt([&] {
-    processes_ = subject::freezer_of(subject_)->processes();
+    processes_ = subject::divide(subject::freezer_of(subject_)->processes(), subject_.init.pid);
     if (skeleton_ != memory::Skeleton::kParentImage) return;
-    for (const pid_t pid : memory::inner_pids(processes_)) {
+    const std::vector<pid_t>& dumped = processes_.tree;
+    for (const pid_t pid : memory::inner_pids(dumped)) {
       if (!std::ranges::contains(known_, pid)) criu::write_complete_page_map(place_.parent(), pid);
     }
     if (!kernel_tracks_changes_) return;
-    parallel_for(processes_.size(), 1, processor_count(), [&](size_t begin, size_t end) {
-      for (size_t i = begin; i < end; ++i) memory::forget_changes(processes_[i]);
+    parallel_for(dumped.size(), 1, processor_count(), [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) memory::forget_changes(dumped[i]);
     });
   });
 }
 
 void ForkWay::hold() {
-  attempt([&] { copy_.hold(processes_, place_.images()); });
+  attempt([&] { copy_.hold(processes_.tree, place_.images(), processes_.sessions); });
 }
 
 void ForkWay::after_thaw() {

@@ -26,7 +26,7 @@ class ForkWay : public MemoryWay {
   const memory::Skeleton skeleton_;
   const subject::Subject& subject_;
   const StagingPlace place_;
-  std::vector<pid_t> processes_;
+  subject::Division processes_;
   std::vector<pid_t> known_;  // pids that the parent's images have
   bool kernel_tracks_changes_ = false;
   memory::ForkCopy copy_;

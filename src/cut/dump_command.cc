@@ -21,7 +21,9 @@ constexpr const char* kGhostLimitBytes = "1073741824";
 std::unique_ptr<cgroup::BorrowedCgroup> lend_cgroup(const subject::Subject& subject) {
   if (subject.has_cgroup) return nullptr;
   return std::make_unique<cgroup::BorrowedCgroup>(
-      subject.cgroup, subject.init.pid, [&subject] { return subject::processes_of(subject); });
+      subject.cgroup, subject.init.pid,
+      // Sessions live where exec was called, and stay there.
+      [&subject] { return subject::divided_processes_of(subject).tree; });
 }
 
 void note_lent_cgroup(journal::Entry& entry, const subject::Subject& subject) {

@@ -168,13 +168,19 @@ void ForkCopy::prepare(const std::vector<pid_t>& processes) {
   }
 }
 
-void ForkCopy::hold(const std::vector<pid_t>& processes, const std::filesystem::path& images) {
+void ForkCopy::hold(const std::vector<pid_t>& processes, const std::filesystem::path& images,
+                    const std::vector<pid_t>& beside) {
   std::atomic<size_t> next = 0;
   in_shares([&](Share& share) {
     for (size_t i = next++; i < processes.size(); i = next++) {
       if (has_ended(processes[i])) continue;
       share.processes.push_back(hold_process(processes[i], images));
     }
+  });
+  Share& first = shares_.front();
+  first.tracer.run([&] {
+    for (const pid_t pid : beside)
+      std::ranges::move(seize_threads(pid), std::back_inserter(first.beside));
   });
   for (const Share& share : shares_) {
     for (const Process& held : share.processes) {
@@ -225,6 +231,7 @@ void ForkCopy::take(Deadline deadline) {
     for (Process& process : share.processes) {
       for (Tracee& thread : process.threads) all.push_back(&thread);
     }
+    for (Tracee& thread : share.beside) all.push_back(&thread);
     Tracee::wait_until_stopped(std::move(all), deadline);
     for (Process& process : share.processes) {
       std::erase_if(process.threads, &Tracee::has_ended);
@@ -264,7 +271,10 @@ Copy ForkCopy::take_process(Process& process, Deadline deadline) {
 }
 
 void ForkCopy::let_go() {
-  in_shares([](Share& share) { share.processes.clear(); });
+  in_shares([](Share& share) {
+    share.processes.clear();
+    share.beside.clear();
+  });
 }
 
 void ForkCopy::keep(Deadline deadline) {

@@ -44,9 +44,11 @@ class ForkCopy {
   void prepare(const std::vector<pid_t>& processes);
 
   // The processes' cgroup is frozen and CRIU's images, all but the memory, are complete: holds
-  // every thread, so that none runs when the cgroup is thawed. Throws Error(kConflict) if somebody
-  // else traces one, Error(kUnsupported) for processes that the images do not know.
-  void hold(const std::vector<pid_t>& processes, const std::filesystem::path& images);
+  // every thread, so that none runs when the cgroup is thawed. beside: others of the cgroup, which
+  // are held but not copied. Throws Error(kConflict) if somebody else traces one,
+  // Error(kUnsupported) for processes that the images do not know.
+  void hold(const std::vector<pid_t>& processes, const std::filesystem::path& images,
+            const std::vector<pid_t>& beside = {});
   // The cgroup is thawed: copies each process; the copies are the first to be killed when memory is
   // short. Throws Error(kConflict) when a process cannot be copied (a limit of processes),
   // Error(kUnsupported) for one unlike others, Error(kTimeout).
@@ -81,6 +83,7 @@ class ForkCopy {
   // Some of the processes, and the OS thread that traces them and their copies.
   struct Share {
     std::vector<Process> processes;
+    std::vector<Tracee> beside;  // threads of processes that are not copied
     std::vector<Copy> copies;
     std::vector<Tracee> children;  // the copies, once they stand still
     Tracer tracer;                 // the last member: what it traces is let go of first

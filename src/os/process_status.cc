@@ -43,6 +43,8 @@ std::optional<ProcessStat> process_stat(pid_t pid) {
   return ProcessStat{.state = fields.empty() || fields[0].empty() ? '?' : fields[0][0],
                      .parent = static_cast<pid_t>(field(4)),
                      .group = static_cast<pid_t>(field(5)),
+                     .session = static_cast<pid_t>(field(6)),
+                     .terminal = field(7),
                      .flags = static_cast<uint64_t>(field(9)),
                      .threads = field(20),
                      .start_time = static_cast<uint64_t>(field(22)),

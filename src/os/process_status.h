@@ -21,6 +21,8 @@ struct ProcessStat {
   char state = 0;  // "Z": a zombie, "X": gone
   pid_t parent = 0;
   pid_t group = 0;
+  pid_t session = 0;
+  int64_t terminal = 0;     // the controlling terminal's device number; 0: none
   uint64_t flags = 0;       // PF_* of the kernel's linux/sched.h
   int64_t threads = 0;      // of the process; 0 once it has been collected
   uint64_t start_time = 0;  // clock ticks since boot

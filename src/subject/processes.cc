@@ -94,6 +94,17 @@ std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer) {
   return result;
 }
 
+std::string command_of(pid_t process) {
+  const auto name = read_file_if_exists(formatted("/proc/{}/comm", process));
+  return printable(trim(name.value_or("?")));
+}
+
+std::vector<std::string> describe(const std::vector<pid_t>& processes) {
+  std::vector<std::string> words;
+  for (const pid_t pid : processes) words.push_back(formatted("{} ({})", pid, command_of(pid)));
+  return words;
+}
+
 std::string arguments_of(pid_t process) {
   return read_file_if_exists(formatted("/proc/{}/cmdline", process)).value_or("");
 }
@@ -125,8 +136,26 @@ std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init
   return foreign;
 }
 
-std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init) {
-  return foreign_among(processes, init, all_parents());
+Division divide(const std::vector<pid_t>& processes, pid_t init) {
+  std::map<pid_t, pid_t> parents;
+  std::vector<pid_t> living;
+  for (const pid_t pid : processes) {
+    const auto stat = process_stat(pid);
+    if (!stat || stat->has_ended()) continue;
+    living.push_back(pid);
+    for (pid_t one = pid; one != init && !parents.contains(one);) {
+      const auto of_one = process_stat(one);
+      if (!of_one) break;
+      parents[one] = of_one->parent;
+      one = of_one->parent;
+    }
+  }
+  parents.emplace(init, 0);
+  Division division{.tree = {}, .sessions = foreign_among(living, init, parents)};
+  for (const pid_t pid : living) {
+    if (!std::ranges::contains(division.sessions, pid)) division.tree.push_back(pid);
+  }
+  return division;
 }
 
 }  // namespace still::subject

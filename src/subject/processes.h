@@ -16,6 +16,11 @@ namespace still::subject {
 // init first, the others by number.
 std::vector<pid_t> processes_of(pid_t init, const cgroup::Freezer* freezer);
 
+// The name of its program (proc_pid_comm(5)), printable; "?" if it has ended.
+std::string command_of(pid_t process);
+// "12 (sleep)".
+std::vector<std::string> describe(const std::vector<pid_t>& processes);
+
 // What the process was called with, each argument with a zero at its end; empty if it has ended.
 std::string arguments_of(pid_t process);
 
@@ -27,10 +32,17 @@ bool has_descendant(pid_t process, const std::function<bool(const std::string&)>
 // killed would live on.
 void kill_with_descendants(pid_t process);
 
-// Processes that do not descend from init.
-std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init);
+// The processes of a container, told apart. CRIU dumps the first alone.
+struct Division {
+  std::vector<pid_t> tree;      // init and what descends from it
+  std::vector<pid_t> sessions;  // brought in from outside by exec, and their children
+};
+// Of those that live; each is in one of the two. Asks the kernel about these processes and those
+// that they descend from, so it is quick however many others there are.
+Division divide(const std::vector<pid_t>& processes, pid_t init);
 
-// The same as plain computation: parents holds the parent of every process there is.
+// Those that do not descend from init, as plain computation: parents holds the parent of every
+// process there is.
 std::vector<pid_t> foreign_among(const std::vector<pid_t>& processes, pid_t init,
                                  const std::map<pid_t, pid_t>& parents);
 

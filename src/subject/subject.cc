@@ -1,7 +1,6 @@
 #include "subject/subject.h"
 
 #include "cgroup/container_cgroup.h"
-#include "subject/processes.h"
 
 namespace still::subject {
 
@@ -31,8 +30,8 @@ std::vector<pid_t> processes_of(const Subject& subject) {
   return processes_of(subject.init.pid, freezer_of(subject).get());
 }
 
-std::vector<pid_t> foreign_processes_of(const Subject& subject) {
-  return foreign_among(processes_of(subject), subject.init.pid);
+Division divided_processes_of(const Subject& subject) {
+  return divide(processes_of(subject), subject.init.pid);
 }
 
 }  // namespace still::subject

@@ -12,6 +12,7 @@
 #include "cgroup/freezer.h"
 #include "cgroup/room.h"
 #include "os/process.h"
+#include "subject/processes.h"
 
 namespace still::subject {
 
@@ -65,8 +66,7 @@ std::unique_ptr<cgroup::Freezer> freezer_of(const Subject& subject);
 cgroup::Room room_of(const Subject& subject);
 // All its processes, its init first.
 std::vector<pid_t> processes_of(const Subject& subject);
-// Processes that were brought in from outside (exec) and do not descend from its init: CRIU cannot
-// dump them.
-std::vector<pid_t> foreign_processes_of(const Subject& subject);
+// The same, told apart: what CRIU dumps, and what exec brought in from outside.
+Division divided_processes_of(const Subject& subject);
 
 }  // namespace still::subject

@@ -90,13 +90,6 @@ unmount_small() {
   alive copy
 }
 
-# The container's cgroup in the hierarchy that it is frozen by.
-own_cgroup() {
-  local hierarchy=/sys/fs/cgroup
-  [[ $(cgroup_version) == v2 ]] || hierarchy=/sys/fs/cgroup/freezer
-  find "$hierarchy" -type d -name "*$(still inspect --format '{{.Id}}' "$1")*" | head -1
-}
-
 @test "processes in cgroups below the container's own are frozen with it" {
   for runtime in $(runtimes); do
     start_ticker "web-$runtime" --runtime "$runtime"
@@ -406,13 +399,6 @@ connect() { nsenter -t "$(state "$1" Pid)" -n "$BATS_TEST_DIRNAME/connect" 7000 
     ln -s "$(command -v "$program")" "$WORK/bin/$program"
   done
   fails_with "criu" env PATH="$WORK/bin" "$(command -v still)" checkpoint -R -e "$WORK/web.tar" web
-  alive web
-}
-
-@test "refused while a process that exec brought in is there" {
-  start_ticker web
-  still exec -d web sleep 100
-  fails_with "exec" still checkpoint -R -e "$WORK/web.tar" web
   alive web
 }
 

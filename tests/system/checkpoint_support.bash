@@ -38,3 +38,10 @@ nothing_made() {
   [[ -z $(ls -A "$STILL_ROOT/containers") ]]
   ! grep -q " $STILL_ROOT" /proc/self/mountinfo
 }
+
+# The container's cgroup in the hierarchy that it is frozen by.
+own_cgroup() {
+  local hierarchy=/sys/fs/cgroup
+  [[ $(cgroup_version) == v2 ]] || hierarchy=/sys/fs/cgroup/freezer
+  find "$hierarchy" -type d -name "*$(still inspect --format '{{.Id}}' "$1")*" | head -1
+}

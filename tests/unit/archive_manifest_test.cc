@@ -28,6 +28,7 @@ Manifest example() {
           .live = true,
           .consistent = true,
           .inconsistent_because = {},
+          .left_out = {"12 (sleep)"},
           .memory_cut = "stock",
           .memory_cut_because = "asked for",
           .frozen = {1'767'225'600'123'456'789ns, 1ns},
@@ -55,6 +56,7 @@ TEST(Manifest, ComesBackAsItWas) {
   EXPECT_EQ(manifest.versions.at("criu"), "4.1.1");
   EXPECT_TRUE(manifest.live);
   EXPECT_TRUE(manifest.consistent);
+  EXPECT_THAT(manifest.left_out, ElementsAre("12 (sleep)"));
   EXPECT_EQ(manifest.frozen.wall, 1'767'225'600'123'456'789ns);
   EXPECT_EQ(manifest.thawed.monotonic, 9ns);
   EXPECT_EQ(manifest.pause, 38'200'000ns);
@@ -90,8 +92,8 @@ TEST(Manifest, RefusesOtherVersions) {
 
 TEST(Manifest, RefusesEveryMissingOrMistypedKey) {
   // Informative, and not in archives of before.
-  constexpr std::array<std::string_view, 4> kMayBeAbsent = {"memory_cut", "memory_cut_because",
-                                                            "engine", "cgroup"};
+  constexpr std::array<std::string_view, 5> kMayBeAbsent = {"memory_cut", "memory_cut_because",
+                                                            "left_out", "engine", "cgroup"};
   const json whole = json::parse(to_json(example()));
   for (const auto& [key, value] : whole.items()) {
     json missing = whole;

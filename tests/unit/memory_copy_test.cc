@@ -24,6 +24,7 @@
 #include "memory/injection.h"
 #include "memory/merge.h"
 #include "os/files.h"
+#include "os/process_status.h"
 #include "support.h"
 
 namespace still::memory {
@@ -332,6 +333,30 @@ TEST_F(MemoryCopy, GivenUpHalfwayLeavesTheProcessAsItWas) {
   }
   ASSERT_TRUE(subject.goes_on());
   EXPECT_THAT(subject.children(), testing::IsEmpty());
+}
+
+TEST_F(MemoryCopy, WhatIsNotCopiedStandsStillBesideIt) {
+  const Subject subject;
+  write_images(images_.path(), subject);
+  const pid_t beside = ::fork();
+  if (beside == 0) {
+    for (;;) {
+    }
+  }
+  const auto is_traced = [&] { return process_stat(beside)->state == 't'; };
+  {
+    ForkCopy fork;
+    fork.prepare({subject.pid()});
+    fork.hold({subject.pid()}, images_.path(), {beside});
+    fork.take(deadline_in(10s));
+    EXPECT_TRUE(is_traced());
+    EXPECT_EQ(fork.copies().size(), 1U);
+    fork.let_go();
+    EXPECT_FALSE(is_traced());
+  }
+  EXPECT_TRUE(subject.goes_on());
+  ::kill(beside, SIGKILL);
+  ::waitpid(beside, nullptr, 0);
 }
 
 // Even before it has a table of descriptors of its own.

@@ -138,6 +138,7 @@ TEST(ProcessStat, IsReadByTheNumbersOfTheManual) {
   EXPECT_EQ(stopped->state, 'T');
   EXPECT_EQ(stopped->parent, ::getpid());
   EXPECT_EQ(stopped->group, ::getpgrp());
+  EXPECT_EQ(stopped->session, ::getsid(0));
   EXPECT_EQ(stopped->exit_signal, SIGCHLD);
   EXPECT_FALSE(stopped->has_ended() || stopped->is_ending());
   EXPECT_TRUE(ended->has_ended() && ended->is_ending());

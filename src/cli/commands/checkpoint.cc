@@ -159,6 +159,9 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
     std::cout << "tree       " << name_of(tree.tree) << ": " << tree.found.files << " entries, "
               << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";
   }
+  for (const std::string& session : plan.sessions) {
+    std::cout << "session    " << session << " was brought in by exec: frozen too, and left out\n";
+  }
   for (const std::string& sharer : plan.sharers) {
     std::cout << "sharer     " << sharer << " writes to the same volume"
               << (plan.options.leave_running ? " and is frozen too\n"

@@ -133,15 +133,18 @@ class Calls {
 
 Calls g_calls;
 
+void undo_interruption(pid_t task, user_regs_struct& registers) {
+  if (!still::was_ended_by_stop(registers.orig_rax, registers.rax)) return;
+  registers.rax = static_cast<uint64_t>(still::kRestartsUnlessHandled);
+  write_registers(task, registers);
+}
+
 // The task has just stopped, and nobody has touched it yet.
 void begin_stop(pid_t task) {
   user_regs_struct registers = {};
   if (!read_registers(task, registers)) return;
   leave_sequence(task, registers);
-  if (still::was_ended_by_stop(registers.orig_rax, registers.rax)) {
-    registers.rax = static_cast<uint64_t>(still::kRestartsUnlessHandled);
-    write_registers(task, registers);
-  }
+  undo_interruption(task, registers);
   if (still::is_interrupted(registers.orig_rax, registers.rax)) {
     g_calls.remember(task, registers);
   }
@@ -150,8 +153,12 @@ void begin_stop(pid_t task) {
 // The task is about to run on, or to be frozen.
 void end_stop(pid_t task) {
   user_regs_struct registers = {};
-  if (read_registers(task, registers) && g_calls.put_back(task, registers)) {
+  if (!read_registers(task, registers)) return;
+  if (g_calls.put_back(task, registers)) {
     write_registers(task, registers);
+  } else {
+    // CRIU only held it: one of the cgroup that it does not dump.
+    undo_interruption(task, registers);
   }
 }
 

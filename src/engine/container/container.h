@@ -79,11 +79,6 @@ class Container {
   cgroup::Room room() const;
   // Layers below the writable one, the top one first.
   std::vector<std::filesystem::path> lower_layers() const;
-  // All processes of a running container, its init first.
-  std::vector<pid_t> processes() const;
-  // Processes that exec brought into the container and that are not descendants of its init: CRIU
-  // cannot dump them.
-  std::vector<pid_t> foreign_processes() const;
   // A live checkpoint was taken: sets the moment, path and log.
   void record_checkpoint(const std::filesystem::path& path, const std::filesystem::path& log);
   // Whether CRIU has written complete images of the container there and ended it, whatever became

@@ -64,16 +64,6 @@ std::vector<std::filesystem::path> Container::lower_layers() const {
   return find_lower_layers(host_, config_);
 }
 
-std::vector<pid_t> Container::processes() const {
-  require_running();
-  return subject::processes_of(record_.pid, freezer().get());
-}
-
-std::vector<pid_t> Container::foreign_processes() const {
-  require_running();
-  return subject::foreign_among(processes(), record_.pid);
-}
-
 void Container::record_checkpoint(const std::filesystem::path& path,
                                   const std::filesystem::path& log) {
   record_.checkpointed_at = Instant::now().wall;
