@@ -115,6 +115,13 @@ std::optional<Location> find_freezer_cgroup(pid_t pid) {
   return find_freezer_cgroup({read_cgroup_file(pid), read_file("/proc/self/mountinfo")});
 }
 
+bool is_frozen(const Location& location) {
+  const bool is_v1 = location.version == Version::kV1;
+  const auto file = location.directory / (is_v1 ? "freezer.state" : "cgroup.events");
+  const auto state = split(read_file_if_exists(file).value_or(""), '\n');
+  return std::ranges::contains(state, is_v1 ? "FROZEN" : "frozen 1");
+}
+
 std::optional<std::filesystem::path> unified_mount() {
   return directory_of({.controllers = "", .path = "/"}, read_mounts());
 }

@@ -33,6 +33,10 @@ std::optional<Location> find_freezer_cgroup(const ProcessInfo& process);
 // The same for a live process. Throws Error(kNotFound) if it has ended.
 std::optional<Location> find_freezer_cgroup(pid_t pid);
 
+// Whether what is in the cgroup stands still, because of it or of one above it. False if it is
+// gone.
+bool is_frozen(const Location& location);
+
 // Where the v2 hierarchy is mounted, and the directory there of the cgroup that a live process is
 // in, the root included. nullopt if it is not mounted. Throws Error(kNotFound) if the process has
 // ended.

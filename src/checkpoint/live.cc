@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "base/hooks.h"
 #include "base/text.h"
+#include "cgroup/shelter.h"
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/leftovers.h"
@@ -25,6 +26,7 @@
 #include "journal/paths.h"
 #include "os/files.h"
 #include "os/priority.h"
+#include "os/signals.h"
 
 namespace still::checkpoint {
 namespace {
@@ -104,6 +106,7 @@ void note_traces(journal::Entry& entry, const subject::Subject& subject,
   }
   const cut::StagingPlace place{layout.staging(subject.id, entry.key)};
   entry.add(journal::path_step(place.directory));
+  entry.add(cut::shelter_step(cut::shelter_path(entry.key)));
   cut::note_lent_cgroup(entry, subject);
   cut::on(
       plan.memory, [](const cut::ByCriu&) {},
@@ -230,11 +233,14 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
                                           .lent = lent.get(),
                                           .skeleton = skeleton_of(plan.memory),
                                           .gate = gate});
+  const cgroup::Shelter shelter(cut::shelter_path(operation.key()));
   cut::Window window(
       members_of(
           {.runtime = subject.runtime, .command = dump, .gate = gate, .init = subject.init.pid},
           freezers),
       {.freeze = plan.options.freeze_timeout, .runtime = plan.options.runtime_timeout});
+  shelter.take_in(window.guardian());
+  for (const pid_t runtime : window.runtimes()) shelter.take_in(runtime);
   operation.update([&](journal::Entry& entry) { note_window(entry, window, group, freezers); });
   hooks::reached("guarded");
   archive::Manifest manifest = describe(container, plan);
@@ -252,6 +258,7 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   captures.prepare(observer);
   hooks::reached("prepared");
 
+  std::optional<DeferStops> no_stops(std::in_place);
   try {
     result.cut = window.run({{.memory = *memory, .trees = captures}}, cancellation, observer);
     cut::require_images(place.images());
@@ -259,12 +266,14 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
     throw explain(error, plan, subject, place);
   }
   memory->keep();
+  no_stops.reset();
   hooks::reached("thawed");
   operation.update([](journal::Entry& entry) { entry.remove(cut::kFrozenStep); });
-  window.dismiss_guardian();
+  window.release_guardian();
   group.sharers.clear();
   result.memory = memory->finish(cancellation, observer);
   memory.reset();
+  window.dismiss_guardian();
   hooks::reached("merged");
   cut::begin_calls_anew(place.images(), observer);
 

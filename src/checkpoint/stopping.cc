@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hooks.h"
 #include "base/text.h"
+#include "cgroup/shelter.h"
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/leftovers.h"
@@ -13,6 +14,7 @@
 #include "cut/cancellation.h"
 #include "cut/dump_command.h"
 #include "cut/guardian.h"
+#include "cut/leftovers.h"
 #include "cut/runtime_watch.h"
 #include "journal/operation.h"
 #include "journal/paths.h"
@@ -38,6 +40,7 @@ void note_traces(journal::Entry& entry, const subject::Held& container, const st
   }
   const auto images = images_place(container, entry.key);
   entry.add(journal::path_step(images));
+  entry.add(cut::shelter_step(cut::shelter_path(entry.key)));
   cut::note_lent_cgroup(entry, container.subject());
   entry.add(stopping_step(images));
 }
@@ -54,9 +57,12 @@ void run_dump(const subject::Held& container, const Plan& plan, const std::files
                                               .images = images,
                                               .work = subject.dump_work,
                                               .lent = lent.get()}));
+  const cgroup::Shelter shelter(cut::shelter_path(operation.key()));
   const cut::Guardian guardian({.freezers = {},
                                 .runtimes = {{.process = &runtime.process(), .init = init}},
                                 .hang_timeout = plan.options.runtime_timeout});
+  shelter.take_in(guardian.pid());
+  shelter.take_in(runtime.process().pid());
   operation.update([&](journal::Entry& entry) {
     entry.guardian = identify_process(guardian.pid());
     entry.runtime = identify_process(runtime.process().pid());

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "cgroup/borrowed.h"
+#include "cgroup/container_cgroup.h"
 #include "journal/typed_step.h"
 #include "memory/fork_copy.h"
 #include "os/files.h"
@@ -57,6 +58,18 @@ Words take_back(const LentCgroup& lent, const Interrupted&) {
   return std::nullopt;
 }
 
+struct ShelterCgroup {
+  static constexpr const char* kKind = "shelter";
+  static constexpr Lasts kLasts = Lasts::kUntilReboot;
+  std::string path;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ShelterCgroup, path)
+
+Words remove_shelter(const ShelterCgroup& shelter, const Interrupted&) {
+  cgroup::remove_cgroups(shelter.path);
+  return std::nullopt;
+}
+
 struct Copies {
   static constexpr const char* kKind = "copies";
   static constexpr Lasts kLasts = Lasts::kUntilReboot;
@@ -89,6 +102,12 @@ journal::Step lent_cgroup_step(const std::filesystem::path& directory,
   return journal::make_step(LentCgroup{.directory = directory, .home = home});
 }
 
+std::string shelter_path(const std::string& key) { return "/still/guard-" + key; }
+
+journal::Step shelter_step(const std::string& path) {
+  return journal::make_step(ShelterCgroup{path});
+}
+
 journal::Step copies_step(const std::filesystem::path& images) {
   return journal::make_step(Copies{images});
 }
@@ -96,6 +115,7 @@ journal::Step copies_step(const std::filesystem::path& images) {
 void register_undo(journal::Undoers& undoers) {
   journal::add_undo<FrozenCgroup>(undoers, thaw);
   journal::add_undo<LentCgroup>(undoers, take_back);
+  journal::add_undo<ShelterCgroup>(undoers, remove_shelter);
   journal::add_undo<Copies>(undoers, collect);
 }
 

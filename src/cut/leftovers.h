@@ -19,6 +19,10 @@ journal::Step frozen_step(const subject::Subject& subject, const cgroup::Freezer
 journal::Step lent_cgroup_step(const std::filesystem::path& directory,
                                const std::filesystem::path& home);
 
+// A cgroup for those that guard and dump (cgroup/shelter.h), by its path.
+std::string shelter_path(const std::string& key);
+journal::Step shelter_step(const std::string& path);
+
 // Copies of the container's processes (memory/fork_copy.h). images: CRIU's.
 journal::Step copies_step(const std::filesystem::path& images);
 

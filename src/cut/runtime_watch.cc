@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "oci/runtime_group.h"
 #include "os/files.h"
+#include "os/limits.h"
 #include "os/priority.h"
 
 namespace still::cut {
@@ -40,8 +41,15 @@ HeldRuntime::HeldRuntime(std::string name, Command command)
     : errors_(make_memory_file()),
       name_(std::move(name)),
       child_(prepare(std::move(command), errors_)) {
-  // CRIU inherits it. What captures the trees meanwhile needs less time, and takes what is left.
+  // CRIU inherits both. What captures the trees meanwhile needs less time, and takes what is left.
   raise_priority(child_.pid());
+  // The kernel would end CRIU while it holds the container.
+  if (const std::string limit = lift_deadly_limits(child_.pid()); !limit.empty()) {
+    throw Error(
+        ErrorKind::kUnsupported,
+        "there is a limit on " + limit + " which CRIU could come to while it holds the container",
+        "run Still without that limit");
+  }
 }
 
 RuntimeWatch::RuntimeWatch(HeldRuntime held, pid_t container_init,

@@ -16,7 +16,8 @@ namespace still::cut {
 // The runtime's process, in a process group of its own, waiting to be started.
 class HeldRuntime {
  public:
-  // name: for messages. Errors as HeldChild::prepare.
+  // name: for messages. Errors as HeldChild::prepare, and Error(kUnsupported) where a limit of ours
+  // that we may not lift could end it in its work.
   HeldRuntime(std::string name, Command command);
 
   const HeldChild& process() const { return child_; }

@@ -185,6 +185,15 @@ void Window::check_still_frozen() const {
   }
 }
 
+// The guardian says so before it thaws; what has been held by then has not run since.
+void Window::check_not_let_go() const {
+  if (!guardian_->has_intervened()) return;
+  throw Error(ErrorKind::kConflict,
+              "still was stopped while the container stood still, which was let go therefore; the "
+              "checkpoint is discarded",
+              "do not stop a command that takes a checkpoint");
+}
+
 Cut Window::run(const std::vector<Captured>& captured, Cancellation& cancellation,
                 Observer& observer) {
   Cut cut;
@@ -228,7 +237,9 @@ Cut Window::run(const std::vector<Captured>& captured, Cancellation& cancellatio
     for (const Captured& one : captured) one.memory.hold();
     cut.fork = Instant::now() - hold_start;
     hooks::reached("held");
+    check_not_let_go();
   } catch (const Error&) {
+    check_not_let_go();               // then it is a consequence
     if (!cancellation.poll()) throw;  // otherwise it is a consequence
     dumps.clear();
   }

@@ -86,7 +86,10 @@ class Window {
   pid_t guardian() const { return guardian_->pid(); }
   // Of the dumps, in the members' order; until run().
   std::vector<pid_t> runtimes() const;
-  // After run(): nothing is left to be guarded. Lets go of the locks that it holds for us.
+  // After run(): all is thawed. Lets go of the locks that the guardian holds for us; it goes on to
+  // look whether we are stopped while we hold tasks.
+  void release_guardian() const { guardian_->release(); }
+  // We hold none any more.
   void dismiss_guardian() { guardian_.reset(); }
 
   // Once: has CRIU get ready, freezes all, runs the dumps and cuts the trees beside them, checks
@@ -103,6 +106,7 @@ class Window {
 
   bool all_stand_still() const;
   void check_still_frozen() const;
+  void check_not_let_go() const;
 
   const std::vector<Member> members_;
   const WindowTimeouts timeouts_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "os/signals.h"
+
 namespace still::memory {
 
 std::future<void> Tracer::start(std::function<void()> work) {
@@ -16,6 +18,7 @@ std::future<void> Tracer::start(std::function<void()> work) {
 }
 
 void Tracer::serve(const std::stop_token& stop) {
+  leave_signals_to_others();
   for (;;) {
     std::packaged_task<void()> task;
     {

@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "base/format.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "os/process.h"
 #include "os/process_status.h"
 
@@ -14,6 +18,36 @@ namespace {
 
 constexpr std::chrono::milliseconds kAskInterval{20};
 constexpr std::chrono::milliseconds kRestInterval{1};
+
+// What is stopped for so long has not just been stopped by us (kill_unless_tracing()).
+constexpr std::chrono::milliseconds kLookInterval{500};
+
+// Finds processes of a group that stay stopped.
+class StoppedOnes {
+ public:
+  explicit StoppedOnes(pid_t group) : group_(group) {}
+
+  // To be called often. Sends those on that were stopped at the last look, too.
+  void look() {
+    if (std::chrono::steady_clock::now() < next_) return;
+    next_ = deadline_in(kLookInterval);
+    const auto stopped = stopped_processes(group_);
+    for (const pid_t pid : stopped) {
+      if (!std::ranges::contains(before_, pid)) continue;
+      const std::string name = process_status_field(pid, "Name").value_or("?");
+      warn(formatted(
+          "somebody has stopped process {} ({}), and the container with it; it is sent on", pid,
+          printable(name)));
+      ::kill(pid, SIGCONT);
+    }
+    before_ = stopped;
+  }
+
+ private:
+  const pid_t group_;
+  Deadline next_ = deadline_in(kLookInterval);
+  std::vector<pid_t> before_;
+};
 
 // Whether a tracer (CRIU) holds the process. All tasks of a container are held together.
 bool is_traced(pid_t pid) { return process_status_field(pid, "TracerPid").value_or("0") != "0"; }
@@ -29,6 +63,7 @@ RuntimeGroup::RuntimeGroup(pid_t group, pid_t container_init, std::chrono::nanos
 
 void RuntimeGroup::wait(const std::function<bool()>& unwanted) {
   Deadline hung_at = deadline_in(hang_timeout_);
+  StoppedOnes stopped(group_);
   for (;;) {
     const bool leader_has_ended = wait_for_leader_(std::min(hung_at, deadline_in(kAskInterval)));
     if (leader_has_ended) {
@@ -36,6 +71,7 @@ void RuntimeGroup::wait(const std::function<bool()>& unwanted) {
       std::this_thread::sleep_for(kRestInterval);
     }
     if (is_traced(container_init_)) hung_at = deadline_in(hang_timeout_);
+    stopped.look();
     const bool is_late = std::chrono::steady_clock::now() >= hung_at;
     if (!killed_ && (is_late || unwanted())) killed_ = kill_unless_tracing();
   }

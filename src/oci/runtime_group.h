@@ -24,8 +24,9 @@ class RuntimeGroup {
 
   // Returns when no process of the group is alive: CRIU may live on when the runtime was killed,
   // and would freeze the container again at its end. A group that hangs, or is not wanted any more,
-  // is killed as soon as no task is traced; until then it is waited for without limit.
-  // unwanted: asked every few milliseconds.
+  // is killed as soon as no task is traced; until then it is waited for without limit. A process of
+  // it that somebody has stopped (SIGSTOP) is named in a warning, and sent on, within a second or
+  // so: the container stands still as long as it does. unwanted: asked every few milliseconds.
   void wait(const std::function<bool()>& unwanted = [] { return false; });
 
   // Whether wait() has killed it.

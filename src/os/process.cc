@@ -363,6 +363,18 @@ bool group_is_alive(pid_t group) {
   return false;
 }
 
+std::vector<pid_t> stopped_processes(pid_t group) {
+  std::vector<pid_t> stopped;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto pid = parse_integer(entry.path().filename().native());
+    const auto stat = pid ? process_stat(static_cast<pid_t>(*pid)) : std::nullopt;
+    if (stat && stat->group == group && stat->state == 'T') {
+      stopped.push_back(static_cast<pid_t>(*pid));
+    }
+  }
+  return stopped;
+}
+
 std::optional<Fd> open_pidfd(pid_t pid) {
   const int fd = ::pidfd_open(pid, 0);
   if (fd >= 0) return Fd(fd);

@@ -134,5 +134,7 @@ bool is_alive(const ProcessIdentity& process);
 
 // Whether a process of this process group lives; zombies do not.
 bool group_is_alive(pid_t group);
+// Those of it that are stopped by a signal.
+std::vector<pid_t> stopped_processes(pid_t group);
 
 }  // namespace still

@@ -27,6 +27,23 @@ DeferSignals::DeferSignals() noexcept {
 
 DeferSignals::~DeferSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
+DeferStops::DeferStops() noexcept {
+  sigset_t stops;
+  ::sigemptyset(&stops);
+  for (const int signal : {SIGTSTP, SIGTTIN, SIGTTOU, SIGXCPU, SIGXFSZ}) {
+    ::sigaddset(&stops, signal);
+  }
+  ::pthread_sigmask(SIG_BLOCK, &stops, &before_);
+}
+
+DeferStops::~DeferStops() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+void leave_signals_to_others() noexcept {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
 std::optional<int> DeferSignals::take() noexcept {
   const sigset_t deferred = deferred_signals();
   const timespec now{};

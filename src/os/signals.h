@@ -23,4 +23,21 @@ class DeferSignals {
   sigset_t before_;
 };
 
+// As long as it lives, signals that stop this process (Ctrl-Z, a terminal of others) and those of
+// limits on time and file sizes wait; then they do what they would have done. For the thread that
+// makes it and those that it starts meanwhile; others must have blocked them. SIGSTOP cannot wait.
+class DeferStops {
+ public:
+  DeferStops() noexcept;
+  DeferStops(const DeferStops&) = delete;
+  DeferStops& operator=(const DeferStops&) = delete;
+  ~DeferStops();
+
+ private:
+  sigset_t before_;
+};
+
+// For a thread that serves others: no signal to the process is taken by it.
+void leave_signals_to_others() noexcept;
+
 }  // namespace still
