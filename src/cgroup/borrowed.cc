@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cgroup/container_cgroup.h"
 #include "cgroup/location.h"
 #include "cgroup/tasks.h"
 #include "os/files.h"
@@ -40,6 +41,7 @@ BorrowedCgroup::BorrowedCgroup(const std::string& path, pid_t init, const Lister
                 "a container without a cgroup can be checkpointed only where cgroup v2 is mounted");
   }
   home_ = *home;
+  require_unused(path);
   directory_ = root->native() + path;
   make_directories(directory_);
   try {

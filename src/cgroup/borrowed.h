@@ -19,7 +19,8 @@ class BorrowedCgroup {
 
   // Makes the cgroup `path` ("/still/ID") and moves the processes that list_processes names into
   // it, all of one cgroup so far and asked for again until none is left outside. Throws
-  // Error(kUnsupported) where there is no v2 hierarchy that we may change.
+  // Error(kUnsupported) where there is no v2 hierarchy that we may change, Error(kConflict) where
+  // somebody lives in it already.
   BorrowedCgroup(const std::string& path, pid_t init, const Lister& list_processes);
   BorrowedCgroup(const BorrowedCgroup&) = delete;
   BorrowedCgroup& operator=(const BorrowedCgroup&) = delete;

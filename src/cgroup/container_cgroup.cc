@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cgroup/tasks.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -113,6 +115,19 @@ std::optional<Location> find_own_cgroup(const std::string& path, pid_t init) try
 }
 
 Room room_in_cgroup(const std::string& path) { return room_in(hierarchies(), path); }
+
+void require_unused(const std::string& path) {
+  for (const auto& root : hierarchies()) {
+    const auto directory = open_if_exists(root.native() + path, O_RDONLY | O_DIRECTORY);
+    if (!directory) continue;
+    const auto processes = list_ids(*directory, "cgroup.procs");
+    if (processes.empty()) continue;
+    throw Error(
+        ErrorKind::kConflict,
+        formatted("the cgroup {} is in use: process {} lives in it", printable(path), processes[0]),
+        "it belongs to a container of another store, or what is left of one: end that first");
+  }
+}
 
 void kill_cgroups(const std::string& path) {
   const Deadline deadline = deadline_in(kKillTimeout);

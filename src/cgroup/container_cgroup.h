@@ -20,6 +20,10 @@ std::optional<Location> find_own_cgroup(const std::string& path, pid_t init);
 std::optional<Location> own_cgroup(const std::string& path, const Location& init,
                                    const std::optional<Location>& self);
 
+// Throws Error(kConflict) if processes live in the cgroup or below it, in any hierarchy: it is
+// somebody else's.
+void require_unused(const std::string& path);
+
 // Makes the cgroup in every hierarchy, with what is missing above it.
 void make_cgroup(const std::string& path);
 

@@ -1,14 +1,17 @@
 #include "store/layout.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <functional>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "os/files.h"
 
 namespace still::store {
@@ -69,6 +72,14 @@ Layout Layout::resolve(const std::optional<std::string>& root,
     layout.runroot = layout.root == kDefaultRoot ? kDefaultRunroot : layout.root / "run";
   }
   return layout;
+}
+
+std::string Layout::distinction() const {
+  if (root == kDefaultRoot) return {};
+  // A path alone can mean several directories, in one mount namespace after the other or at once.
+  const struct stat status = stat_fd(open_file(root, O_RDONLY | O_DIRECTORY));
+  const std::string words = formatted("{} {} {}", root.native(), status.st_dev, status.st_ino);
+  return formatted("{:08x}", static_cast<uint32_t>(std::hash<std::string>()(words)));
 }
 
 void Layout::create() const {

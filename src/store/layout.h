@@ -15,6 +15,10 @@ struct Layout {
   // the default one has its runroot in ROOT/run unless told otherwise. Both absolute.
   static Layout resolve(const std::optional<std::string>& root,
                         const std::optional<std::string>& runroot);
+  // Tells this store from others of the machine, in names that all share (cgroups): some
+  // hexadecimal digits; empty for the one at the default place. It may be another one after a
+  // reboot. Throws Error(kSystem); create() came before.
+  std::string distinction() const;
   // Makes what is missing, and closes what is Still's, new or found open, to all but root (0700).
   void create() const;
 

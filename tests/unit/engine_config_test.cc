@@ -41,6 +41,7 @@ ContainerConfig full_config() {
   config.runtime = "runc";
   config.cgroups = false;
   config.cgroup_parent = "/p";
+  config.cgroup = "/p/abc-1";
   config.log_driver = "none";
   config.add_capabilities = {"NET_ADMIN"};
   config.drop_capabilities = {"ALL"};
@@ -68,7 +69,7 @@ TEST(ContainerConfigJson, ComesBackWhole) {
 }
 
 // A new member of the struct that is forgotten in the JSON form is found by this number.
-TEST(ContainerConfigJson, HasAllKeys) { EXPECT_EQ(nlohmann::json::parse(to_json({})).size(), 32u); }
+TEST(ContainerConfigJson, HasAllKeys) { EXPECT_EQ(nlohmann::json::parse(to_json({})).size(), 33u); }
 
 TEST(ContainerConfigJson, DefaultsStayForMissingKeys) {
   const ContainerConfig read = parse_container_config("{}");

@@ -50,6 +50,7 @@ std::vector<std::string> full_arguments(const ContainerConfig& config) {
 }  // namespace
 
 std::string cgroup_path(const ContainerConfig& config, const std::string& id) {
+  if (!config.cgroup.empty()) return config.cgroup;
   return config.cgroup_parent + (config.cgroup_parent.ends_with('/') ? "" : "/") + id;
 }
 

@@ -28,7 +28,8 @@ json named_volumes(const ContainerConfig& config) {
 }  // namespace
 
 std::string write_config_dump(const Container& container) {
-  const ContainerConfig& config = container.config();
+  ContainerConfig config = container.config();
+  config.cgroup.clear();
   const json dump = {
       {"id", container.id()},
       {"name", container.name()},
@@ -59,7 +60,9 @@ ArchivedContainer parse_config_dump(std::string_view text) try {
     throw Error(ErrorKind::kUnsupported, "the archive was not written by Still",
                 "restore it with the engine that wrote it");
   }
-  return {dump.at("id"), dump.at("name"), parse_container_config(dump.at(kOwnKey).dump())};
+  ContainerConfig config = parse_container_config(dump.at(kOwnKey).dump());
+  config.cgroup.clear();
+  return {dump.at("id"), dump.at("name"), std::move(config)};
 } catch (const json::exception& error) {
   throw archive::damaged_member(archive::MemberKind::kConfig, error);
 }

@@ -144,7 +144,9 @@ void Container::unmount() { unmount_rootfs(paths_); }
 
 void Container::start(const std::function<void()>& prepared) {
   require_stopped();
-  release_resources();  // of a start that was interrupted
+  remove_runtime_state();  // of a start that was interrupted: what lives then is not ours
+  if (config_.cgroups) cgroup::require_unused(cgroup_path(config_, id()));
+  release_resources();
   mount();
   try {
     if (record_.started_at == std::chrono::nanoseconds{}) {

@@ -158,7 +158,8 @@ bool Container::has_run_restored() const {
 }
 
 void Container::kill_all() const {
-  for (const pid_t monitor : find_monitors(id())) subject::kill_with_descendants(monitor);
+  for (const pid_t monitor : find_monitors(host_.layout, id()))
+    subject::kill_with_descendants(monitor);
   if (config_.cgroups) cgroup::kill_cgroups(cgroup_path(config_, id()));
 }
 
@@ -175,6 +176,8 @@ void Container::start_restored(const oci::RestoreOptions& options,
                                const std::string& dumped_cgroup) {
   require_stopped();
   remove_runtime_state();
+  // Before anything that is ended on errors.
+  if (config_.cgroups) cgroup::require_unused(cgroup_path(config_, id()));
   const auto oci_runtime = runtime();
   const store::ContainerRecord before = record_;
   try {

@@ -66,6 +66,7 @@ void visit_fields(Visitor&& visit, auto& config)
   visit("runtime", config.runtime);
   visit("cgroups", config.cgroups);
   visit("cgroupParent", config.cgroup_parent);
+  visit("cgroup", config.cgroup);
   visit("logDriver", config.log_driver);
   visit("addCapabilities", config.add_capabilities);
   visit("dropCapabilities", config.drop_capabilities);

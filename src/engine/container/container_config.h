@@ -53,6 +53,9 @@ struct ContainerConfig {
   std::string runtime = "crun";  // name or path
   bool cgroups = true;
   std::string cgroup_parent = "/still";
+  // Its cgroup, decided when it was made. Empty: it follows from its id, as in containers of
+  // before; in archives, because it means nothing elsewhere.
+  std::string cgroup;
   std::string log_driver = "k8s-file";  // "k8s-file" (alias "json-file"), "none"
   std::vector<std::string> add_capabilities;
   std::vector<std::string> drop_capabilities;

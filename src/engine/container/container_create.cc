@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cgroup/container_cgroup.h"
+#include "engine/container/bundle.h"
 #include "engine/container/container.h"
 #include "engine/container/names.h"
 #include "engine/container/security.h"
@@ -157,6 +159,15 @@ void add_with_volumes(const journal::Host& host, const ContainerConfig& config,
   volumes.keep();
 }
 
+// Two stores can have containers of one id: copies of one archive. Throws Error(kConflict).
+std::string new_cgroup(const store::Layout& layout, ContainerConfig config, const std::string& id) {
+  config.cgroup.clear();
+  const std::string distinction = layout.distinction();
+  std::string path = cgroup_path(config, id) + (distinction.empty() ? "" : "-" + distinction);
+  cgroup::require_unused(path);
+  return path;
+}
+
 bool exists(store::Store& store, const std::string& id) {
   return std::ranges::contains(store.containers(), id, &store::ContainerRecord::id);
 }
@@ -187,6 +198,7 @@ Container Container::create(const journal::Host& host, ContainerConfig config,
   std::vector<std::string> anonymous = name_anonymous_volumes(config);
   store::ContainerRecord record;
   record.id = id.empty() ? make_id() : id;
+  config.cgroup = new_cgroup(host.layout, config, record.id);
   record.image_id = config.image_id;
   record.config_json = to_json(config);
   record.created_at = Instant::now().wall;

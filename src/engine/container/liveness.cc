@@ -58,14 +58,17 @@ bool monitor_is_alive(const store::Layout& layout, const std::string& id) {
   return pid && subject::arguments_of(static_cast<pid_t>(*pid)).contains(id);
 }
 
-std::vector<pid_t> find_monitors(const std::string& id) {
+std::vector<pid_t> find_monitors(const store::Layout& layout, const std::string& id) {
+  using namespace std::string_literals;
+  // Another store can have a container of that id. conmon was told of this one's directory.
+  const std::string bundle = "\0"s + layout.container(id).native() + "/";
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto pid = parse_integer(entry.path().filename().native());
     if (!pid) continue;
     const auto command = read_file_if_exists(entry.path() / "comm");
     const auto process = static_cast<pid_t>(*pid);
-    if (command && trim(*command) == "conmon" && subject::arguments_of(process).contains(id) &&
+    if (command && trim(*command) == "conmon" && subject::arguments_of(process).contains(bundle) &&
         !waits_for_clean_up(process, id)) {
       found.push_back(process);
     }

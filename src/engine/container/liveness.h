@@ -31,7 +31,7 @@ bool monitor_is_alive(const store::Layout& layout, const std::string& id);
 
 // The conmons of the container, also those that have not written their number yet; not those whose
 // run has ended and that only wait for "still container cleanup", which may be this very process.
-std::vector<pid_t> find_monitors(const std::string& id);
+std::vector<pid_t> find_monitors(const store::Layout& layout, const std::string& id);
 
 // How the recorded run ended. conmon writes that a moment after the end; if there is no conmon any
 // more, the code is kUnknownExitCode.

@@ -125,22 +125,22 @@ bool is_readable(const Fd& pipe) {
 
 // The runtime's own words are "... restore ... ID". CRIU's, and those of the processes that it
 // makes, are others: they may outlive it for ever.
-bool runtime_is_at_work(const std::string& id) {
+bool runtime_is_at_work(const store::Layout& layout, const std::string& id) {
   using namespace std::string_literals;
   const auto is_restoring = [&](const std::string& arguments) {
     return arguments.contains("\0restore\0"s) && arguments.ends_with("\0"s + id + "\0"s);
   };
-  return std::ranges::any_of(find_monitors(id), [&](pid_t monitor) {
+  return std::ranges::any_of(find_monitors(layout, id), [&](pid_t monitor) {
     return subject::has_descendant(monitor, is_restoring);
   });
 }
 
 // A runtime that is killed while it restores can leave tasks that hold conmon's pipes: conmon waits
 // for them and does not answer any more. Its end, and theirs, is the caller's.
-void wait_for_answer(const Fd& pipe, const MonitorRequest& request) {
+void wait_for_answer(const store::Layout& layout, const Fd& pipe, const MonitorRequest& request) {
   Deadline given_up_at = deadline_in(kAnswerTimeout);
   while (!is_readable(pipe)) {
-    if (!request.restore || runtime_is_at_work(request.id)) {
+    if (!request.restore || runtime_is_at_work(layout, request.id)) {
       given_up_at = deadline_in(kAnswerTimeout);
     } else if (std::chrono::steady_clock::now() >= given_up_at) {
       throw Error(ErrorKind::kRuntime, "the runtime ended without a word while it restored");
@@ -149,10 +149,10 @@ void wait_for_answer(const Fd& pipe, const MonitorRequest& request) {
 }
 
 // Up to the end of the line or file. conmon keeps the pipe open after its answer.
-std::string read_line(const Fd& pipe, const MonitorRequest& request) {
+std::string read_line(const store::Layout& layout, const Fd& pipe, const MonitorRequest& request) {
   std::string line;
   while (!line.ends_with('\n')) {
-    wait_for_answer(pipe, request);
+    wait_for_answer(layout, pipe, request);
     char buffer[4096];
     const ssize_t got = ::read(pipe.get(), buffer, sizeof buffer);
     if (got < 0 && errno != EINTR) throw Error::system(errno, "cannot read conmon's answer");
@@ -197,7 +197,7 @@ pid_t start_monitor(const store::Layout& layout, const MonitorRequest& request) 
   {
     const Fd closed = std::move(errors.write_end);
   }
-  const std::string answer = read_line(sync.read_end, request);
+  const std::string answer = read_line(layout, sync.read_end, request);
   // The process that we started ends when it has made the one that stays.
   conmon.wait();
   return parse_answer(answer, errors.read_end);
@@ -205,13 +205,13 @@ pid_t start_monitor(const store::Layout& layout, const MonitorRequest& request) 
 
 std::optional<pid_t> wait_for_orphan(const store::Layout& layout, const std::string& id) {
   const Deadline hung = deadline_in(kOrphanTimeout);
-  while (runtime_is_at_work(id)) {
+  while (runtime_is_at_work(layout, id)) {
     if (std::chrono::steady_clock::now() >= hung) return std::nullopt;
     std::this_thread::sleep_for(kAskInterval);
   }
   // A conmon whose runtime has failed ends within that time.
   std::this_thread::sleep_for(kAskInterval);
-  if (find_monitors(id).empty()) return std::nullopt;
+  if (find_monitors(layout, id).empty()) return std::nullopt;
   const auto pid = read_number(pid_file(layout, id));
   if (!pid || *pid <= 0 || !process_start_time(static_cast<pid_t>(*pid))) return std::nullopt;
   return static_cast<pid_t>(*pid);
