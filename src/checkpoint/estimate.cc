@@ -64,6 +64,14 @@ double gibibyte_dump(const Plan& plan) {
       });
 }
 
+// What CRIU writes in the window whichever way the memory is cut. As it is, it counts shared memory
+// as memory of the processes that have it.
+double nanoseconds_of_writing(const Plan& plan) {
+  const uint64_t shared = by_fork(plan.memory) ? plan.written.shared_memory_bytes : 0;
+  const uint64_t bytes = plan.written.deleted_file_bytes + plan.written.pipe_bytes + shared;
+  return static_cast<double>(bytes) / kGibibyte * kGibibyteDump;
+}
+
 }  // namespace
 
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier) {
@@ -81,8 +89,9 @@ Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>&
     dump.add(static_cast<double>(one.memory_bytes), nanoseconds(one.dump), weight);
     capture.add(static_cast<double>(one.entries), nanoseconds(one.capture), weight);
   }
-  const double longer = std::max(dump.at(static_cast<double>(plan.memory_bytes)),
-                                 capture.at(static_cast<double>(entries_of(plan))));
+  const double longer =
+      std::max(dump.at(static_cast<double>(plan.memory_bytes)) + nanoseconds_of_writing(plan),
+               capture.at(static_cast<double>(entries_of(plan))));
   return {.pause = std::chrono::nanoseconds(static_cast<int64_t>(longer)),
           .learned_from = learned_from};
 }
@@ -94,16 +103,19 @@ void require_short_pause(const Plan& plan, const Estimate& estimate) {
       ErrorKind::kConflict,
       formatted("container {} would stand still for about {}, and --max-pause allows {}",
                 plan.container_name, human_duration(estimate.pause), human_duration(*limit)),
-      "allow more, or make it smaller: its memory decides");
+      "allow more, or make it smaller: its memory decides, and what it has open without a name");
 }
 
 store::Measurement measure(const Plan& plan, const CheckpointResult& result) {
+  // What comes on top of the memory is added anew each time.
+  const auto dump = (result.cut.dump_end - result.cut.dump_start) + result.cut.fork;
+  const std::chrono::nanoseconds writing(static_cast<int64_t>(nanoseconds_of_writing(plan)));
   return {.container_id = plan.container_id,
           .at = result.cut.thawed.wall,
           .memory_bytes = plan.memory_bytes,
           .entries = entries_of(plan),
           .forked = by_fork(result.memory_choice),
-          .dump = (result.cut.dump_end - result.cut.dump_start) + result.cut.fork,
+          .dump = std::max(dump - writing, std::chrono::nanoseconds{}),
           .capture = result.cut.capture,
           .pause = result.cut.pause()};
 }

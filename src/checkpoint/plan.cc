@@ -88,6 +88,7 @@ Plan make_plan(const subject::Held& container,
   refuse_planned(container, plan);
 
   plan.memory_bytes = memory_of(processes.tree);
+  plan.written = written_by_criu(processes.tree);
   plan.trees = plan_trees(subject, layout, options);
   plan.memory = choose_memory(subject, plan, layout.runroot);
   refuse_complete(plan, layout);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "archive/writer.h"
+#include "checkpoint/written.h"
 #include "cut/memory.h"
 #include "cut/trees.h"
 #include "store/layout.h"
@@ -75,6 +76,7 @@ struct Plan {
   // them out.
   std::vector<std::string> sessions;
   uint64_t memory_bytes = 0;  // resident, of all processes that are dumped
+  Written written;            // beside that, while it stands still
   cut::MemoryChoice memory;   // how it is cut
 };
 

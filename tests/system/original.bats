@@ -180,3 +180,29 @@ headless_is_running() {
 @test "a container whose main thread has ended is running, and can be removed" {
   for_each_runtime headless_is_running
 }
+
+# What CRIU writes in the window beside the memory.
+counted_in_the_estimate() {
+  still run -d --name big --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" sh -c '
+    exec 3>/big; rm /big; dd if=/dev/zero bs=1M count=400 >&3 2>/dev/null
+    mkfifo /pipe; exec 4<>/pipe; dd if=/dev/zero bs=1000 count=40 >&4 2>/dev/null
+    echo ready; while :; do sleep 1; done' >/dev/null
+  eventually says big ready
+  still checkpoint -R --dry-run big | tee "$WORK/plan"
+  grep -E "^written +400.*MiB of deleted files that are open, 39.*KiB of what is in pipes" "$WORK/plan"
+  fails_with "would stand still for about" still checkpoint -R --max-pause 250ms -e "$WORK/archive" big
+  live_checkpoint big "$WORK/archive" --compress none
+  rm "$WORK/archive"
+}
+@test "deleted files that are open and pipes are counted in the expected pause" {
+  for_each_runtime counted_in_the_estimate
+}
+
+mappings_are_counted() {
+  still run -d --name shared --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" /bin/mappings >/dev/null
+  eventually shared_memory_is_planned
+}
+shared_memory_is_planned() { still checkpoint -R --dry-run shared | grep -E "^written .*iB of shared memory"; }
+@test "shared memory is counted in the expected pause" {
+  for_each_runtime mappings_are_counted
+}

@@ -67,6 +67,25 @@ TEST(ExpectedPause, LearnsForEachWayToCutTheMemory) {
   EXPECT_LT(expected_pause(plan, earlier).pause, 200ms);
 }
 
+TEST(ExpectedPause, CountsWhatCriuWritesBesideTheMemory) {
+  Plan plan = plan_with(16 * kMiB, 10);
+  const auto without = expected_pause(plan, {}).pause;
+  plan.written.deleted_file_bytes = 400 * kMiB;
+  EXPECT_GT(expected_pause(plan, {}).pause, without + 300ms);
+  plan.written = {.shared_memory_bytes = 400 * kMiB};
+  EXPECT_EQ(expected_pause(plan, {}).pause, without);
+  plan.memory = cut::ByFork{};
+  EXPECT_GT(expected_pause(plan, {}).pause, 300ms);
+}
+
+TEST(ExpectedPause, LearnsNothingOfMemoryFromWhatIsBesideIt) {
+  Plan plan = plan_with(16 * kMiB, 10);
+  plan.written.deleted_file_bytes = 400 * kMiB;
+  CheckpointResult result{.memory_choice = plan.memory};
+  result.cut.dump_end.monotonic = 500ms;
+  EXPECT_LT(measure(plan, result).dump, 100ms);
+}
+
 TEST(ExpectedPause, IsTheTimeOfTheTreesWhereThatIsLonger) {
   EXPECT_GT(expected_pause(plan_with(kMiB, 10'000'000), {}).pause, 5s);
 }

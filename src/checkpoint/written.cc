@@ -1,0 +1,110 @@
+#include "checkpoint/written.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+extern "C" {  // glibc 2.41 forgets to say so
+#include <sys/pidfd.h>
+}
+
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/format.h"
+#include "base/text.h"
+#include "os/fd.h"
+#include "os/process.h"
+
+namespace still::checkpoint {
+namespace {
+
+constexpr uint64_t kBlock = 512;  // of st_blocks
+
+using Directory = std::filesystem::directory_iterator;
+
+class Collector {
+ public:
+  void look_at(pid_t pid) {
+    const auto process = open_pidfd(pid);
+    if (!process) return;
+    for_each_link(formatted("/proc/{}/fd", pid), [&](const std::string& path) {
+      const auto status = status_of(path);
+      if (!status || !is_new(*status)) return;
+      if (S_ISFIFO(status->st_mode)) add_pipe(*process, path);
+      if (S_ISREG(status->st_mode)) add_file(path, *status);
+    });
+    for_each_link(formatted("/proc/{}/map_files", pid), [&](const std::string& path) {
+      const auto status = status_of(path);
+      if (status && is_new(*status) && S_ISREG(status->st_mode)) add_file(path, *status);
+    });
+  }
+
+  const Written& written() const { return written_; }
+
+ private:
+  template <typename Visit>
+  static void for_each_link(const std::string& directory, const Visit& visit) {
+    std::error_code ended;
+    for (Directory entry(directory, ended); !ended && entry != Directory();
+         entry.increment(ended)) {
+      visit(entry->path().native());
+    }
+  }
+
+  static std::optional<struct stat> status_of(const std::string& path) {
+    struct stat status{};
+    return ::stat(path.c_str(), &status) == 0 ? std::optional(status) : std::nullopt;
+  }
+
+  bool is_new(const struct stat& status) {
+    return seen_.emplace(status.st_dev, status.st_ino).second;
+  }
+
+  void add_file(const std::string& path, const struct stat& status) {
+    if (status.st_nlink > 0) return;
+    const uint64_t bytes = static_cast<uint64_t>(status.st_blocks) * kBlock;
+    if (is_shared_memory(path)) {
+      written_.shared_memory_bytes += bytes;
+    } else {
+      written_.deleted_file_bytes += bytes;
+    }
+  }
+
+  // By the names that the kernel gives it (proc_pid_maps(5)). A deleted file of a tmpfs is a file.
+  static bool is_shared_memory(const std::string& path) {
+    std::error_code gone;
+    const std::string name = std::filesystem::read_symlink(path, gone).native();
+    return name.starts_with("/memfd:") || name.starts_with("/dev/zero") ||
+           name.starts_with("/SYSV");
+  }
+
+  // Opened anew a pipe would have one more end for a moment.
+  void add_pipe(const Fd& process, const std::string& path) {
+    const auto number = parse_integer(std::filesystem::path(path).filename().native());
+    if (!number) return;
+    const int copy = ::pidfd_getfd(process.get(), static_cast<int>(*number), 0);
+    if (copy < 0) return;
+    const Fd pipe(copy);
+    int bytes = 0;
+    if (::ioctl(pipe.get(), FIONREAD, &bytes) == 0 && bytes > 0) {
+      written_.pipe_bytes += static_cast<uint64_t>(bytes);
+    }
+  }
+
+  Written written_;
+  std::set<std::pair<dev_t, ino_t>> seen_;
+};
+
+}  // namespace
+
+Written written_by_criu(const std::vector<pid_t>& processes) {
+  Collector collector;
+  for (const pid_t pid : processes) collector.look_at(pid);
+  return collector.written();
+}
+
+}  // namespace still::checkpoint

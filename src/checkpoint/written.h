@@ -1,0 +1,21 @@
+// What CRIU writes while a container stands still, beside the memory of its processes alone.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace still::checkpoint {
+
+struct Written {
+  uint64_t deleted_file_bytes = 0;   // files without a name that are open or mapped
+  uint64_t pipe_bytes = 0;           // what nobody has read yet
+  uint64_t shared_memory_bytes = 0;  // memory that processes can share: anonymous, memfd, System V
+};
+
+// Each thing counts once, however many have it. Takes the moments that it takes to look at every
+// descriptor and mapping; what vanishes meanwhile is left out.
+Written written_by_criu(const std::vector<pid_t>& processes);
+
+}  // namespace still::checkpoint
