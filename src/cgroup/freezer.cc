@@ -34,9 +34,14 @@ std::unique_ptr<Freezer> make_freezer(const Location& location, Fd directory) {
 
 constexpr size_t kNamedTasks = 5;
 
-Error did_not_freeze(const std::string& cgroup, const std::vector<Task>& tasks) {
+std::vector<std::string> name_some(const std::vector<Task>& tasks) {
   std::vector<std::string> names;
   for (const Task& task : tasks | std::views::take(kNamedTasks)) names.push_back(describe(task));
+  return names;
+}
+
+Error did_not_freeze(const std::string& cgroup, const std::vector<Task>& tasks) {
+  const auto names = name_some(tasks);
   return {ErrorKind::kTimeout,
           "the cgroup " + cgroup + " did not freeze in time, " +
               (names.empty() ? "and its tasks have gone" : "not frozen: " + join(names, "; ")),
@@ -97,6 +102,13 @@ void Freezer::thaw(Deadline deadline) {
   const auto thawed = [](const FreezerState& state) { return !state.frozen; };
   if (wait_until(thawed, deadline)) return;
   throw Error(ErrorKind::kTimeout, "the cgroup " + name_ + " did not thaw in time");
+}
+
+std::vector<std::string> Freezer::beyond_ptrace() const {
+  // Far more than a frozen task needs for its last steps to where it sleeps.
+  constexpr std::chrono::milliseconds kLastSteps{50};
+  const auto asleep_by = state().frozen ? deadline_in(kLastSteps) : Deadline();
+  return name_some(tasks_in_vfork(directory_, thread_list(), asleep_by));
 }
 
 std::vector<pid_t> Freezer::processes() const { return list_ids(directory_, "cgroup.procs"); }

@@ -52,6 +52,11 @@ class Freezer {
   // longer asked to be): Error(kConflict). Throws Error(kTimeout) at the deadline.
   void thaw(Deadline deadline);
 
+  // Tasks that are frozen where ptrace(2) cannot stop them: each waits in the kernel for a child of
+  // vfork(2) or posix_spawn(3), until that executes a program or ends. Up to five, described for
+  // people. Asked of a cgroup that is not frozen it may be wrong a moment later.
+  virtual std::vector<std::string> beyond_ptrace() const;
+
   // Asks for freezing or thawing with one write and does not wait.
   virtual void request(bool frozen) = 0;
 

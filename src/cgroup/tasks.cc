@@ -1,11 +1,13 @@
 #include "cgroup/tasks.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/format.h"
@@ -49,6 +51,27 @@ std::optional<Task> look_at(pid_t pid) {
 
 bool is_frozen(const Task& task) { return std::ranges::contains(kFrozenIn, task.wait_channel); }
 
+// The number of the system call that the task sleeps in (proc_pid_syscall(5)); nullopt for one that
+// has gone, where the kernel does not say, and for one that still runs at the deadline.
+std::optional<int64_t> system_call_of(pid_t tid, Deadline deadline) {
+  for (;;) {
+    const std::string text = read_file_if_exists(formatted("/proc/{}/syscall", tid)).value_or("");
+    if (!text.starts_with("running") || std::chrono::steady_clock::now() >= deadline) {
+      return parse_integer(text.substr(0, text.find(' ')));
+    }
+    std::this_thread::yield();
+  }
+}
+
+// A task that has made a child and is frozen on its way back still has the number of the call, but
+// sleeps elsewhere (kFrozenIn).
+bool makes_children(int64_t system_call) {
+  constexpr int64_t kClone32 = 120;  // asm/unistd_32.h
+  constexpr int64_t kVfork32 = 190;
+  constexpr std::array<int64_t, 5> kCalls = {SYS_vfork, SYS_clone, SYS_clone3, kClone32, kVfork32};
+  return std::ranges::contains(kCalls, system_call);
+}
+
 bool is_dead(const Task& task) { return task.state == 'Z' || task.state == 'X'; }
 
 }  // namespace
@@ -71,6 +94,18 @@ std::vector<Task> unfrozen_tasks(const Fd& directory, const std::string& thread_
   for (const pid_t pid : list_ids(directory, thread_list)) {
     auto task = look_at(pid);
     if (task && !is_frozen(*task) && !is_dead(*task)) found.push_back(std::move(*task));
+  }
+  return found;
+}
+
+std::vector<Task> tasks_in_vfork(const Fd& directory, const std::string& thread_list,
+                                 Deadline asleep_by) {
+  std::vector<Task> found;
+  for (const pid_t tid : list_ids(directory, thread_list)) {
+    // The container stands still meanwhile: this alone is asked of most.
+    if (!makes_children(system_call_of(tid, asleep_by).value_or(-1))) continue;
+    auto task = look_at(tid);
+    if (task && task->state == 'D' && !is_frozen(*task)) found.push_back(std::move(*task));
   }
   return found;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "os/clock.h"
 #include "os/fd.h"
 
 namespace still::cgroup {
@@ -28,6 +29,13 @@ std::vector<pid_t> list_ids(const Fd& directory, const std::string& file);
 // The tasks that do not sleep in the kernel's freezer. On v1 they can be more than the guilty ones:
 // newer kernels freeze a sleeping task where it is and show it in state D.
 std::vector<Task> unfrozen_tasks(const Fd& directory, const std::string& thread_list);
+
+// Of tasks that are frozen: those that wait in the kernel for a child that they have made by
+// vfork(2), or as posix_spawn(3) does, until that executes a program or ends. The kernel counts
+// them as frozen, but ptrace(2) cannot stop them before that. It counts them a moment before they
+// sleep: what runs is waited for, until asleep_by.
+std::vector<Task> tasks_in_vfork(const Fd& directory, const std::string& thread_list,
+                                 Deadline asleep_by);
 
 // Asked after the thaw: those of the tasks that were in state D and still are.
 std::vector<Task> still_uninterruptible(const std::vector<Task>& tasks);

@@ -13,6 +13,7 @@
 #include "cgroup/shelter.h"
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/describe.h"
+#include "checkpoint/estimate.h"
 #include "checkpoint/leftovers.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
@@ -206,10 +207,9 @@ uint64_t write_archive_unlocked(subject::Held& container, const Plan& plan,
 }
 
 CheckpointResult take(subject::Group& group, const journal::Host& host, const Plan& plan,
-                      cut::Observer& observer) {
+                      cut::Cancellation& cancellation, cut::Observer& observer) {
   subject::Held& container = *group.container;
   const subject::Subject& subject = container.subject();
-  cut::Cancellation cancellation(plan.options.max_pause);
   journal::Operation operation(
       host.store,
       {.operation = kOperation,
@@ -305,8 +305,9 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
 
 CheckpointResult take_live(subject::Group& group, const journal::Host& host, const Plan& plan,
                            cut::Observer& observer) {
+  cut::Cancellation cancellation(plan.options.max_pause);
   try {
-    return take(group, host, plan, observer);
+    return take(group, host, plan, cancellation, observer);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kAnotherWay || plan.options.memory_cut == MemoryWish::kFork) {
       throw;
@@ -315,7 +316,10 @@ CheckpointResult take_live(subject::Group& group, const journal::Host& host, con
     const std::string because = "the cut by forks failed: " + error.message();
     stock.memory = cut::ByCriu{because};
     observer.warning(because + "; once more, with CRIU as it is");
-    return take(group, host, stock, observer);
+    Estimate estimate = expected_pause(stock, host.store.measurements());
+    estimate.pause += cancellation.paused();
+    require_short_pause(stock, estimate);
+    return take(group, host, stock, cancellation, observer);
   }
 }
 

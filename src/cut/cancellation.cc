@@ -7,14 +7,20 @@
 namespace still::cut {
 
 void Cancellation::pause_begins() {
-  if (max_pause_) pause_limit_ = deadline_in(*max_pause_);
+  pause_began_ = std::chrono::steady_clock::now();
+  if (max_pause_) pause_limit_ = *pause_began_ + (*max_pause_ - paused_);
+}
+
+void Cancellation::pause_ends() {
+  if (!pause_began_) return;
+  paused_ += std::chrono::steady_clock::now() - *pause_began_;
+  pause_began_.reset();
+  pause_limit_ = Deadline::max();
 }
 
 bool Cancellation::poll() {
   if (!signal_) signal_ = DeferSignals::take();
-  if (signal_ || (pause_limit_ && std::chrono::steady_clock::now() >= *pause_limit_)) {
-    stop_.request_stop();
-  }
+  if (signal_ || std::chrono::steady_clock::now() >= pause_limit_) stop_.request_stop();
   return stop_.stop_requested();
 }
 
@@ -23,14 +29,13 @@ void Cancellation::check(std::string_view outcome) {
   if (signal_) throw Error::interrupted(*signal_, outcome);
 }
 
-void Cancellation::pause_has_ended(std::chrono::nanoseconds pause) {
-  pause_limit_.reset();
+void Cancellation::check_pause() {
   check();
-  if (!max_pause_ || pause <= *max_pause_) return;
+  if (!max_pause_ || paused_ <= *max_pause_) return;
   throw Error(ErrorKind::kTimeout,
               formatted("the container stood still for {}, and --max-pause allows {}; the "
                         "checkpoint is discarded",
-                        human_duration(pause), human_duration(*max_pause_)),
+                        human_duration(paused_), human_duration(*max_pause_)),
               "allow more, or try when it has less to write");
 }
 

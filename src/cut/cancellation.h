@@ -28,23 +28,31 @@ class Cancellation {
   // For all that can be stopped. Requested by poll().
   std::stop_token token() const { return stop_.get_token(); }
 
-  // The pause begins: its limit counts from here.
+  // The container stands still from here on, until it is said to run again. A checkpoint can need
+  // several tries: the limit is for all that they take together.
   void pause_begins();
+  void pause_ends();  // nothing, if none has begun
+  // How long it stood still in pauses that have ended.
+  std::chrono::nanoseconds paused() const { return paused_; }
+  // When the pause that has begun gets too long.
+  Deadline pause_limit() const { return pause_limit_; }
 
   // Whether the checkpoint is given up by now. From one thread at a time.
   bool poll();
   // Throws Error(kInterrupted) when a signal has come. Calls poll(). outcome: what the user is told
   // of what became of the work.
   void check(std::string_view outcome = kNothingKept);
-  // When the container runs again, after having stood still for so long. Throws Error(kInterrupted)
-  // for a signal, Error(kTimeout) for a pause that was too long.
-  void pause_has_ended(std::chrono::nanoseconds pause);
+  // When the container runs again. Throws Error(kInterrupted) for a signal, Error(kTimeout) if it
+  // stood still for too long.
+  void check_pause();
 
  private:
   const DeferSignals deferred_;
   const std::optional<std::chrono::nanoseconds> max_pause_;
   std::stop_source stop_;
-  std::optional<Deadline> pause_limit_;  // while it stands still
+  std::chrono::nanoseconds paused_{};
+  std::optional<std::chrono::steady_clock::time_point> pause_began_;
+  Deadline pause_limit_ = Deadline::max();
   std::optional<int> signal_;
 };
 

@@ -7,56 +7,13 @@
 
 #include "base/error.h"
 #include "base/hooks.h"
-#include "base/log.h"
 #include "criu/gate.h"
+#include "cut/standstill.h"
 
 namespace still::cut {
 namespace {
 
-constexpr std::chrono::seconds kThawTimeout{10};
 constexpr std::chrono::seconds kSettleTimeout{1};
-
-// Holds a container frozen; thaws it.
-class Freeze {
- public:
-  Freeze(cgroup::Freezer& freezer, std::chrono::nanoseconds timeout) : freezer_(&freezer) {
-    freezer.freeze(deadline_in(timeout));
-  }
-  Freeze(const Freeze&) = delete;
-  Freeze& operator=(const Freeze&) = delete;
-  ~Freeze() {
-    try {
-      release();
-      confirm_thawed();
-    } catch (const Error& error) {
-      log(LogLevel::kError, error.message());
-    }
-  }
-
-  // Writes the thaw, once.
-  void release() {
-    if (freezer_ == nullptr) return;
-    thawing_ = std::exchange(freezer_, nullptr);
-    thawing_->request(false);
-  }
-  // Waits for the kernel's word.
-  void confirm_thawed() {
-    if (thawing_ == nullptr) return;
-    std::exchange(thawing_, nullptr)->thaw(deadline_in(kThawTimeout));
-  }
-
- private:
-  cgroup::Freezer* freezer_;            // null: released
-  cgroup::Freezer* thawing_ = nullptr;  // released, not yet confirmed
-};
-
-// Several at once: all released before the first is waited for.
-Instant thaw(std::list<Freeze>& freezes) {
-  for (Freeze& freeze : freezes) freeze.release();
-  const Instant written = Instant::now();
-  for (Freeze& freeze : freezes) freeze.confirm_thawed();
-  return written;
-}
 
 std::vector<cgroup::Freezer*> not_frozen_yet(const std::vector<Member>& members) {
   std::vector<cgroup::Freezer*> result;
@@ -64,6 +21,15 @@ std::vector<cgroup::Freezer*> not_frozen_yet(const std::vector<Member>& members)
     if (member.freezer != nullptr && !member.freezer->state().requested) {
       result.push_back(member.freezer);
     }
+  }
+  return result;
+}
+
+// Those whose tasks CRIU will hold.
+std::vector<cgroup::Freezer*> dumped_freezers(const std::vector<Member>& members) {
+  std::vector<cgroup::Freezer*> result;
+  for (const Member& member : members) {
+    if (member.dump && member.freezer != nullptr) result.push_back(member.freezer);
   }
   return result;
 }
@@ -111,10 +77,22 @@ class TreeThread {
   std::future<std::chrono::nanoseconds> capture_;  // its destructor waits
 };
 
+// Whatever ends the window, the container does not stand still any more.
+class PauseEnd {
+ public:
+  explicit PauseEnd(Cancellation& cancellation) : cancellation_(cancellation) {}
+  PauseEnd(const PauseEnd&) = delete;
+  PauseEnd& operator=(const PauseEnd&) = delete;
+  ~PauseEnd() { cancellation_.pause_ends(); }
+
+ private:
+  Cancellation& cancellation_;
+};
+
 }  // namespace
 
 std::chrono::nanoseconds Cut::pause() const {
-  return was_frozen ? thawed - frozen : dump_end - dump_start;
+  return was_frozen ? earlier + (thawed - freeze_requested) : dump_end - dump_start;
 }
 
 // A runtime's checkpoint that is going on. At its end a CRIU that waits gives up, then the runtime
@@ -198,8 +176,9 @@ Cut Window::run(const std::vector<Captured>& captured, Cancellation& cancellatio
                 Observer& observer) {
   Cut cut;
   const Unwanted unwanted = [&] { return cancellation.poll(); };
+  const PauseEnd pause_end(cancellation);
   // In this order, so that on every way out the runtimes have ended before all is thawed.
-  std::list<Freeze> freezes;
+  std::optional<Standstill> standstill;
   std::list<Dumping> dumps;
   for (const Member& member : members_) {
     if (!member.dump) continue;
@@ -212,11 +191,11 @@ Cut Window::run(const std::vector<Captured>& captured, Cancellation& cancellatio
     throw;
   }
 
-  cut.freeze_requested = Instant::now();
-  for (cgroup::Freezer* freezer : to_freeze_) freezes.emplace_back(*freezer, timeouts_.freeze);
+  standstill.emplace(to_freeze_, dumped_freezers(members_), timeouts_.freeze, cancellation);
+  cut.freeze_requested = standstill->requested();
+  cut.earlier = cancellation.paused();
   cut.was_frozen = all_stand_still();
   cut.frozen = Instant::now();
-  cancellation.pause_begins();
   observer.step_finished(Step::kFreeze, cut.frozen - cut.freeze_requested);
   hooks::reached("frozen");
   try {
@@ -243,14 +222,15 @@ Cut Window::run(const std::vector<Captured>& captured, Cancellation& cancellatio
     if (!cancellation.poll()) throw;  // otherwise it is a consequence
     dumps.clear();
   }
-  cut.thawed = thaw(freezes);
+  cut.thawed = standstill->thaw();
   if (!cancellation.poll()) {
     for (const Captured& one : captured) one.memory.after_thaw();
     const auto runs_on = Instant::now();
     cut.fork += runs_on - cut.thawed;
     cut.thawed = runs_on;
   }
-  cancellation.pause_has_ended(cut.pause());
+  cancellation.pause_ends();
+  cancellation.check_pause();
 
   observer.step_finished(Step::kDump, cut.dump_end - cut.dump_start);
   observer.step_finished(Step::kCapture, cut.capture);

@@ -23,9 +23,11 @@ struct Cut {
   Instant freeze_requested, frozen, dump_start, dump_end, cut_end, thawed;
   std::chrono::nanoseconds capture{};  // how long the trees took, beside the dump
   std::chrono::nanoseconds fork{};     // how long holding and forking the processes took
+  std::chrono::nanoseconds earlier{};  // how long the container stood still in tries that failed
   bool was_frozen = false;  // from before the dump until after the last byte of the trees
 
-  // From the kernel's confirmation of the freeze until the thaw was written.
+  // How long the container has stood still for the checkpoint: from the request to freeze until it
+  // was let go, and in earlier tries.
   std::chrono::nanoseconds pause() const;
 };
 

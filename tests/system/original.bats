@@ -206,3 +206,38 @@ shared_memory_is_planned() { still checkpoint -R --dry-run shared | grep -E "^wr
 @test "shared memory is counted in the expected pause" {
   for_each_runtime mappings_are_counted
 }
+
+# paused_ms STATISTICS: what was reported of it, as --print-stats has it.
+paused_ms() { jq '.container_statistics[0].still_statistics.pause / 1000 | floor' "$1"; }
+
+spawns_on() {
+  local way microseconds
+  # 2 ms is longer than a shell needs, half a millisecond what posix_spawn(3) takes.
+  for microseconds in 2000 500; do
+    still run -d --name spawning --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" /bin/odd vfork "$microseconds" >/dev/null
+    eventually says spawning ready
+    for way in fork stock fork stock; do
+      live_checkpoint spawning "$WORK/archive" --memory-cut="$way" --compress none --max-pause 2s --print-stats >"$WORK/stats"
+      note "vfork, $microseconds us, $way: $(paused_ms "$WORK/stats") ms"
+      rm "$WORK/archive"
+    done
+    if says spawning gap; then return 1; fi
+    still rm --force spawning >/dev/null
+  done
+}
+@test "a container that spawns all the time stands still for milliseconds" {
+  for_each_runtime spawns_on
+}
+
+waits_for_ever() {
+  still run -d --name waiting --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" /bin/odd vfork 3600000000 >/dev/null
+  eventually says waiting ready
+  for way in auto stock; do
+    fails_with "waits for a child of vfork" still checkpoint -R -e "$WORK/archive" --memory-cut="$way" waiting
+  done
+  [[ $(state waiting Status) == running ]]
+  if says waiting gap; then return 1; fi
+}
+@test "a child of vfork that never ends is a reason to refuse, found without a freeze" {
+  for_each_runtime waits_for_ever
+}

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -190,6 +191,48 @@ TEST_P(RealCgroup, FreezingTakesMillisecondsAndCanBeRepeated) {
     freezer->thaw(deadline_in(seconds(10)));
   }
   EXPECT_TRUE(counter.moves());
+}
+
+// Children that live for so long in the time of their parent.
+[[noreturn]] void spawn(std::chrono::microseconds time) {
+  for (;;) {
+    const pid_t child = ::vfork();
+    if (child == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      ::usleep(static_cast<useconds_t>(time.count()));
+      ::_exit(0);
+    }
+    ::waitpid(child, nullptr, 0);
+  }
+}
+
+TEST_P(RealCgroup, ATaskThatWaitsForAChildOfVforkIsToldWhenAllIsFrozen) {
+  const pid_t parent = start(top_ / "nested", [] { spawn(seconds(1000)); });
+  start(top_, [] { spawn(std::chrono::microseconds(1)); });
+  const auto freezer = Freezer::open(location());
+  for (int i = 0; i < 400 && freezer->processes().size() < 3; ++i) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  freezer->freeze(deadline_in(seconds(10)));
+  EXPECT_THAT(freezer->beyond_ptrace(), Contains(HasSubstr(formatted("{} (", parent))));
+  freezer->thaw(deadline_in(seconds(10)));
+}
+
+TEST_P(RealCgroup, OneThatHasMadeAChildIsWithinReach) {
+  start(top_, [] {
+    for (;;) {
+      const pid_t child = ::fork();
+      if (child == 0) ::_exit(0);
+      ::waitpid(child, nullptr, 0);
+    }
+  });
+  const auto freezer = Freezer::open(location());
+  for (int i = 0; i < 50; ++i) {
+    freezer->freeze(deadline_in(seconds(10)));
+    EXPECT_THAT(freezer->beyond_ptrace(), testing::IsEmpty());
+    freezer->thaw(deadline_in(seconds(10)));
+    std::this_thread::sleep_for(milliseconds(1));
+  }
 }
 
 TEST_P(RealCgroup, FreezesWhileProcessesAreMade) {

@@ -31,8 +31,15 @@ class FakeFreezer : public cgroup::Freezer {
     frozen = freeze;
   }
 
+  std::vector<std::string> beyond_ptrace() const override {
+    if (!frozen || caught == 0) return {};
+    --caught;
+    return {"12 (spawner, state D)"};
+  }
+
   bool frozen;
   std::vector<bool> requests;
+  mutable size_t caught = 0;  // how many freezes more catch a task that waits for its child
 
  protected:
   void wait_for_change(Deadline) override {}
@@ -121,6 +128,50 @@ TEST_F(WindowTest, WatchesTheTreesUntilTheDumpIsDone) {
   EXPECT_TRUE(frozen_at_the_end);
   EXPECT_LT(cut.capture, 100ms);
   EXPECT_GE(cut.pause(), 200ms);
+}
+
+TEST_F(WindowTest, FreezesAgainWhenATaskWaitsForItsChild) {
+  freezer_.caught = 3;
+  const Cut cut = run("true", [&] { EXPECT_TRUE(freezer_.frozen); });
+  const std::vector<bool> tried = {true, false, false, true, false, false,
+                                   true, false, false, true, false, false};
+  EXPECT_EQ(freezer_.requests, tried);
+  EXPECT_GT(cut.earlier, 0ns);
+  EXPECT_GE(cut.pause(), cut.earlier + (cut.thawed - cut.frozen));
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(WindowTest, GivesUpWhenATaskAlwaysWaitsForItsChild) {
+  freezer_.caught = SIZE_MAX;
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    run("true");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kConflict);
+    EXPECT_NE(error.message().find("spawner"), std::string::npos) << error.message();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
+  EXPECT_FALSE(freezer_.frozen);
+}
+
+TEST_F(WindowTest, CountsTriesThatFailedAgainstThePauseThatIsAllowed) {
+  max_pause_ = 300ms;
+  Cancellation cancellation(max_pause_);
+  FakeTrees failing([] {
+    std::this_thread::sleep_for(200ms);
+    throw Error(ErrorKind::kSystem, "disk full");
+  });
+  EXPECT_THROW(run({member(&freezer_, "true")}, failing, cancellation), Error);
+  EXPECT_GE(cancellation.paused(), 200ms);
+  FakeTrees trees([] { std::this_thread::sleep_for(200ms); });
+  try {
+    run({member(&freezer_, "true")}, trees, cancellation);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kTimeout);
+  }
+  EXPECT_FALSE(freezer_.frozen);
 }
 
 TEST_F(WindowTest, LeavesAPausedContainerPaused) {

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/fanotify.h>
 #include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -56,6 +57,21 @@ void ask_for_permission(const std::string& file) {
         "fanotify_mark");
 }
 
+// Its other thread makes children by vfork(2) that live for so long, and rests as long in between.
+void spawn_without_end(std::chrono::microseconds time) {
+  std::thread([time] {
+    for (;;) {
+      const pid_t child = ::vfork();
+      if (child == 0) {
+        ::usleep(static_cast<useconds_t>(time.count()));
+        ::_exit(0);
+      }
+      if (child > 0) ::waitpid(child, nullptr, 0);
+      std::this_thread::sleep_for(time);
+    }
+  }).detach();
+}
+
 // The other thread goes on.
 [[noreturn]] void end_the_main_thread() {
   std::thread(watch_the_clock).detach();
@@ -65,17 +81,20 @@ void ask_for_permission(const std::string& file) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  workload::Flags flags("traced|headless|permission FILE",
-                        "Is in a state in which CRIU cannot hold it, until it is killed.",
-                        "traced      one of its processes traces the other\n"
-                        "headless    its main thread has ended\n"
-                        "permission  whoever opens FILE waits for its permission (fanotify)\n"
-                        "FILE is for the last one.");
+  workload::Flags flags(
+      "traced|headless|permission|vfork DETAIL",
+      "Is in a state in which CRIU cannot hold it, until it is killed.",
+      "traced      one of its processes traces the other\n"
+      "headless    its main thread has ended\n"
+      "permission  whoever opens the file DETAIL waits for its permission (fanotify)\n"
+      "vfork       a thread waits for children of vfork, each for DETAIL microseconds\n"
+      "The others have no use for DETAIL.");
   const auto words = flags.parse(argc, argv, 2);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (words[0] == "headless") end_the_main_thread();
   if (words[0] == "traced") trace_a_child();
   if (words[0] == "permission") ask_for_permission(words[1]);
+  if (words[0] == "vfork") spawn_without_end(std::chrono::microseconds(std::stoll(words[1])));
   watch_the_clock();
 } catch (const std::exception& error) {
   std::fprintf(stderr, "odd: %s\n", error.what());
