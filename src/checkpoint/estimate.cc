@@ -1,6 +1,8 @@
 #include "checkpoint/estimate.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -19,26 +21,59 @@ constexpr double kLookPerEntry = 1500;      // nanoseconds
 
 constexpr double kOwnWeight = 4;  // of checkpoints of the same container
 
-// The line through weighted points with the least squares of distances.
-class Line {
- public:
-  void add(double x, double y, double weight) {
-    weight_ += weight;
-    x_ += weight * x;
-    y_ += weight * y;
-    xx_ += weight * x * x;
-    xy_ += weight * x * y;
-  }
-
-  double at(double x) const {
-    const double spread = weight_ * xx_ - x_ * x_;
-    const double slope = std::max(0.0, (weight_ * xy_ - x_ * y_) / spread);
-    return std::max(0.0, (y_ - slope * x_) / weight_ + slope * x);
-  }
-
- private:
-  double weight_ = 0, x_ = 0, y_ = 0, xx_ = 0, xy_ = 0;
+struct Point {
+  double x = 0, y = 0, weight = 1;
 };
+
+// A line that does not fall.
+struct Line {
+  double start = 0, slope = 0;
+
+  double at(double x) const { return std::max(0.0, start + slope * x); }
+};
+
+// The one with the least squares of distances.
+Line least_squares(const std::vector<Point>& points) {
+  double weight = 0, x = 0, y = 0, xx = 0, xy = 0;
+  for (const Point& point : points) {
+    weight += point.weight;
+    x += point.weight * point.x;
+    y += point.weight * point.y;
+    xx += point.weight * point.x * point.x;
+    xy += point.weight * point.x * point.y;
+  }
+  const double spread = weight * xx - x * x;
+  const double slope = spread > 0 ? std::max(0.0, (weight * xy - x * y) / spread) : 0;
+  return {.start = (y - slope * x) / weight, .slope = slope};
+}
+
+// The one with the least sum of distances, which few points far away do not move: by least squares
+// again and again, in which each point counts the less the farther it was.
+Line least_distances(const std::vector<Point>& points) {
+  constexpr int kRounds = 30;
+  constexpr double kNear = 1e6;  // a millisecond; what is nearer is not told apart
+  Line line = least_squares(points);
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<Point> weighted = points;
+    for (Point& point : weighted) {
+      point.weight /= std::max(kNear, std::abs(point.y - line.at(point.x)));
+    }
+    line = least_squares(weighted);
+  }
+  return line;
+}
+
+// What has been measured says of x. usual: is believed from the start. One measurement alone, which
+// may be of a machine that had other work, is not believed if it would make the result larger.
+double expect(double x, std::vector<Point> usual, const std::vector<Point>& measured) {
+  usual.insert(usual.end(), measured.begin(), measured.end());
+  const Line all = least_distances(usual);
+  if (measured.empty()) return all.at(x);
+  const auto excess = [&](const Point& point) { return point.y - all.at(point.x); };
+  const auto first = usual.end() - static_cast<std::ptrdiff_t>(measured.size());
+  usual.erase(std::ranges::max_element(first, usual.end(), {}, excess));
+  return std::min(all.at(x), least_distances(usual).at(x));
+}
 
 double nanoseconds(std::chrono::nanoseconds duration) {
   return static_cast<double>(duration.count());
@@ -76,24 +111,20 @@ double nanoseconds_of_writing(const Plan& plan) {
 
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier) {
   const bool is_forked = by_fork(plan.memory);
-  Line dump, capture;
-  dump.add(0, kSmallDump, 1);
-  dump.add(kGibibyte, gibibyte_dump(plan), 1);
-  capture.add(0, 0, 1);
-  capture.add(1e5, 1e5 * kLookPerEntry, 1);
-  size_t learned_from = 0;
+  std::vector<Point> dumps, captures;
   for (const store::Measurement& one : earlier) {
     if (one.forked != is_forked) continue;
-    ++learned_from;
     const double weight = one.container_id == plan.container_id ? kOwnWeight : 1;
-    dump.add(static_cast<double>(one.memory_bytes), nanoseconds(one.dump), weight);
-    capture.add(static_cast<double>(one.entries), nanoseconds(one.capture), weight);
+    dumps.push_back({static_cast<double>(one.memory_bytes), nanoseconds(one.dump), weight});
+    captures.push_back({static_cast<double>(one.entries), nanoseconds(one.capture), weight});
   }
-  const double longer =
-      std::max(dump.at(static_cast<double>(plan.memory_bytes)) + nanoseconds_of_writing(plan),
-               capture.at(static_cast<double>(entries_of(plan))));
+  const double dump = expect(static_cast<double>(plan.memory_bytes),
+                             {{0, kSmallDump}, {kGibibyte, gibibyte_dump(plan)}}, dumps);
+  const double capture =
+      expect(static_cast<double>(entries_of(plan)), {{0, 0}, {1e5, 1e5 * kLookPerEntry}}, captures);
+  const double longer = std::max(dump + nanoseconds_of_writing(plan), capture);
   return {.pause = std::chrono::nanoseconds(static_cast<int64_t>(longer)),
-          .learned_from = learned_from};
+          .learned_from = dumps.size()};
 }
 
 void require_short_pause(const Plan& plan, const Estimate& estimate) {

@@ -18,10 +18,11 @@ struct Estimate {
 
 // Of a live checkpoint. The dump takes a fixed time and one that grows with the memory: the line
 // that fits the earlier dumps of the same way (Plan::memory) best, those of this container
-// counting more. The trees are looked at beside it, in a time that grows with their entries. The
-// longer of both counts. Files that are open without a name, pipes, and with forks shared memory
-// are written by CRIU in the window, and come on top of the dump. Whatever changes in the trees
-// between the last round of preparation and the freeze comes on top and is not known.
+// counting more. Few that took much longer than the others do not count, nor does a single one.
+// The trees are looked at beside it, in a time that grows with their entries. The longer of both
+// counts. Files that are open without a name, pipes, and with forks shared memory are written by
+// CRIU in the window, and come on top of the dump. Whatever changes in the trees between the last
+// round of preparation and the freeze comes on top and is not known.
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier);
 
 // Throws Error(kConflict) if the plan allows no pause as long as that.

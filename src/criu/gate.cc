@@ -50,10 +50,12 @@ bool CriuGate::wait(const Fd& runtime, Deadline deadline) {
   return true;
 }
 
-void CriuGate::open() {
-  constexpr char kGo = 'g';
+void CriuGate::open(Deadline deadline) {
+  const int64_t nanoseconds = std::chrono::nanoseconds(deadline.time_since_epoch()).count();
   // An end of CRIU meanwhile is its runtime's to report.
-  ::send(waiting_.value().get(), &kGo, 1, MSG_NOSIGNAL);
+  ::send(waiting_.value().get(), &nanoseconds, sizeof nanoseconds, MSG_NOSIGNAL);
 }
+
+void CriuGate::close() { waiting_.reset(); }
 
 }  // namespace still::criu

@@ -16,14 +16,18 @@ class CriuGate {
   explicit CriuGate(const std::filesystem::path& socket);
   CriuGate(const CriuGate&) = delete;
   CriuGate& operator=(const CriuGate&) = delete;
-  // A CRIU that waits gives up, as does one that comes later; so they do when we are killed.
+  // A CRIU that waits gives up, as does one that comes later, and one that has gone on lets the
+  // container go (open()); so they do when we are killed.
   ~CriuGate() = default;
 
   // Waits until CRIU stands there. False at the deadline, or when the runtime (a pidfd) has ended.
   // Throws Error(kSystem).
   bool wait(const Fd& runtime, Deadline deadline);
-  // After wait() was true: CRIU goes on.
-  void open();
+  // After wait() was true: CRIU goes on. What it holds it lets go at the deadline, done or not
+  // (src/criu/preload/deadline.cc).
+  void open(Deadline deadline);
+  // After open(): it lets go now.
+  void close();
 
  private:
   const Fd listening_;

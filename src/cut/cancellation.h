@@ -34,7 +34,8 @@ class Cancellation {
   void pause_ends();  // nothing, if none has begun
   // How long it stood still in pauses that have ended.
   std::chrono::nanoseconds paused() const { return paused_; }
-  // When the pause that has begun gets too long.
+  // When the container must be let go, so that it runs again before the pause gets too long: from
+  // there on the checkpoint is given up.
   Deadline pause_limit() const { return pause_limit_; }
 
   // Whether the checkpoint is given up by now. From one thread at a time.
@@ -43,7 +44,7 @@ class Cancellation {
   // of what became of the work.
   void check(std::string_view outcome = kNothingKept);
   // When the container runs again. Throws Error(kInterrupted) for a signal, Error(kTimeout) if it
-  // stood still for too long.
+  // stood still for too long, or was let go because it would have.
   void check_pause();
 
  private:
@@ -53,6 +54,7 @@ class Cancellation {
   std::chrono::nanoseconds paused_{};
   std::optional<std::chrono::steady_clock::time_point> pause_began_;
   Deadline pause_limit_ = Deadline::max();
+  bool is_late_ = false;  // the limit has been reached
   std::optional<int> signal_;
 };
 

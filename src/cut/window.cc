@@ -111,14 +111,21 @@ class Window::Dumping {
     watch_->wait_until_ready(*gate_, unwanted);
     hooks::reached("ready");
   }
-  void go_on() {
+  // deadline: by then the container must have been let go.
+  void go_on(Deadline deadline) {
     if (gate_) {
-      gate_->open();
+      gate_->open(deadline);
     } else {
       start();
     }
   }
-  void wait(const Unwanted& unwanted) { watch_->wait(unwanted); }
+  void wait(const Unwanted& unwanted) {
+    watch_->wait([&] {
+      const bool is_unwanted = unwanted();
+      if (is_unwanted && gate_) gate_->close();
+      return is_unwanted;
+    });
+  }
 
  private:
   void start() { watch_.emplace(std::move(held_), init_, hang_timeout_); }
@@ -201,7 +208,7 @@ Cut Window::run(const std::vector<Captured>& captured, Cancellation& cancellatio
   try {
     for (const Captured& one : captured) one.memory.before_dump();
     cut.dump_start = Instant::now();
-    for (Dumping& dump : dumps) dump.go_on();
+    for (Dumping& dump : dumps) dump.go_on(cancellation.pause_limit());
     TreeThread trees(captured, cut.frozen);
     hooks::reached("dumping");
     for (Dumping& dump : dumps) dump.wait(unwanted);

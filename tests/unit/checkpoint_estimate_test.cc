@@ -54,6 +54,24 @@ TEST(ExpectedPause, BelievesTheContainersOwnHistoryMore) {
   EXPECT_GT(expected_pause(plan_with(10 * kMiB, 10), earlier).pause, 200ms);
 }
 
+TEST(ExpectedPause, IsNotSpoiltByOutliers) {
+  const Plan plan = plan_with(10 * kMiB, 10);
+  // The first one of all.
+  EXPECT_LT(expected_pause(plan, {measured("ours", 10 * kMiB, 9s)}).pause, 100ms);
+  // Two of a few, one of another container.
+  std::vector<store::Measurement> earlier(5, measured("ours", 10 * kMiB, 40ms));
+  earlier.push_back(measured("ours", 10 * kMiB, 9s, 9s));
+  earlier.push_back(measured("ours", 12 * kMiB, 10s));
+  earlier.push_back(measured("other", 500 * kMiB, 20s));
+  EXPECT_LT(expected_pause(plan, earlier).pause, 150ms);
+  EXPECT_EQ(expected_pause(plan, earlier).learned_from, 8U);
+}
+
+TEST(ExpectedPause, BelievesWhatHappensAgain) {
+  const std::vector<store::Measurement> earlier(2, measured("ours", 10 * kMiB, 9s));
+  EXPECT_GT(expected_pause(plan_with(10 * kMiB, 10), earlier).pause, 5s);
+}
+
 TEST(ExpectedPause, LearnsForEachWayToCutTheMemory) {
   Plan plan = plan_with(4096 * kMiB, 10);
   std::vector<store::Measurement> earlier(20, measured("ours", 4096 * kMiB, 5s));

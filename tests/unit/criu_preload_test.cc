@@ -144,7 +144,7 @@ TEST_F(Gate, CriuWaitsThereUntilItIsOpened) {
   Child criu = start("criu", pipe_.write_end);
   ASSERT_TRUE(gate.wait(criu.pidfd(), deadline_in(10s)));
   EXPECT_FALSE(criu.wait_until(deadline_in(50ms)));
-  gate.open();
+  gate.open(Deadline::max());
   EXPECT_TRUE(criu.wait().ok());
   pipe_.write_end.close();
   EXPECT_EQ(read_all(pipe_.read_end), "0\n");

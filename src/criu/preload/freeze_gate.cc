@@ -4,7 +4,8 @@
 //
 // STILL_CRIU_GATE names a unix socket (criu/gate.h). CRIU opens the container's freezer before
 // anything else of it (CRIU 4.1.1: collect_pstree() in criu/seize.c). It connects to the socket
-// first, and goes on when it gets a byte; at the end of the connection without one it gives up.
+// first, and goes on when it is told until when it may hold the container (deadline.cc); at the end
+// of the connection without that it gives up.
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -47,9 +48,14 @@ bool connect_to(int socket, const char* path) {
 bool is_let_through(const char* gate) {
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return false;
-  char byte = 0;
-  const bool passed = connect_to(socket, gate) && ::recv(socket, &byte, 1, 0) == 1;
-  ::close(socket);
+  int64_t deadline = 0;
+  const bool passed = connect_to(socket, gate) &&
+                      ::recv(socket, &deadline, sizeof deadline, MSG_WAITALL) == sizeof deadline;
+  if (passed) {
+    hold_until(socket, deadline);
+  } else {
+    ::close(socket);
+  }
   return passed;
 }
 

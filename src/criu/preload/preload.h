@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 // A function of the C library's in whose place CRIU finds ours.
 #define EXPORTED extern "C" __attribute__((visibility("default")))
@@ -14,3 +15,14 @@ const char* knowledge_path(const char* path, char (&buffer)[kPathSize]);
 
 // freeze_gate.cc: returns when CRIU may open the file. False: it must not, and errno says so.
 bool pass_freeze_gate(const char* path);
+
+// --- deadline.cc
+// ---------------------------------------------------------------------------------
+
+// From here on CRIU may hold the container, until the deadline (CLOCK_MONOTONIC, nanoseconds) or
+// until the other end of the gate's connection, a socket that is given away, is closed.
+void hold_until(int gate, int64_t deadline);
+// Whether CRIU may seize one more task. False: it must not, and errno says so.
+bool may_seize();
+// CRIU is about to change memory or registers of a task.
+void tasks_are_changed();

@@ -234,6 +234,20 @@ long ptrace_for_criu(int request, ...) noexcept {
   const void* address = va_arg(arguments, const void*);
   void* data = va_arg(arguments, void*);
   va_end(arguments);
+  switch (request) {
+    case PTRACE_SEIZE:
+      if (!may_seize()) return -1;
+      break;
+    case PTRACE_POKEDATA:
+    case PTRACE_POKETEXT:
+    case PTRACE_SETREGS:
+    case PTRACE_SETREGSET:
+    case static_cast<int>(kSetSignalMask):
+      tasks_are_changed();
+      break;
+    default:
+      break;
+  }
   if (request == PTRACE_SYSCALL) leave_out_sigreturn(task);
   if (request == PTRACE_DETACH) end_stop(task);
   const long result = trace(request, task, address, data);
