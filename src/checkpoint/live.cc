@@ -130,16 +130,16 @@ void note_window(journal::Entry& entry, const cut::Window& window, const subject
   if (freezers.own) note(group.container->subject(), *freezers.own);
 }
 
-// CRIU as it is may do what failed in another way.
+// What the user is told; CRIU's log is about to vanish with the staging directory.
 Error explain(const Error& error, const Plan& plan, const subject::Subject& subject,
               const cut::StagingPlace& staging) {
-  const bool is_by_criu = cut::on(
-      plan.memory, [](const cut::ByCriu&) { return true; },
-      [](const cut::ByFork&) { return false; });
-  if (!is_by_criu && error.kind() == ErrorKind::kRuntime) {
-    return Error(ErrorKind::kAnotherWay, error.message(), error.hint());
-  }
-  return criu::explain_failure(error, oci::dump_log(staging.work()), subject.dump_work);
+  const auto log = oci::dump_log(staging.work());
+  return cut::on(
+      plan.memory,
+      [&](const cut::ByCriu&) { return criu::explain_failure(error, log, subject.dump_work); },
+      [&](const cut::ByFork&) {
+        return criu::explain_failure_without_memory(error, log, subject.dump_work);
+      });
 }
 
 // "volume:data: a, b and 3 more", for each tree that has some.

@@ -23,6 +23,9 @@ constexpr size_t kExplainedLines = 3;
 constexpr std::array kHarmless = {"rlimit: Can't setup RLIMIT_NOFILE", "(empty-image)",
                                   "sockets: Can't get", "): exited, status="};
 
+// What only says that something failed of which another line has the reason.
+constexpr std::array kConsequences = {") failed with -1", "Dumping FAILED", "Restoring FAILED"};
+
 // What its words do not tell: SO_PASSCRED of an IP socket is an error since Linux 6.16.
 constexpr const char* kSocketComplaint = "sockets: Can't get 1:16 opt";
 constexpr const char* kSocketMeaning =
@@ -39,9 +42,8 @@ std::optional<messages::Stats> read_statistics(const std::filesystem::path& file
               printable(file.native()) + " has statistics of another kind than expected");
 }
 
-bool explains(std::string_view text) {
-  const auto is_in = [&](const char* part) { return text.contains(part); };
-  return !std::ranges::any_of(kHarmless, is_in);
+bool contains_any(std::string_view text, const auto& parts) {
+  return std::ranges::any_of(parts, [&](const char* part) { return text.contains(part); });
 }
 
 // "Error (criu/mount.c:12): mnt: ..." of "(00.012345)     12: Error (criu/mount.c:12): mnt: ...".
@@ -81,14 +83,16 @@ std::optional<RestoreStatistics> read_restore_statistics(const std::filesystem::
 }
 
 std::string explain_criu_log(const std::filesystem::path& log) {
-  std::vector<std::string> errors;
+  std::vector<std::string> causes, consequences;
   for (const std::string& line : split(read_file_if_exists(log).value_or(""), '\n')) {
-    if (errors.size() == kExplainedLines) break;
     auto error = error_in(line);
-    if (error && error->contains(kSocketComplaint)) return kSocketMeaning;
-    if (error && explains(*error)) errors.push_back(std::move(*error));
+    if (!error) continue;
+    if (error->contains(kSocketComplaint)) return kSocketMeaning;
+    if (contains_any(*error, kHarmless)) continue;
+    auto& errors = contains_any(*error, kConsequences) ? consequences : causes;
+    if (errors.size() < kExplainedLines) errors.push_back(std::move(*error));
   }
-  return join(errors, "; ");
+  return join(causes.empty() ? consequences : causes, "; ");
 }
 
 bool has_let_run(const std::filesystem::path& restore_log) {

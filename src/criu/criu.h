@@ -29,8 +29,9 @@ std::optional<DumpStatistics> read_dump_statistics(const std::filesystem::path& 
 std::optional<RestoreStatistics> read_restore_statistics(const std::filesystem::path& file);
 
 // The lines of a CRIU log that explain a failure, first error first, at most three, joined with
-// "; " and without CRIU's time stamps; a known cryptic one in plain words. Empty if the log does
-// not exist or has no error.
+// "; " and without CRIU's time stamps; a known cryptic one in plain words. Lines that only say that
+// something failed are left out if there are others. Empty if the log does not exist or has no
+// error.
 std::string explain_criu_log(const std::filesystem::path& log);
 
 // Whether the tasks of the restore with this log may have run: "Unlock network" is the last line

@@ -1,7 +1,9 @@
 #include "criu/failure.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
 
 #include "criu/criu.h"
 #include "os/files.h"
@@ -10,6 +12,15 @@ namespace still::criu {
 namespace {
 
 constexpr std::array kKeptFiles = {"dump.log", "restore.log", "stats-dump", "stats-restore"};
+
+// Where CRIU's parts are that have to do with memory, and so with how its images come to be without
+// (cr-dump.c calls all of them, and cannot tell).
+bool is_about_memory(std::string_view lines) {
+  constexpr std::array kParts = {"criu/mem.c",    "criu/page-xfer.c", "criu/page-pipe.c",
+                                 "criu/pagemap",  "criu/shmem.c",     "criu/uffd.c",
+                                 "criu/kerndat.c"};
+  return std::ranges::any_of(kParts, [&](const char* part) { return lines.contains(part); });
+}
 
 }  // namespace
 
@@ -43,6 +54,15 @@ Error explain_failure(const Error& error, const std::filesystem::path& log,
     return Error(error.kind(), "CRIU failed: " + lines, where);
   }
   return error.with_hint(error.hint() + (error.hint().empty() ? "" : "; ") + where);
+}
+
+Error explain_failure_without_memory(const Error& error, const std::filesystem::path& log,
+                                     const std::filesystem::path& kept) {
+  const Error explained = explain_failure(error, log, kept);
+  if (explained.kind() != ErrorKind::kRuntime) return explained;
+  const std::string lines = explain_criu_log(log);
+  if (!lines.empty() && !is_about_memory(lines)) return explained;
+  return {ErrorKind::kAnotherWay, explained.message(), explained.hint()};
 }
 
 }  // namespace still::criu

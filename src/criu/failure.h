@@ -16,5 +16,10 @@ std::filesystem::path keep_criu_files(const std::filesystem::path& work,
 // in `kept`, and the hint says where. Other errors come back as they are.
 Error explain_failure(const Error& error, const std::filesystem::path& log,
                       const std::filesystem::path& kept);
+// The same for a dump whose images were to be without memory (memory::Skeleton). It is
+// Error(kAnotherWay) where that may be the cause: CRIU says so, or nothing. What else CRIU
+// complains of it would complain of in any dump.
+Error explain_failure_without_memory(const Error& error, const std::filesystem::path& log,
+                                     const std::filesystem::path& kept);
 
 }  // namespace still::criu

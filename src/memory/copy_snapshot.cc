@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "os/files.h"
+#include "os/process_status.h"
 
 namespace still::memory {
 namespace {
@@ -70,11 +71,18 @@ class CopySnapshot : public Snapshot {
   }
 
   [[noreturn]] void fail(uint64_t address, int number) const {
+    // It executes nothing: only somebody else can end it.
+    const auto stat = process_stat(copy_.child);
+    if (!stat || stat->is_ending()) {
+      throw Error(
+          ErrorKind::kConflict,
+          formatted("the copy of process {} was killed before all of it was read", copy_.process),
+          "the kernel does that when memory is short: leave more free, or use "
+          "--memory-cut=stock");
+    }
     throw Error(ErrorKind::kConflict,
                 formatted("the copy of process {} cannot be read at {:#x}: {}", copy_.process,
-                          address, std::strerror(number)),
-                "when memory was short the kernel has ended it; leave more free, or use "
-                "--memory-cut=stock");
+                          address, std::strerror(number)));
   }
 
   const Copy& copy_;

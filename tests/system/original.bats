@@ -241,3 +241,26 @@ waits_for_ever() {
 @test "a child of vfork that never ends is a reason to refuse, found without a freeze" {
   for_each_runtime waits_for_ever
 }
+
+# same_reason TEXT PROGRAM [ARGUMENT...]: CRIU's own words, whichever way was taken, after one try.
+same_reason() {
+  local text=$1 way
+  shift
+  still run -d --name hard --runtime "$RUNTIME" --cap-add SYS_ADMIN --security-opt seccomp=unconfined --rootfs "$ROOTFS" "$@" >/dev/null
+  eventually says hard ready
+  for way in fork stock; do
+    fails_with "$text" still checkpoint -R --memory-cut="$way" -e "$WORK/archive" hard
+  done
+  # Forks are tried first; CRIU as it is would fail, too.
+  fails_with "$text" still checkpoint -R --memory-cut=auto --memory-headroom 0 -e "$WORK/archive" hard
+  [[ $(state hard Status) == running ]]
+  still rm --force hard >/dev/null
+}
+reasons_of_criu() {
+  same_reason "Can't dump nested user namespace" sh -c 'unshare -U sh -c "echo ready; sleep 1000"; sleep 1000'
+  same_reason "lock" sh -c '/bin/holder lock /lockfile & sleep 0.5; echo ready; wait'
+  same_reason "Connected TCP socket" sh -c 'ifconfig lo up; /bin/holder tcp 7000 & sleep 0.5; echo ready; wait'
+}
+@test "CRIU's reason reaches the user whichever way was taken" {
+  for_each_runtime reasons_of_criu
+}

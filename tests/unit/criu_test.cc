@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "criu/cgroups.h"
+#include "criu/failure.h"
 #include "os/files.h"
 #include "support.h"
 
@@ -135,6 +136,47 @@ TEST(CriuLog, ACrypticFailureIsPutIntoWords) {
       "(00.1) Error (criu/sockets.c:628): sockets: Can't get 1:16 opt: Operation not "
       "supported\n(00.2) Error (criu/cr-dump.c:1681): Dump files (pid: 50) failed with -1\n");
   EXPECT_THAT(explain_criu_log(scratch / "dump.log"), HasSubstr("cannot dump IP sockets"));
+}
+
+TEST(CriuLog, ConsequencesAreToldWhereThereIsNoCause) {
+  const test::Scratch scratch;
+  const std::string consequences =
+      "(00.2) Error (criu/cr-dump.c:1681): Dump files (pid: 50) failed with -1\n"
+      "(00.2) Error (criu/cr-dump.c:2111): Dumping FAILED.\n";
+  write_text(scratch / "dump.log", consequences);
+  EXPECT_EQ(explain_criu_log(scratch / "dump.log"),
+            "Error (criu/cr-dump.c:1681): Dump files (pid: 50) failed with -1; "
+            "Error (criu/cr-dump.c:2111): Dumping FAILED.");
+  write_text(scratch / "dump.log",
+             "(00.1) Error (criu/files-ext.c:94): Can't dump file 3\n" + consequences);
+  EXPECT_EQ(explain_criu_log(scratch / "dump.log"),
+            "Error (criu/files-ext.c:94): Can't dump file 3");
+}
+
+class FailureWithoutMemory : public testing::Test {
+ protected:
+  // What becomes of a failure of the runtime with this line in CRIU's log.
+  Error explained(const std::string& line) const {
+    write_text(scratch_ / "dump.log", "(00.1) " + line + "\n");
+    return explain_failure_without_memory(Error(ErrorKind::kRuntime, "crun failed"),
+                                          scratch_ / "dump.log", scratch_ / "kept");
+  }
+
+  const test::Scratch scratch_;
+};
+
+TEST_F(FailureWithoutMemory, IsFinalWhereCriuFailsInAnyDump) {
+  const Error error = explained("Error (criu/files-ext.c:94): Can't dump file 3");
+  EXPECT_EQ(error.kind(), ErrorKind::kRuntime);
+  EXPECT_THAT(error.message(), HasSubstr("Can't dump file 3"));
+  EXPECT_THAT(error.hint(), HasSubstr("kept/dump.log"));
+}
+
+TEST_F(FailureWithoutMemory, MayBeOfTheMemory) {
+  const Error error = explained("Error (criu/mem.c:500): Can't dump page with parasite");
+  EXPECT_EQ(error.kind(), ErrorKind::kAnotherWay);
+  EXPECT_THAT(error.message(), HasSubstr("Can't dump page"));
+  EXPECT_EQ(explained("all is well").kind(), ErrorKind::kAnotherWay);
 }
 
 TEST(CriuLog, AGoodOneExplainsNothing) {
