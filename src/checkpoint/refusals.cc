@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "checkpoint/own_rules.h"
 #include "criu/criu.h"
 #include "os/files.h"
 #include "os/process_status.h"
@@ -121,6 +122,7 @@ std::vector<pid_t> dumped_of(const Held& container) {
 std::string_view undumpable(const std::string& link) {
   if (link == "anon_inode:[io_uring]") return "an io_uring";
   if (link == "anon_inode:[userfaultfd]") return "a userfaultfd";
+  if (link == "anon_inode:seccomp notify") return "a listener for seccomp notifications";
   return {};
 }
 
@@ -183,6 +185,20 @@ void undumpable_descriptors(const Held& container, const Plan&) {
   }
 }
 
+// CRIU's code is not made for a shadow stack, and a copy would be without the others.
+void rules_of_its_own(const Held& container, const Plan&) {
+  for (const pid_t pid : subject::processes_of(container.subject())) {
+    const auto status = read_file_if_exists(formatted("/proc/{}/status", pid));
+    const auto personality = read_file_if_exists(formatted("/proc/{}/personality", pid));
+    const std::string rule = rule_of_its_own(status.value_or(""), personality.value_or(""));
+    if (rule.empty()) continue;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("process {} ({}) has {}, which no checkpoint brings back", pid,
+                          subject::command_of(pid), rule),
+                "start the program without");
+  }
+}
+
 // ptrace(2) waits for ever for a stopped process that cgroup v1 has frozen (ptrace_attach() in the
 // kernel waits for a stop of another kind), and CRIU with it.
 void stopped_processes(const Held& container, const Plan& plan) {
@@ -242,7 +258,8 @@ void terminals_of_sessions(const Held& container, const Plan&) {
 
 constexpr std::array kPlanned = {
     impossible_target,      no_freezer,        sessions_beside_the_end, traced_processes,
-    undumpable_descriptors, stopped_processes, ended_main_threads,      terminals_of_sessions};
+    undumpable_descriptors, stopped_processes, ended_main_threads,      terminals_of_sessions,
+    rules_of_its_own};
 
 // --- complete
 // --------------------------------------------------------------------------------------

@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/format.h"
+#include "base/text.h"
 #include "criu/criu.h"
+#include "criu/preloading.h"
 #include "os/files.h"
+#include "os/process_status.h"
 
 namespace still::criu {
 namespace {
@@ -37,11 +42,31 @@ std::filesystem::path keep_criu_files(const std::filesystem::path& work,
   return log;
 }
 
+namespace {
+
+// By the library in CRIU; nullopt: there is none.
+std::optional<Error> dispatching_thread(const std::filesystem::path& work) {
+  const auto number = read_file_if_exists(work / kDispatchingFile);
+  if (!number) return std::nullopt;
+  const std::string thread(trim(*number));
+  const auto name =
+      process_status_field(static_cast<pid_t>(parse_integer(thread).value_or(0)), "Name");
+  return Error(
+      ErrorKind::kUnsupported,
+      formatted("task {} ({}) has its system calls sent to itself as signals (syscall user "
+                "dispatch, as Wine has it); it would not survive those that CRIU has it make",
+                printable(thread), printable(name.value_or("?"))),
+      "end that program first");
+}
+
+}  // namespace
+
 Error explain_failure(const Error& error, const std::filesystem::path& log,
                       const std::filesystem::path& kept) {
   const bool of_runtime =
       error.kind() == ErrorKind::kRuntime || error.kind() == ErrorKind::kTimeout;
   if (!of_runtime || !path_exists(log)) return error;
+  if (auto known = dispatching_thread(log.parent_path())) return *known;
   const std::string lines = explain_criu_log(log);
   const std::string where = "CRIU's log is " + keep_criu_files(log.parent_path(), kept).native();
   if (lines.contains("Can't get rlimit")) {

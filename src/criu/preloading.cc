@@ -19,6 +19,7 @@ std::map<std::string, std::string> preload_environment(const PreloadSettings& se
   if (settings.clean_memory) variables[kCleanMemoryVariable] = kCleanKnowledge;
   if (settings.no_conntrack) variables[kNoConntrackVariable] = "1";
   if (!settings.gate.empty()) variables[kGateVariable] = settings.gate;
+  if (!settings.work.empty()) variables[kDispatchingVariable] = settings.work / kDispatchingFile;
   return variables;
 }
 

@@ -20,6 +20,12 @@ inline constexpr const char* kGateVariable = "STILL_CRIU_GATE";
 // Set, CRIU takes the kernel's connection tracking for empty.
 inline constexpr const char* kNoConntrackVariable = "STILL_CRIU_NO_CONNTRACK";
 
+// Names the file in which the library tells of a thread that cannot be had make system calls
+// (preload/dispatch.cc), by its number.
+inline constexpr const char* kDispatchingVariable = "STILL_CRIU_DISPATCHING";
+// Its name, beside CRIU's log.
+inline constexpr const char* kDispatchingFile = "dispatching-thread";
+
 // The value of LD_PRELOAD for a program that calls CRIU for a dump: our library, then what the
 // variable holds already. Empty where the library is not installed: CRIU then works as the kernel
 // lets it.
@@ -32,6 +38,8 @@ struct PreloadSettings {
   bool no_conntrack = false;
   // The socket of the CriuGate at which CRIU waits before it touches the container; empty: nowhere.
   std::filesystem::path gate{};
+  // CRIU's work directory, for kDispatchingFile.
+  std::filesystem::path work;
 };
 // The variables by which a command that calls CRIU loads it, if it is installed, and tells it that.
 std::map<std::string, std::string> preload_environment(const PreloadSettings& settings);

@@ -47,7 +47,8 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
       .environment = criu::preload_environment(
           {.clean_memory = has_parent,
            .no_conntrack = settings.leave_running && !settings.tcp_established,
-           .gate = settings.gate})};
+           .gate = settings.gate,
+           .work = settings.work})};
   if (settings.lent != nullptr) options.borrowed_cgroup = settings.lent->directory();
   auto criu_options = runtime.criu_options(options);
   criu_options["ghost-limit"] = kGhostLimitBytes;

@@ -36,8 +36,8 @@ Command CrunRuntime::checkpoint_command(const std::string& id,
   return command;
 }
 
-// A connection's first segment must not leave before all of them are there: it would be answered by a
-// reset. CRIU keeps packets back in a namespace that it takes for empty, as runc tells it to; one
+// A connection's first segment must not leave before all of them are there: it would be answered by
+// a reset. CRIU keeps packets back in a namespace that it takes for empty, as runc tells it to; one
 // that a runtime provides without a word it leaves alone.
 std::map<std::string, std::string> CrunRuntime::criu_options(const RestoreOptions& options) const {
   auto result = OciRuntime::criu_options(options);

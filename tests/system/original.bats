@@ -142,7 +142,8 @@ closes_beside_copies() {
 refused() {
   local words=$1 way
   shift
-  still run -d --name odd --runtime "$RUNTIME" --network none --cap-add SYS_ADMIN --rootfs "$ROOTFS" /bin/odd "$@" >/dev/null
+  still run -d --name odd --runtime "$RUNTIME" --network none --cap-add SYS_ADMIN \
+    --security-opt seccomp=unconfined --rootfs "$ROOTFS" /bin/odd "$@" >/dev/null
   eventually says odd ready
   fails_with "$words" still checkpoint -R --dry-run odd
   for way in auto stock; do
@@ -157,6 +158,8 @@ refused() {
 everything_odd() {
   refused "is traced by process" traced -
   refused "permission events of fanotify" permission /etc/passwd
+  refused "a listener for seccomp notifications" rules notify
+  refused "a personality of its own" rules personality
   refused "has ended while others go on" headless -
 }
 @test "what CRIU cannot hold is refused before anything stands still" {
@@ -240,6 +243,42 @@ waits_for_ever() {
 }
 @test "a child of vfork that never ends is a reason to refuse, found without a freeze" {
   for_each_runtime waits_for_ever
+}
+
+# A program that lives by them is unharmed, and its copy runs.
+live_by_other_rules() {
+  local rules way
+  for rules in kill errno trap trace notify-unheard mdwe sealed; do
+    begin ruled --security-opt seccomp=unconfined /bin/odd rules "$rules"
+    for way in fork stock; do
+      live_checkpoint ruled "$WORK/archive" --memory-cut="$way" --compress none
+      still container restore --import "$WORK/archive" --name copy >/dev/null
+      sleep 0.3
+      [[ $(state ruled Status) == running && $(state copy Status) == running ]]
+      if says ruled "lost\|gap"; then return 1; fi
+      still rm --force copy >/dev/null
+      rm "$WORK/archive"
+    done
+    still rm --force ruled >/dev/null
+  done
+}
+@test "filters of system calls, and other rules, are the original's own" {
+  for_each_runtime live_by_other_rules
+}
+
+dispatches() {
+  local way
+  begin dispatching /bin/odd rules dispatch
+  for way in fork stock; do
+    fails_with "syscall user dispatch" still checkpoint -R -e "$WORK/archive" --memory-cut="$way" dispatching
+  done
+  fails_with "syscall user dispatch" still checkpoint dispatching
+  sleep 0.5
+  [[ $(state dispatching Status) == running && ! -e $WORK/archive ]]
+  if says dispatching "fault\|gap"; then return 1; fi
+}
+@test "a thread whose system calls are signals is asked before CRIU has it make one" {
+  for_each_runtime dispatches
 }
 
 # same_reason TEXT PROGRAM [ARGUMENT...]: CRIU's own words, whichever way was taken, after one try.

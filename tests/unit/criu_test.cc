@@ -179,6 +179,13 @@ TEST_F(FailureWithoutMemory, MayBeOfTheMemory) {
   EXPECT_EQ(explained("all is well").kind(), ErrorKind::kAnotherWay);
 }
 
+TEST_F(FailureWithoutMemory, OfAThreadThatBearsNoCallsIsFinal) {
+  write_text(scratch_ / "dispatching-thread", "12\n");
+  const Error error = explained("Error (criu/mem.c:500): whatever");
+  EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
+  EXPECT_THAT(error.message(), HasSubstr("task 12"));
+}
+
 TEST(CriuLog, AGoodOneExplainsNothing) {
   const test::Scratch scratch;
   write_text(scratch / "dump.log",

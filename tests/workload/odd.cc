@@ -2,19 +2,33 @@
 // stood still for two seconds. See --help.
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/fanotify.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <functional>
+#include <map>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "flags.h"
 
@@ -26,6 +40,9 @@ void check(long result, const char* what) {
   if (result < 0) throw std::system_error(errno, std::generic_category(), what);
 }
 
+// Whether the rules still hold that it has been given; it says "lost" when they do not.
+std::function<bool()> g_rules_hold = [] { return true; };
+
 [[noreturn]] void watch_the_clock() {
   constexpr auto kStep = std::chrono::milliseconds(5);
   constexpr auto kGap = std::chrono::seconds(2);
@@ -36,6 +53,10 @@ void check(long result, const char* what) {
     const auto gap = std::chrono::duration_cast<std::chrono::milliseconds>(now - before);
     if (gap > kGap) std::printf("gap %ld ms\n", static_cast<long>(gap.count()));
     before = now;
+    if (!g_rules_hold()) {
+      std::puts("lost");
+      g_rules_hold = [] { return true; };
+    }
   }
 }
 
@@ -72,6 +93,102 @@ void spawn_without_end(std::chrono::microseconds time) {
   }).detach();
 }
 
+// Calls outside of a moment are signals to it, as Wine has it. Looks whether that is still so.
+void dispatch_calls() {
+  static volatile char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+  static volatile int signals = 0;
+  struct sigaction action{};
+  action.sa_sigaction = [](int, siginfo_t*, void*) {
+    signals = signals + 1;
+    selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+  };
+  action.sa_flags = SA_SIGINFO;
+  check(::sigaction(SIGSYS, &action, nullptr), "sigaction");
+  std::thread([] {
+    check(::prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector), "prctl");
+    for (;;) {
+      const int before = signals;
+      selector = SYSCALL_DISPATCH_FILTER_BLOCK;
+      // Long enough to be stopped here mostly.
+      const auto end = Clock::now() + std::chrono::milliseconds(200);
+      while (Clock::now() < end) {
+      }
+      ::syscall(SYS_getpid);
+      selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+      if (signals != before + 1) std::printf("fault: %d signals\n", signals - before);
+      ::usleep(1000);
+    }
+  }).detach();
+}
+
+// A filter of system calls that does this with all but a few.
+void filter_calls(uint32_t action, unsigned flags = 0) {
+  constexpr std::array<uint32_t, 13> kAllowed = {SYS_clock_nanosleep,
+                                                 SYS_write,
+                                                 SYS_exit_group,
+                                                 SYS_rt_sigreturn,
+                                                 SYS_futex,
+                                                 SYS_clock_gettime,
+                                                 SYS_close,
+                                                 SYS_restart_syscall,
+                                                 SYS_munmap,
+                                                 SYS_fstat,
+                                                 SYS_newfstatat,
+                                                 SYS_ioctl,
+                                                 SYS_prctl};
+  std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (size_t i = 0; i < kAllowed.size(); ++i) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kAllowed[i],
+                               static_cast<uint8_t>(kAllowed.size() - i), 0));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, action));
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl");
+  check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter), "seccomp");
+  g_rules_hold = [] { return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == SECCOMP_MODE_FILTER; };
+}
+
+void seal_memory() {
+  constexpr long kMseal = 462;
+  constexpr size_t kSize = size_t{1} << 20;
+  void* memory = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  std::memset(memory, 1, kSize);
+  check(::syscall(kMseal, memory, kSize, 0), "mseal");
+  g_rules_hold = [memory] { return ::mprotect(memory, kSize, PROT_READ) != 0; };
+}
+
+void deny_writable_code() {
+  constexpr int kSetMdwe = 65;
+  constexpr int kGetMdwe = 66;
+  check(::prctl(kSetMdwe, 1, 0, 0, 0), "prctl");
+  g_rules_hold = [] { return ::prctl(kGetMdwe, 0, 0, 0, 0) == 1; };
+}
+
+void change_personality() {
+  constexpr unsigned long kPersonality = READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE;
+  constexpr unsigned long kAsk = 0xffffffff;
+  check(::personality(kPersonality), "personality");
+  g_rules_hold = [] { return ::personality(kAsk) == static_cast<int>(kPersonality); };
+}
+
+// What changes the calls that it makes, or those that others would have it make.
+void set_rules(const std::string& rules) {
+  static const std::map<std::string, std::function<void()>> kRules = {
+      {"kill", [] { filter_calls(SECCOMP_RET_KILL_PROCESS); }},
+      {"errno", [] { filter_calls(SECCOMP_RET_ERRNO | EPERM); }},
+      {"trap", [] { filter_calls(SECCOMP_RET_TRAP); }},
+      {"trace", [] { filter_calls(SECCOMP_RET_TRACE); }},
+      {"notify", [] { filter_calls(SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER); }},
+      {"notify-unheard", [] { filter_calls(SECCOMP_RET_USER_NOTIF); }},
+      {"mdwe", deny_writable_code},
+      {"sealed", seal_memory},
+      {"personality", change_personality},
+      {"dispatch", dispatch_calls}};
+  kRules.at(rules)();
+}
+
 // The other thread goes on.
 [[noreturn]] void end_the_main_thread() {
   std::thread(watch_the_clock).detach();
@@ -82,18 +199,22 @@ void spawn_without_end(std::chrono::microseconds time) {
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
-      "traced|headless|permission|vfork DETAIL",
+      "traced|headless|permission|vfork|rules DETAIL",
       "Is in a state in which CRIU cannot hold it, until it is killed.",
       "traced      one of its processes traces the other\n"
       "headless    its main thread has ended\n"
       "permission  whoever opens the file DETAIL waits for its permission (fanotify)\n"
       "vfork       a thread waits for children of vfork, each for DETAIL microseconds\n"
+      "rules       it lives by other rules, DETAIL: most of its calls are filtered (kill, errno, "
+      "trap, trace,\n"
+      "            notify, notify-unheard) or signals to it (dispatch); mdwe, sealed, personality\n"
       "The others have no use for DETAIL.");
   const auto words = flags.parse(argc, argv, 2);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (words[0] == "headless") end_the_main_thread();
   if (words[0] == "traced") trace_a_child();
   if (words[0] == "permission") ask_for_permission(words[1]);
+  if (words[0] == "rules") set_rules(words[1]);
   if (words[0] == "vfork") spawn_without_end(std::chrono::microseconds(std::stoll(words[1])));
   watch_the_clock();
 } catch (const std::exception& error) {

@@ -86,6 +86,11 @@ bool may_seize() {
   return false;
 }
 
+void give_up() {
+  g_is_over = true;
+  end_time_to_stop();
+}
+
 void tasks_are_changed() { g_has_changed_tasks = true; }
 
 EXPORTED pid_t wait4(pid_t task, int* status, int options, rusage* usage) {

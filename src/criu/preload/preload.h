@@ -1,6 +1,8 @@
 // What the parts of the library that is preloaded into CRIU share. It may use the C library alone.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -26,3 +28,12 @@ void hold_until(int gate, int64_t deadline);
 bool may_seize();
 // CRIU is about to change memory or registers of a task.
 void tasks_are_changed();
+// CRIU has to end what it is doing, and undo it.
+void give_up();
+
+// --- dispatch.cc
+// ---------------------------------------------------------------------------------
+
+// Of a thread that is stopped: whether it can be had make system calls. False: one would end it,
+// and that has been told.
+bool bears_system_calls(pid_t thread);

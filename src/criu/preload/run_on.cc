@@ -254,7 +254,13 @@ long ptrace_for_criu(int request, ...) noexcept {
   if (request == PTRACE_GETSIGINFO && result == 0) {
     // CRIU asks it of each task that it has stopped, before anything else.
     const int code = static_cast<const siginfo_t*>(data)->si_code;
-    if (code == (SIGTRAP | PTRACE_EVENT_STOP << 8)) begin_stop(task);
+    if (code != (SIGTRAP | PTRACE_EVENT_STOP << 8)) return result;
+    if (!bears_system_calls(task)) {
+      give_up();
+      errno = ECANCELED;
+      return -1;
+    }
+    begin_stop(task);
   }
   return result;
 }
