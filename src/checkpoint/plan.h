@@ -45,8 +45,9 @@ struct CheckpointOptions {
   // For --memory-cut=auto and fork: how much of its limit of memory the container must have left,
   // because pages that it changes while they are copied are there twice.
   uint64_t memory_headroom_bytes = uint64_t{64} << 20;
-  // How long the kernel may take to freeze all tasks.
-  std::chrono::nanoseconds freeze_timeout = std::chrono::seconds(10);
+  // How long the kernel may take to freeze all tasks. It takes milliseconds but where one does not
+  // freeze at all, and meanwhile the others stand still.
+  std::chrono::nanoseconds freeze_timeout = std::chrono::seconds(2);
   // Refuse, or give up, a live checkpoint that keeps the container frozen for longer.
   std::optional<std::chrono::nanoseconds> max_pause;
   // How long the runtime may go on without CRIU holding any task before it counts as hung.

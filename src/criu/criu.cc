@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "criu/image.h"
 #include "criu/images.pb.h"
@@ -31,6 +32,9 @@ constexpr const char* kSocketComplaint = "sockets: Can't get 1:16 opt";
 constexpr const char* kSocketMeaning =
     "this version of CRIU cannot dump IP sockets on Linux 6.16 and newer";
 
+// compel_wait_task() in compel/src/lib/infect.c; a pid follows.
+constexpr std::string_view kUnstoppable = "Unseizable non-zombie ";
+
 std::optional<messages::Stats> read_statistics(const std::filesystem::path& file) {
   const auto content = read_file_if_exists(file);
   if (!content) return std::nullopt;
@@ -40,6 +44,18 @@ std::optional<messages::Stats> read_statistics(const std::filesystem::path& file
 [[noreturn]] void fail_incomplete(const std::filesystem::path& file) {
   throw Error(ErrorKind::kCorrupt,
               printable(file.native()) + " has statistics of another kind than expected");
+}
+
+// In words; nullopt for a line that is plain enough.
+std::optional<std::string> meaning_of(const std::string& error) {
+  if (error.contains(kSocketComplaint)) return kSocketMeaning;
+  const size_t start = error.find(kUnstoppable);
+  if (start == std::string::npos) return std::nullopt;
+  const std::string rest = error.substr(start + kUnstoppable.size());
+  return formatted(
+      "task {} does not stop when CRIU asks it to; it waits in the kernel, for a child "
+      "of vfork, a file system or a device",
+      rest.substr(0, rest.find(' ')));
 }
 
 bool contains_any(std::string_view text, const auto& parts) {
@@ -87,7 +103,7 @@ std::string explain_criu_log(const std::filesystem::path& log) {
   for (const std::string& line : split(read_file_if_exists(log).value_or(""), '\n')) {
     auto error = error_in(line);
     if (!error) continue;
-    if (error->contains(kSocketComplaint)) return kSocketMeaning;
+    if (auto meaning = meaning_of(*error)) return *meaning;
     if (contains_any(*error, kHarmless)) continue;
     auto& errors = contains_any(*error, kConsequences) ? consequences : causes;
     if (errors.size() < kExplainedLines) errors.push_back(std::move(*error));

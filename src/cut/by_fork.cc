@@ -61,11 +61,15 @@ void ForkWay::hold() {
   attempt([&] { copy_.hold(processes_.tree, place_.images(), processes_.sessions); });
 }
 
-void ForkWay::after_thaw() {
+void ForkWay::after_thaw(Deadline pause_limit) {
   attempt([&] {
-    const Deadline deadline = deadline_in(kTakeTimeout);
-    copy_.take(deadline);
-    hooks::reached("forked");
+    try {
+      copy_.take(std::min(deadline_in(kTakeTimeout), pause_limit));
+      hooks::reached("forked");
+    } catch (...) {
+      copy_.let_go();
+      throw;
+    }
     copy_.let_go();
   });
 }

@@ -18,7 +18,7 @@ class ForkWay : public MemoryWay {
   void prepare() override;
   void before_dump() override;
   void hold() override;
-  void after_thaw() override;
+  void after_thaw(Deadline pause_limit) override;
   void keep() override;
   memory::MergeTotals finish(Cancellation& cancellation, Observer& observer) override;
 

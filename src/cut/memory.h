@@ -13,6 +13,7 @@
 #include "cut/staging.h"
 #include "memory/merge.h"
 #include "memory/self_test.h"
+#include "os/clock.h"
 #include "subject/subject.h"
 
 namespace still::cut {
@@ -62,8 +63,9 @@ class MemoryWay {
   // The dump is complete and all has stood still to the end; from here until after_thaw() the
   // container is to stand still although its cgroup is thawed. On errors it runs on.
   virtual void hold() {}
-  // The cgroup is thawed: what cannot be done to frozen tasks. The container runs when it returns.
-  virtual void after_thaw() {}
+  // The cgroup is thawed: what cannot be done to frozen tasks. The container runs when it returns,
+  // and when it throws; that is at the deadline at the latest, but for a step that takes long.
+  virtual void after_thaw(Deadline) {}
   // At once after that.
   virtual void keep() {}
   // Until the images are complete. The container is held.

@@ -231,7 +231,11 @@ Cut Window::run(const std::vector<Captured>& captured, Cancellation& cancellatio
   }
   cut.thawed = standstill->thaw();
   if (!cancellation.poll()) {
-    for (const Captured& one : captured) one.memory.after_thaw();
+    try {
+      for (const Captured& one : captured) one.memory.after_thaw(cancellation.pause_limit());
+    } catch (const Error&) {
+      if (!cancellation.poll()) throw;  // otherwise it is a consequence
+    }
     const auto runs_on = Instant::now();
     cut.fork += runs_on - cut.thawed;
     cut.thawed = runs_on;

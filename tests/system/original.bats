@@ -240,6 +240,9 @@ waits_for_ever() {
   done
   [[ $(state waiting Status) == running ]]
   if says waiting gap; then return 1; fi
+  # Nobody looks before CRIU ends a container, but its patience has an end.
+  fails_with "does not stop when CRIU asks it to" timeout 8 still checkpoint waiting
+  [[ $(state waiting Status) == running ]]
 }
 @test "a child of vfork that never ends is a reason to refuse, found without a freeze" {
   for_each_runtime waits_for_ever

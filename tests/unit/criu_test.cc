@@ -136,6 +136,13 @@ TEST(CriuLog, ACrypticFailureIsPutIntoWords) {
       "(00.1) Error (criu/sockets.c:628): sockets: Can't get 1:16 opt: Operation not "
       "supported\n(00.2) Error (criu/cr-dump.c:1681): Dump files (pid: 50) failed with -1\n");
   EXPECT_THAT(explain_criu_log(scratch / "dump.log"), HasSubstr("cannot dump IP sockets"));
+  write_text(
+      scratch / "dump.log",
+      "(02.0) Error (criu/cr-dump.c:1791): Timeout reached. Try to interrupt: 0\n"
+      "(02.0) Error (compel/src/lib/infect.c:263): Unseizable non-zombie 438 found, state D, "
+      "err -1/4\n");
+  EXPECT_THAT(explain_criu_log(scratch / "dump.log"),
+              testing::StartsWith("task 438 does not stop"));
 }
 
 TEST(CriuLog, ConsequencesAreToldWhereThereIsNoCause) {

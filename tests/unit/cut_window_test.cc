@@ -174,6 +174,44 @@ TEST_F(WindowTest, CountsTriesThatFailedAgainstThePauseThatIsAllowed) {
   EXPECT_FALSE(freezer_.frozen);
 }
 
+TEST_F(WindowTest, ReportsWhatTheContainerSawOfEarlierTries) {
+  Cancellation cancellation;
+  FakeTrees failing([] {
+    std::this_thread::sleep_for(100ms);
+    throw Error(ErrorKind::kAnotherWay, "no forks");
+  });
+  EXPECT_THROW(run({member(&freezer_, "true")}, failing, cancellation), Error);
+  FakeTrees trees([] {});
+  const Cut cut = run({member(&freezer_, "true")}, trees, cancellation);
+  EXPECT_GE(cut.earlier, 100ms);
+  EXPECT_GE(cut.pause(), cut.earlier);
+}
+
+// Needs as long for its forks as it may, and says then that it has failed.
+class SlowMemory : public MemoryWay {
+ public:
+  void after_thaw(Deadline deadline) override {
+    std::this_thread::sleep_until(std::min(deadline, deadline_in(10s)));
+    throw Error(ErrorKind::kAnotherWay, "a thread does not stop");
+  }
+};
+
+TEST_F(WindowTest, LimitsWhatHappensBehindTheThawToo) {
+  Cancellation cancellation(200ms);
+  SlowMemory memory;
+  FakeTrees trees([] {});
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    Window({member(&freezer_, "true")}, {.freeze = 1000ms, .runtime = 1000ms})
+        .run({{.memory = memory, .trees = trees}}, cancellation, observer_);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kTimeout);
+    EXPECT_NE(error.message().find("--max-pause"), std::string::npos) << error.message();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+}
+
 TEST_F(WindowTest, LeavesAPausedContainerPaused) {
   freezer_.frozen = true;
   const Cut cut = run("true");

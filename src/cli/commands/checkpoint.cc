@@ -290,7 +290,7 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
       "give it up when it does",
       "DURATION (default: no limit)");
   add_value(command, "--freeze-timeout", flags.freeze_timeout,
-            "How long the kernel may take to freeze the container", "DURATION (default 10s)");
+            "How long the kernel may take to freeze the container", "DURATION (default 2s)");
   add_value(command, "--runtime-timeout", flags.runtime_timeout,
             "How long the runtime may do nothing before it counts as hung",
             "DURATION (default 30s)");
