@@ -44,7 +44,7 @@ is_let_go() {
 }
 
 start_probe() {
-  still run -d --name probe --runtime "$RUNTIME" --network none "$@" --rootfs "$ROOTFS" \
+  still run -d --name probe --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" \
     /bin/pause_probe --memory 32 --processes 4 --threads 3 >/dev/null
   eventually says probe ready
 }

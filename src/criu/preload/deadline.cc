@@ -30,16 +30,17 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-// How long tasks may take to stop once they are asked: those of a frozen cgroup do at once, and
-// what would take longer does not end (a task that waits in the kernel for another one).
+// How long the next task may take to stop when all are asked: those of a frozen cgroup do at once,
+// and what takes longer mostly does not end (a task that waits in the kernel for another one).
 constexpr int64_t kStopTime = 2 * kSecond;
+constexpr int64_t kEnded = INT64_MIN;
 
 int g_gate = -1;
 int64_t g_deadline = INT64_MAX;  // CLOCK_MONOTONIC, nanoseconds
 bool g_is_over = false;
 // Whether CRIU has changed anything in a task; from there on it waits for what it has begun.
 bool g_has_changed_tasks = false;
-int64_t g_stopped_by = 0;  // 0: no task has been asked to stop
+int64_t g_stopped_by = 0;  // the next task; 0: none has been asked to stop; or kEnded
 
 int64_t now() {
   timespec time = {};
@@ -59,9 +60,13 @@ bool is_over() {
 
 // As when CRIU's own time limit for this is over; once, for its handler would try again.
 void end_time_to_stop() {
-  if (g_stopped_by == INT64_MIN) return;
-  g_stopped_by = INT64_MIN;
+  if (g_stopped_by == kEnded) return;
+  g_stopped_by = kEnded;
   ::raise(SIGALRM);
+}
+
+void wait_for_the_next() {
+  if (g_stopped_by != kEnded) g_stopped_by = now() + kStopTime;
 }
 
 bool is_past_time_to_stop() { return is_over() || now() >= g_stopped_by; }
@@ -79,8 +84,10 @@ void hold_until(int gate, int64_t deadline) {
 }
 
 bool may_seize() {
-  if (g_stopped_by == 0) g_stopped_by = now() + kStopTime;
-  if (!is_past_time_to_stop()) return true;
+  if (!is_over() && g_stopped_by != kEnded) {
+    wait_for_the_next();
+    return true;
+  }
   end_time_to_stop();
   errno = ECANCELED;
   return false;
@@ -103,7 +110,10 @@ EXPORTED pid_t wait4(pid_t task, int* status, int options, rusage* usage) {
   constexpr long kLongest = 1'000'000;
   for (timespec moment{.tv_sec = 0, .tv_nsec = kShortest};;) {
     const pid_t got = wait(WNOHANG);
-    if (got != 0) return got;
+    if (got != 0) {
+      wait_for_the_next();
+      return got;
+    }
     if (is_past_time_to_stop()) {
       end_time_to_stop();
       errno = EINTR;
