@@ -25,6 +25,16 @@ run_image() { still run --rm --runtime "$(any_runtime)" "$@"; }
   is "hello" run_image busybox echo hello
 }
 
+@test "import: equal content is the same image, under both names" {
+  local first
+  tar -cf "$WORK/rootfs.tar" -C "$ROOTFS" .
+  first=$(still import "$WORK/rootfs.tar" first)
+  sleep 1.1
+  is "$first" still import "$WORK/rootfs.tar" second
+  [[ $(still image inspect --format '{{.Id}}' first) == "$(still image inspect --format '{{.Id}}' second)" ]]
+  [[ $(still import --change 'CMD ["x"]' "$WORK/rootfs.tar" third) != "$first" ]]
+}
+
 @test "import --change: what the image says about running it" {
   import_busybox --change 'CMD ["echo", "from image"]' --change 'ENV A=1' --change 'WORKDIR /tmp' --change 'USER 12:34' --change 'LABEL kind=test' \
     --change 'STOPSIGNAL SIGINT' --change 'VOLUME /cache'
@@ -82,7 +92,7 @@ make_oci_layout() {
 
 @test "images: table, ids, JSON" {
   import_busybox
-  still import "$ROOTFS" example.org:5000/app:7
+  still import --change 'LABEL kind=app' "$ROOTFS" example.org:5000/app:7
   is "REPOSITORY" sh -c "still images | head -n 1 | cut -d' ' -f1"
   still images | grep -E '^localhost/busybox +latest +[0-9a-f]{12} +.* ago +[0-9.]+ MB$'
   still images | grep -E '^example.org:5000/app +7 '

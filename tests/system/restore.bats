@@ -270,7 +270,9 @@ make_awkward_tree() {
   fails_with "busybox" still --root "$other" restore -i "$WORK/web.tar"
   [[ -z $(still --root "$other" ps -aq) ]]
   tar -C "$ROOTFS" -c . | still --root "$other" image import - busybox
-  run still --root "$other" restore -i "$WORK/web.tar"
+  still --root "$other" restore -i "$WORK/web.tar"
+  still --root "$other" exec web test -e /added
+  still --root "$other" rm -f -t 0 web
   rm -rf "$other"
 }
 

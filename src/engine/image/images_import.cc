@@ -16,6 +16,8 @@
 namespace still::engine {
 namespace {
 
+constexpr std::chrono::nanoseconds kNoTime{0};
+
 Fd open_source(const std::string& source, const TempDir& work) {
   if (source == "-") return spool_standard_input(work.path() / "archive");
   return open_file(source, O_RDONLY);
@@ -55,7 +57,8 @@ std::string Images::import(const std::string& source, const std::string& name,
   image.created_at = Instant::now().wall;
   image.layers = {layer.diff_id};
   image.size_bytes = layer.size_bytes;
-  image.config_json = build_image_config(config, image.layers, rfc3339(image.created_at));
+  // The same for equal content, and so is the id, which is its digest.
+  image.config_json = build_image_config(config, image.layers, rfc3339(kNoTime));
   image.id = digest_of(image.config_json);
   put(image);
   return image.id;
