@@ -78,6 +78,17 @@ volume() { echo "$STILL_ROOT/volumes/$1/_data"; }
   done
 }
 
+@test "--runtime of another kind is refused, another program of the same kind is used" {
+  start_ticker web --runtime crun
+  still checkpoint -R -e "$WORK/web.tar" web
+  fails_with "which runc cannot restore" still restore -i "$WORK/web.tar" --rootfs "$ROOTFS" -n copy --runtime runc
+  fails_with "--import" still restore --runtime crun web
+  ln -s "$(command -v crun)" "$WORK/crun"
+  still restore -i "$WORK/web.tar" --rootfs "$ROOTFS" -n copy --runtime "$WORK/crun"
+  [[ $(still inspect --format '{{.OCIRuntime}}' copy) == "$WORK/crun" ]]
+  alive copy
+}
+
 @test "several copies of one archive side by side" {
   start_ticker web -v data:/data
   still exec web sh -c 'echo original >/data/file'

@@ -44,6 +44,7 @@ void refuse_without_import(const RestoreFlags& flags) {
   refuse(flags.identity.has_value(), "--identity");
   refuse(!flags.rename_volumes.empty(), "--rename-volume");
   refuse(flags.allow_spec, "--allow-spec");
+  refuse(flags.grants.runtime.has_value(), "--runtime");
   refuse(!sources::demands_of(make_grants(flags.grants)).empty(), "what grants more to an archive");
   refuse(flags.options.ignore_rootfs, "--ignore-rootfs");
   refuse(flags.options.ignore_volumes, "--ignore-volumes");
@@ -92,7 +93,9 @@ class Restores {
       : context_(context),
         flags_(flags),
         options_(read_options(flags)),
-        grants_{.everything = flags.allow_spec, .granted = make_grants(flags.grants)},
+        grants_{.everything = flags.allow_spec,
+                .granted = make_grants(flags.grants),
+                .runtime = flags.grants.runtime},
         destination_(context.host(), grants_) {}
 
   void from_archive() {

@@ -11,6 +11,7 @@
 #include "engine/container/mounts.h"
 #include "engine/container/security.h"
 #include "oci/capabilities.h"
+#include "oci/runtime.h"
 #include "oci/spec.h"
 #include "os/files.h"
 
@@ -72,6 +73,25 @@ std::optional<ContainerConfig> known_container(store::Store& store, const std::s
     if (record.id == id) return engine::parse_container_config(record.config_json);
   }
   return std::nullopt;
+}
+
+// crun or runc.
+std::string kind_of_runtime(const std::string& program) {
+  if (program == "crun" || program == "runc") return program;
+  return oci::OciRuntime::open(program, {}, false)->name();
+}
+
+// Each gives CRIU the mounts in its own way, and finds only its own in the images.
+void take_runtime(ContainerConfig& asked, const std::optional<std::string>& wanted) {
+  if (!wanted || *wanted == asked.runtime) return;
+  const std::string kind = kind_of_runtime(asked.runtime);
+  if (kind_of_runtime(*wanted) != kind) {
+    throw Error(ErrorKind::kUsage,
+                formatted("the archive is of a container of {}, which {} cannot restore",
+                          printable(asked.runtime), *wanted),
+                "leave --runtime out, or name another " + kind);
+  }
+  asked.runtime = *wanted;
 }
 
 void take_binds(ContainerConfig& asked, const ContainerConfig& granted) {
@@ -141,6 +161,7 @@ std::vector<std::string> demands_of(const criu::ImagePrivileges& images,
 
 ContainerConfig grant(ContainerConfig asked, const criu::ImagePrivileges& images,
                       const std::string& container_id, const Grants& grants, store::Store& store) {
+  take_runtime(asked, grants.runtime);
   take_binds(asked, grants.granted);
   const auto demands = demands_of(asked);
   const auto granted = demands_of(grants.granted);

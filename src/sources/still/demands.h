@@ -2,6 +2,7 @@
 // or from a container that the store knows, never from an archive alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,13 +22,15 @@ std::vector<std::string> demands_of(const criu::ImagePrivileges& images,
                                     const engine::ContainerConfig& config);
 
 struct Grants {
-  bool everything = false;          // --allow-spec
-  engine::ContainerConfig granted;  // made of the caller's flags
+  bool everything = false;             // --allow-spec
+  engine::ContainerConfig granted;     // made of the caller's flags
+  std::optional<std::string> runtime;  // --runtime, if given
 };
 
 // The configuration to restore with: that of the archive, its bind mounts from where the caller
-// says. Throws Error(kUsage) listing what is neither granted nor what the container of this id in
-// the store has itself, and for a grant that the archive does not ask for.
+// says, its runtime the program that the caller says if that is one of the same kind. Throws
+// Error(kUsage) listing what is neither granted nor what the container of this id in the store has
+// itself, and for a grant that the archive does not ask for.
 engine::ContainerConfig grant(engine::ContainerConfig asked, const criu::ImagePrivileges& images,
                               const std::string& container_id, const Grants& grants,
                               store::Store& store);
