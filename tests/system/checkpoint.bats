@@ -315,6 +315,23 @@ passes_more() { [[ $(passed "$1") -gt $2 ]]; }
   eventually sh -c 'still logs closed | grep -Fx closed'
 }
 
+@test "an archive through standard output and input" {
+  start_ticker web
+  still checkpoint -R -e - web >"$WORK/web.tar.zst"
+  still archive verify "$WORK/web.tar.zst"
+  still checkpoint -R -c none -e - web | still restore -i - -n copy
+  alive copy
+  alive web
+  # Not where it would be lost, or mixed with other things.
+  fails_with "standard output may fail" still checkpoint -e - web
+  fails_with "both write to standard output" still checkpoint -R -e - --print-stats web
+  fails_with "standard output" sh -c 'still checkpoint -R -e - web >/dev/full'
+  script -qec 'still checkpoint -R -e - web' /dev/null </dev/null | grep -q "not written to a terminal"
+  alive web
+  [[ ! -e - ]]
+  no_staging_left
+}
+
 @test "what was sent and not received yet is in original and copy, in place too" {
   local name
   for runtime in $(runtimes); do

@@ -13,6 +13,7 @@
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
+#include "cli/output/standard_archive.h"
 #include "sources/still/source.h"
 
 namespace still::cli {
@@ -32,6 +33,8 @@ struct CheckpointFlags {
   checkpoint::CheckpointOptions options;
   bool print_stats = false;
   bool dry_run = false;
+
+  bool to_standard_output() const { return export_file == kStandard; }
 };
 
 int64_t microseconds(std::chrono::nanoseconds duration) {
@@ -58,6 +61,15 @@ checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
   }
   if (flags.export_file && flags.export_file->empty()) {
     throw Error(ErrorKind::kUsage, "--export names no file", "write --export FILE");
+  }
+  if (flags.to_standard_output() && !options.leave_running) {
+    throw Error(ErrorKind::kUsage,
+                "standard output may fail when the container has ended for its checkpoint",
+                "name a file, or add --leave-running");
+  }
+  if (flags.to_standard_output() && flags.print_stats) {
+    throw Error(ErrorKind::kUsage, "--print-stats and --export - both write to standard output",
+                "name a file, or leave one out");
   }
   if (flags.export_file) options.export_file = *flags.export_file;
   options.recipients = flags.encrypt_to;
@@ -187,13 +199,19 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
 class Checkpoints {
  public:
   Checkpoints(Context& context, const CheckpointFlags& flags)
-      : context_(context), flags_(flags), options_(read_options(flags)), source_(context.host()) {}
+      : context_(context), flags_(flags), options_(read_options(flags)), source_(context.host()) {
+    if (!flags.to_standard_output() || flags.dry_run) return;
+    output_.emplace(context.host().layout);
+    options_.export_file = output_->path();
+  }
 
   void take(const std::string& id) {
     auto prepared = checkpoint::prepare(source_, context_.host(), id, options_);
     if (flags_.dry_run) return print_plan(prepared.plan, prepared.estimate);
     const auto result = take(prepared);
-    if (flags_.print_stats) {
+    if (output_) {
+      output_->send();
+    } else if (flags_.print_stats) {
       statistics_.push_back(statistics(id, result));
     } else {
       std::cout << id << "\n";
@@ -214,7 +232,8 @@ class Checkpoints {
 
   Context& context_;
   const CheckpointFlags& flags_;
-  const checkpoint::CheckpointOptions options_;
+  checkpoint::CheckpointOptions options_;
+  std::optional<ArchiveOutput> output_;
   sources::StillSource source_;
   Json statistics_ = Json::array();
 };
@@ -252,8 +271,8 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
   add_all_flag(command, flags.containers, "-a,--all", "All running containers");
   command.add_flag("-R,--leave-running", options.leave_running,
                    "Live checkpoint: the container runs on afterwards");
-  add_value(command, "-e,--export", flags.export_file, "Write the checkpoint to an archive",
-            "FILE");
+  add_value(command, "-e,--export", flags.export_file,
+            "Write the checkpoint to an archive, \"-\" to standard output", "FILE|-");
   add_value(command, "-c,--compress", flags.compress, "Compression of the archive",
             "zstd|gzip|none (default zstd)");
   add_list(command, "--encrypt-to", flags.encrypt_to,

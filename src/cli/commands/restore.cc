@@ -12,6 +12,7 @@
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
+#include "cli/output/standard_archive.h"
 #include "sources/still/destination.h"
 
 namespace still::cli {
@@ -99,8 +100,9 @@ class Restores {
         destination_(context.host(), grants_) {}
 
   void from_archive() {
+    const ArchiveInput archive(context_.host().layout, *flags_.import_file);
     ProgressLine progress;
-    report(restore::restore_archive(*flags_.import_file, destination_, context_.host(), options_,
+    report(restore::restore_archive(archive.path(), destination_, context_.host(), options_,
                                     progress));
   }
 
@@ -171,7 +173,8 @@ void add_flags(CLI::App& command, RestoreFlags& flags) {
   restore::RestoreOptions& options = flags.options;
   add_container_arguments(command, flags.containers);
   add_all_flag(command, flags.containers, "-a,--all", "All checkpointed containers");
-  add_value(command, "-i,--import", flags.import_file, "Restore from an archive", "FILE");
+  add_value(command, "-i,--import", flags.import_file,
+            "Restore from an archive, \"-\" from standard input", "FILE|-");
   add_value(command, "-n,--name", flags.name, "Name of the new container, with --import", "NAME");
   add_value(command, "--rootfs", flags.rootfs,
             "Directory to use as base root file system, with --import", "DIR");
