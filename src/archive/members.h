@@ -22,7 +22,8 @@ enum class MemberKind {
   kVolume,        // a tree for each
   kStatistics,    // CRIU's
   kLog,           // the container's
-  kArtifacts,     // an empty directory that Podman expects
+  kEtc,           // a tree; where other readers take no notice of it
+  kArtifacts,     // a directory that Podman expects
   kOther,         // unknown here
 };
 
@@ -36,9 +37,11 @@ MemberKind kind_of(std::string_view member);
 inline constexpr std::string_view kInventoryFile = "inventory.img";
 
 // How the trees are unpacked: the difference over lower layers that have its directories, the
-// others into empty directories.
+// files of /etc over those of the engine, the others into empty directories.
 inline constexpr ExtractOptions kRootfsExtraction{};
 inline constexpr ExtractOptions kVolumeExtraction{.into_empty = true};
+// Its files become sources of mounts, which links would lead anywhere.
+inline constexpr ExtractOptions kEtcExtraction{.only_plain_files = true};
 
 // Error(kCorrupt): the member is not what it should be.
 Error damaged_member(MemberKind kind, const std::exception& error);

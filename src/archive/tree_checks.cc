@@ -76,6 +76,9 @@ void TreeChecks::check_parents(std::string path) {
 }
 
 void TreeChecks::check_kind(const TarMember& member) const {
+  const bool is_plain =
+      member.hard_link.empty() && (S_ISDIR(member.metadata.mode) || S_ISREG(member.metadata.mode));
+  if (options_.only_plain_files && !is_plain) refuse("it is no plain file");
   if (!member.hard_link.empty()) {
     if (member.size_bytes > 0) refuse("it is a hard link with content");
     return;

@@ -66,6 +66,8 @@ struct ExtractOptions {
   std::span<const dev_t> devices{};
   // The root is empty: an entry without one for its directory before it is refused at once.
   bool into_empty = false;
+  // Anything but directories and regular files with one name is refused.
+  bool only_plain_files = false;
 };
 
 // Unpacks such a stream below root, which may hold a tree already (files are replaced; an existing

@@ -23,6 +23,7 @@ Freezing decide_freezing(const cgroup::Freezer* freezer, const CheckpointOptions
 bool is_wanted(const subject::Tree& tree, const CheckpointOptions& options) {
   switch (tree.kind) {
     case subject::TreeKind::kRootfs:
+    case subject::TreeKind::kEtc:
       return !options.ignore_rootfs;
     case subject::TreeKind::kVolume:
       return !options.ignore_volumes;

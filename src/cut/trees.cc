@@ -45,6 +45,8 @@ std::string member_of(const subject::Tree& tree) {
       return archive::volume_member(tree.volume);
     case subject::TreeKind::kShm:
       return archive::name_of(archive::MemberKind::kShm);
+    case subject::TreeKind::kEtc:
+      return archive::name_of(archive::MemberKind::kEtc);
   }
   return {};
 }

@@ -89,7 +89,10 @@ RestoreResult restore_archive(const std::filesystem::path& file, subject::Destin
   cancellation.check(cut::kNothingRestored);
   const auto fill = [&] {
     const subject::Place& place = container.place();
-    if (!options.ignore_rootfs) archive.fill_rootfs(place.root);
+    if (!options.ignore_rootfs) {
+      archive.fill_rootfs(place.root);
+      archive.fill_etc(place.etc);
+    }
     archive.fill_shm(place.shm);
     archive.copy_log(place.log);
     check_made_paths(archive.privileges().made_paths(), place);

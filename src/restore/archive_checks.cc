@@ -82,6 +82,9 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
     case MemberKind::kVolume:
       archive::check_tree_tar(content, archive::kVolumeExtraction);
       break;
+    case MemberKind::kEtc:
+      archive::check_tree_tar(content, archive::kEtcExtraction);
+      break;
     case MemberKind::kImage:
       image(name.substr(name.find('/') + 1), size_bytes, content);
       break;

@@ -99,18 +99,21 @@ RestoreResult restore_live(subject::StoredCheckpoint& checkpoint, const subject:
     entry.add(journal::path_step(host.layout.staging("restore", entry.key)));
     for (const auto& [name, content] : stored.volumes) entry.add(set_aside_step(content));
     entry.add(set_aside_step(stored.writable_layer));
+    if (!place.etc.empty()) entry.add(set_aside_step(place.etc));
     entry.add(set_back_step());
   });
   const UnpackedArchive archive(*stored.archive, host.layout.staging("restore", operation.key()),
                                 dumps, read_options({}, cut::Step::kUnpack, observer));
   Replaced upper(stored.writable_layer);
   std::deque<Replaced> replaced;
+  if (!place.etc.empty()) replaced.emplace_back(place.etc);
   for (const auto& [name, content] : stored.volumes) {
     archive.fill_volume(name, replaced.emplace_back(content).path());
   }
   const auto fill = [&] {
     archive.fill_rootfs(place.root);
     archive.fill_shm(place.shm);
+    archive.fill_etc(place.etc);
   };
   RestoreResult result = run_restored(checkpoint.container(), host.layout, archive.images(),
                                       archive.dumped_cgroup(), options, observer, fill);
@@ -120,7 +123,7 @@ RestoreResult restore_live(subject::StoredCheckpoint& checkpoint, const subject:
   has_succeeded(operation);
   hooks::reached("succeeded");
   upper.keep();
-  for (Replaced& volume : replaced) volume.keep();
+  for (Replaced& directory : replaced) directory.keep();
   return result;
 }
 

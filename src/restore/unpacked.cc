@@ -64,6 +64,10 @@ void UnpackedArchive::fill_shm(const std::filesystem::path& shm) const {
   extract(name_of(MemberKind::kShm), shm, archive::kVolumeExtraction);
 }
 
+void UnpackedArchive::fill_etc(const std::filesystem::path& etc) const {
+  if (!etc.empty()) extract(name_of(MemberKind::kEtc), etc, archive::kEtcExtraction);
+}
+
 void UnpackedArchive::fill_volume(const std::string& name,
                                   const std::filesystem::path& data) const {
   extract(archive::volume_member(name), data, archive::kVolumeExtraction);

@@ -38,6 +38,8 @@ class UnpackedArchive {
   // changed comes.
   void fill_rootfs(const std::filesystem::path& merged) const;
   void fill_shm(const std::filesystem::path& shm) const;
+  // The engine's files in /etc. etc empty: it has none.
+  void fill_etc(const std::filesystem::path& etc) const;
   // Into an empty directory. name: of the volume when it was archived.
   void fill_volume(const std::string& name, const std::filesystem::path& data) const;
   void copy_log(const std::filesystem::path& log) const;

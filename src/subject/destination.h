@@ -53,6 +53,7 @@ struct Place {
   std::string name;
   std::filesystem::path root;          // where its root file system is mounted
   std::filesystem::path shm;           // and its /dev/shm
+  std::filesystem::path etc;           // the engine's files in its /etc; empty: none
   std::filesystem::path log;           // what the container has written
   std::filesystem::path bundle;        // the runtime's; complete once it is mounted
   std::filesystem::path restore_work;  // for CRIU's log and statistics; may not exist yet

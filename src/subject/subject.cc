@@ -12,6 +12,8 @@ std::string name_of(const Tree& tree) {
       return "volume:" + tree.volume;
     case TreeKind::kShm:
       return "devshm";
+    case TreeKind::kEtc:
+      return "etc";
   }
   return {};
 }

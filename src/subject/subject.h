@@ -20,6 +20,7 @@ enum class TreeKind {
   kRootfs,  // the writable layer of the root file system's overlay
   kVolume,
   kShm,  // /dev/shm
+  kEtc,  // the engine's files in its /etc, which the container may write to
 };
 
 // A directory that is captured as a whole.
@@ -30,7 +31,7 @@ struct Tree {
   std::set<std::string> scratch{};  // where in it CRIU works: tree::Scratch
 };
 
-// As people and the manifest know it: "rootfs", "volume:NAME", "devshm".
+// As people and the manifest know it: "rootfs", "volume:NAME", "devshm", "etc".
 std::string name_of(const Tree& tree);
 
 struct Subject {

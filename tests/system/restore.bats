@@ -211,6 +211,62 @@ make_awkward_tree() {
   [[ $(still exec copy cat /run/app/pid) == pid ]]
 }
 
+# etc_of NAME: what the container sees of the engine's files in /etc, and how they are.
+etc_of() { still exec "$1" sh -c 'cd /etc; stat -c "%a %s %n" hosts resolv.conf hostname; cat hosts resolv.conf hostname'; }
+
+@test "what a container has written to the engine's files in /etc comes back, open or not" {
+  local name before
+  check() {
+    start_ticker web --runtime "$RUNTIME" --hostname box
+    still exec web sh -c 'echo "10.0.0.1 db" >>/etc/hosts; echo "nameserver 10.0.0.53" >/etc/resolv.conf
+      echo other >/etc/hostname; chmod 640 /etc/resolv.conf'
+    before=$(etc_of web)
+    still checkpoint -R -e "$WORK/web.tar" web
+    still restore -i "$WORK/web.tar" -n longername --rootfs "$ROOTFS"
+    still checkpoint -R web
+    still exec web sh -c 'echo later >/etc/hosts'
+    still stop -t 0 web
+    still restore web
+    [[ $(etc_of web) == "$before" ]]
+    still checkpoint web
+    still restore web
+    [[ $(etc_of web) == "$before" ]]
+    still stop -t 0 web longername
+    still start web longername
+    [[ $(etc_of web) == "$before" ]]
+    # In the copy the engine's own line, and nothing else, knows the new name.
+    [[ $(etc_of longername | sed 's/box longername$/box web/; /^640\|^644.*hosts$/d') == $(sed '/^640\|^644.*hosts$/d' <<<"$before") ]]
+    [[ $(still exec longername cat /etc/hosts) == *"box longername"*"10.0.0.1 db" ]]
+    still rm -f -t 0 web longername
+
+    still run -d --name web --runtime "$RUNTIME" --rootfs "$ROOTFS" sh -c \
+      'echo "nameserver 10.0.0.53" >>/etc/resolv.conf; exec 5</etc/hosts 6>>/etc/resolv.conf 7</etc/hostname
+       echo ready; while :; do sleep 0.1; done'
+    eventually sh -c 'still logs web | grep -q ready'
+    before=$(etc_of web)
+    still checkpoint -R -e "$WORK/web.tar" web
+    still restore -i "$WORK/web.tar" -n longername --rootfs "$ROOTFS"
+    still checkpoint web
+    still restore web
+    for name in web longername; do [[ $(etc_of "$name") == "$before" ]]; done
+    # Closed, it is renewed at the next start.
+    still stop -t 0 longername
+    still start longername
+    still exec longername grep -q longername /etc/hosts
+    [[ $(still exec longername cat /etc/hostname) == $(still exec longername hostname) ]]
+  }
+  for_each_runtime check
+}
+
+@test "an archive without the engine's files in /etc is restored with new ones" {
+  start_ticker web --hostname box
+  still exec web sh -c 'echo "10.0.0.1 db" >>/etc/hosts'
+  still checkpoint -R --ignore-rootfs -e "$WORK/web.tar" web
+  run -1 sh -c "tar -tf '$WORK/web.tar' | grep etc"
+  still restore -i "$WORK/web.tar" -n copy --rootfs "$ROOTFS"
+  [[ $(still exec copy tail -n 1 /etc/hosts) == *"box copy" ]]
+}
+
 @test "--tmpfs, --read-only, -u, -w, -e and --init survive" {
   # CRIU reads the limits of another user's processes, for which the kernel asks CAP_SYS_RESOURCE.
   # Where root lacks it (bit 24), the user stays root.

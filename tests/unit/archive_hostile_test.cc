@@ -200,6 +200,24 @@ ErrorKind kind_of_extracting(std::string_view tar) {
       [&] { extract_tree_tar(test::source_of(tar), test::open_dir(scratch.path()), {}); });
 }
 
+// Of files that become sources of mounts.
+TEST(TreeOfPlainFiles, HasNothingElse) {
+  const ExtractOptions plain{.only_plain_files = true};
+  const auto check = [](const std::vector<RawMember>& members, const ExtractOptions& options) {
+    const std::string tar = test::raw_archive(members);
+    check_tree_tar(test::source_of(tar), options);
+  };
+  EXPECT_NO_THROW(check({directory("written/"), file("written/hosts"), file("hosts")}, plain));
+  for (const std::vector<RawMember>& members :
+       std::vector<std::vector<RawMember>>{{symlink("hosts", "/etc/shadow")},
+                                           {of_type('6', "hosts")},
+                                           {file("hosts"), hard_link("hostname", "hosts")}}) {
+    EXPECT_NO_THROW(check(members, {})) << members.back().type;
+    EXPECT_EQ(test::kind_thrown_by([&] { check(members, plain); }), ErrorKind::kCorrupt)
+        << members.back().type;
+  }
+}
+
 TEST(DamagedTree, IsRefusedWhereverItEnds) {
   const std::string tar = test::raw_archive(
       {directory("d"), file("d/f", std::string(3000, 'x')), with_pax(file("d/g"), "path", "d/h")});

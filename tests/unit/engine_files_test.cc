@@ -11,6 +11,7 @@
 #include "archive/sha256.h"
 #include "archive/tree_tar.h"
 #include "archive_raw_tar.h"
+#include "engine/container/etc_files.h"
 #include "engine/container/rootfs.h"
 #include "engine/container/users.h"
 #include "engine/image/layers.h"
@@ -32,6 +33,7 @@ using test::write_text;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr const char* kPasswd =
     "root:x:0:0:root:/root:/bin/sh\nredis:x:999:998::/data:/bin/false\nbroken line\n"
@@ -407,6 +409,72 @@ TEST_F(OciLayoutTest, LinksOutOfTheLayoutAreNotFollowed) {
   std::filesystem::rename(scratch_ / "blobs/sha256", outside / "sha256");
   std::filesystem::create_symlink(outside / "sha256", scratch_ / "blobs/sha256");
   EXPECT_EQ(kind_thrown_by([&] { read(); }), ErrorKind::kSystem);
+}
+
+class EtcFilesTest : public testing::Test {
+ protected:
+  EtcFilesTest() {
+    make_etc_files(paths_, config_, "old", "web");
+    hosts_ = content("hosts");
+  }
+  void renew(const std::set<std::string>& open = {}) {
+    renew_etc_files(paths_, config_, "new", "copy", open);
+  }
+  std::string content(const std::string& file) const { return read_file(paths_.etc() / file); }
+  void write(const std::string& file, const std::string& text) const {
+    write_text(paths_.etc() / file, text);
+  }
+
+  const Scratch scratch_;
+  const ContainerPaths paths_{scratch_.path()};
+  const ContainerConfig config_;
+  std::string hosts_;
+};
+
+TEST_F(EtcFilesTest, AreMadeOnce) {
+  EXPECT_THAT(hosts_, HasSubstr("old web\n"));
+  write("hosts", "edited");
+  std::filesystem::remove(paths_.etc() / "hostname");
+  make_etc_files(paths_, config_, "new", "copy");
+  EXPECT_EQ(content("hosts"), "edited");
+  EXPECT_EQ(content("hostname"), "new\n");
+}
+
+TEST_F(EtcFilesTest, AreRenewedWhereNobodyHasChangedThem) {
+  renew();
+  EXPECT_THAT(content("hosts"), testing::AllOf(HasSubstr("new copy\n"), Not(HasSubstr("old"))));
+  EXPECT_EQ(content("hostname"), "new\n");
+}
+
+TEST_F(EtcFilesTest, KeepWhatTheContainerHasWritten) {
+  write("hosts", hosts_ + "10.0.0.1 db\n");
+  write("hostname", "other\n");
+  write("resolv.conf", "nameserver 10.0.0.53\n");
+  renew();
+  EXPECT_THAT(content("hosts"), HasSubstr("\tnew copy\n10.0.0.1 db\n"));
+  EXPECT_EQ(content("hostname"), "other\n");
+  EXPECT_EQ(content("resolv.conf"), "nameserver 10.0.0.53\n");
+  write("hosts", "10.0.0.1 db\n");
+  renew_etc_files(paths_, config_, "newer", "copy");
+  EXPECT_EQ(content("hosts"), "10.0.0.1 db\n");
+}
+
+TEST_F(EtcFilesTest, StayAsTheyAreWhileTheyAreOpen) {
+  renew({"/usr/etc/hosts", "/data/hostname"});
+  EXPECT_EQ(content("hosts"), hosts_);
+  EXPECT_EQ(content("hostname"), "new\n");
+  renew();
+  EXPECT_THAT(content("hosts"), HasSubstr("new copy\n"));
+}
+
+TEST_F(EtcFilesTest, KeepTheirOwnerAndMode) {
+  ASSERT_EQ(::chmod((paths_.etc() / "hosts").c_str(), 0600), 0);
+  ASSERT_EQ(::chown((paths_.etc() / "hosts").c_str(), 5, 6), 0);
+  renew();
+  const auto status = stat_fd(open_file(paths_.etc() / "hosts", O_RDONLY));
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  EXPECT_EQ(status.st_uid, 5u);
+  EXPECT_EQ(status.st_gid, 6u);
 }
 
 TEST(OpenInRoot, TakesAbsoluteLinksAsInside) {

@@ -61,8 +61,10 @@ struct FakeEngine {
 
   // As it was when it was made first.
   void make_container() const {
-    for (const auto& made : {container(), root(), container() / "shm"}) make_directory(made);
+    for (const auto& made : {container(), root(), container() / "shm", container() / "etc"})
+      make_directory(made);
     write_text(root() / "base", "base");
+    write_text(container() / "etc/hosts", "new");
   }
 };
 
@@ -74,6 +76,7 @@ class FakeRestorable : public subject::Restorable {
                .name = name,
                .root = engine.root(),
                .shm = engine.container() / "shm",
+               .etc = engine.container() / "etc",
                .log = engine.container() / "log",
                .bundle = engine.container() / "bundle",
                .restore_work = engine.container() / "work",

@@ -30,10 +30,11 @@ class RestoreTest : public testing::Test {
     layout_.create();
     store_.emplace(layout_.root);
     host_.emplace(layout_, *store_, undoers_);
-    for (const char* tree : {"changed", "data", "shm", "images"}) scratch_.make(tree);
+    for (const char* tree : {"changed", "data", "shm", "etc", "images"}) scratch_.make(tree);
     write_text(scratch_ / "changed/new", "new");
     write_text(scratch_ / "data/rows", "rows");
     write_text(scratch_ / "shm/shared", "shared");
+    write_text(scratch_ / "etc/hosts", "edited");
     write_text(scratch_ / "images/inventory.img", inventory());
     write_text(scratch_ / "images/files.img", test::image(0x56303138, {open_file()}));
   }
@@ -59,6 +60,7 @@ class RestoreTest : public testing::Test {
     writer.add_bytes("deleted.files", R"(["base"])");
     writer.add_tree("rootfs-diff.tar", open_dir(scratch_ / "changed"), {});
     writer.add_tree("devshm-checkpoint.tar", open_dir(scratch_ / "shm"), {});
+    writer.add_tree("artifacts/etc-files.tar", open_dir(scratch_ / "etc"), {});
     writer.add_tree("volumes/data.tar", open_dir(scratch_ / "data"), {});
     writer.add_bytes("ctr.log", "log");
     archive::Manifest manifest;
@@ -117,6 +119,7 @@ TEST_F(RestoreTest, AnArchiveIsRestoredToAnotherDestinationByTheSameCode) {
   EXPECT_FALSE(path_exists(engine_.root() / "base")) << "it was removed before the checkpoint";
   EXPECT_EQ(read_file(engine_.root() / "new"), "new");
   EXPECT_EQ(read_file(engine_.container() / "log"), "log");
+  EXPECT_EQ(read_file(engine_.container() / "etc/hosts"), "edited");
   EXPECT_THAT(engine_.images, ElementsAre("files.img", "inventory.img"));
   EXPECT_EQ(engine_.shm, "shared");
   EXPECT_EQ(engine_.dumped_cgroup, "/of-the-dump");
@@ -129,6 +132,7 @@ TEST_F(RestoreTest, LeavesOutWhatIsNotWanted) {
   EXPECT_FALSE(path_exists(engine_.volume("data")));
   EXPECT_TRUE(path_exists(engine_.root() / "base"));
   EXPECT_FALSE(path_exists(engine_.root() / "new"));
+  EXPECT_EQ(read_file(engine_.container() / "etc/hosts"), "new");
 }
 
 TEST_F(RestoreTest, LeavesNothingWhenTheRuntimeFails) {
@@ -199,7 +203,9 @@ TEST_F(RestoreInPlaceTest, IsSetBackToALiveCheckpoint) {
   EXPECT_EQ(engine_.dumped_cgroup, "/of-the-dump");
   EXPECT_EQ(read_file(engine_.volume("data") / "rows"), "rows");
   EXPECT_EQ(read_file(engine_.root() / "new"), "new");
+  EXPECT_EQ(read_file(engine_.container() / "etc/hosts"), "edited");
   EXPECT_FALSE(path_exists(aside(engine_.root())));
+  EXPECT_FALSE(path_exists(aside(engine_.container() / "etc")));
   EXPECT_FALSE(path_exists(aside(engine_.volume("data"))));
   EXPECT_FALSE(path_exists(*destination_.stored.archive));
   expect_no_operation();
@@ -213,6 +219,7 @@ TEST_F(RestoreInPlaceTest, IsAsBeforeWhenTheRuntimeFails) {
   EXPECT_EQ(read_file(engine_.volume("data") / "rows"), "later");
   EXPECT_TRUE(path_exists(engine_.root() / "base"));
   EXPECT_FALSE(path_exists(engine_.root() / "new"));
+  EXPECT_EQ(read_file(engine_.container() / "etc/hosts"), "new");
   EXPECT_TRUE(path_exists(*destination_.stored.archive));
   expect_no_operation();
 }

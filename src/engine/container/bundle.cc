@@ -99,7 +99,7 @@ oci::SpecSettings spec_settings(const store::Layout& layout, const Identity& ide
 void write_bundle(const store::Layout& layout, const Identity& identity,
                   const ContainerConfig& config, const ContainerPaths& paths) {
   make_directory(paths.bundle(), 0700);
-  write_etc_files(paths, config, hostname_of(config, identity.id), identity.name);
+  make_etc_files(paths, config, hostname_of(config, identity.id), identity.name);
   const auto spec = oci::build_spec(spec_settings(layout, identity, config, paths));
   write_file_atomically(paths.bundle() / "config.json", spec.dump(), 0600);
 }

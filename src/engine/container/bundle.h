@@ -30,8 +30,9 @@ oci::ProcessSettings process_settings(const Identity& identity, const ContainerC
 oci::SpecSettings spec_settings(const store::Layout& layout, const Identity& identity,
                                 const ContainerConfig& config, const ContainerPaths& paths);
 
-// Writes bundle() and etc(). Throws Error(kNotFound) for users, bind sources and helper programs
-// that do not exist, Error(kUnsupported) for settings that Still does not offer.
+// Writes bundle(), and makes what is missing in etc(). Throws Error(kNotFound) for users, bind
+// sources and helper programs that do not exist, Error(kUnsupported) for settings that Still does
+// not offer.
 void write_bundle(const store::Layout& layout, const Identity& identity,
                   const ContainerConfig& config, const ContainerPaths& paths);
 

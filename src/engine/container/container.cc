@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cgroup/container_cgroup.h"
 #include "engine/container/bundle.h"
+#include "engine/container/etc_files.h"
 #include "engine/container/liveness.h"
 #include "engine/container/rootfs.h"
 #include "engine/container/volumes.h"
@@ -147,6 +148,8 @@ void Container::start(const std::function<void()>& prepared) {
   remove_runtime_state();  // of a start that was interrupted: what lives then is not ours
   if (config_.cgroups) cgroup::require_unused(cgroup_path(config_, id()));
   release_resources();
+  make_directory(paths_.base, 0700);
+  renew_etc_files(paths_, config_, hostname_of(config_, id()), name());
   mount();
   try {
     if (record_.started_at == std::chrono::nanoseconds{}) {

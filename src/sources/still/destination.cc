@@ -5,9 +5,11 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/undo.h"
+#include "criu/open_files.h"
 #include "engine/container/bundle.h"
 #include "engine/container/config_dump.h"
 #include "engine/container/container.h"
+#include "engine/container/etc_files.h"
 #include "engine/container/volumes.h"
 #include "os/files.h"
 
@@ -99,8 +101,9 @@ ContainerConfig decide_config(const engine::ArchivedContainer& archived,
 
 class RestorableContainer : public subject::Restorable {
  public:
-  explicit RestorableContainer(Container container)
-      : container_(std::move(container)), place_(place_of(container_)) {}
+  // is_new: it may be called otherwise than the one in the images.
+  RestorableContainer(Container container, bool is_new)
+      : container_(std::move(container)), is_new_(is_new), place_(place_of(container_)) {}
 
   Container& engine_container() { return container_; }
   const Container& engine_container() const { return container_; }
@@ -110,16 +113,24 @@ class RestorableContainer : public subject::Restorable {
   void mount() override { container_.mount(); }
   void unmount() override { container_.unmount(); }
   void start(const oci::RestoreOptions& options, const std::string& dumped_cgroup) override {
+    if (is_new_) renew_etc_files(criu::open_file_names(options.image_directory));
     container_.start_restored(options, dumped_cgroup);
   }
 
  private:
+  void renew_etc_files(const std::set<std::string>& open) const {
+    const std::string hostname = engine::hostname_of(container_.config(), container_.id());
+    engine::renew_etc_files(container_.paths(), container_.config(), hostname, container_.name(),
+                            open);
+  }
+
   static subject::Place place_of(const Container& container) {
     const engine::ContainerPaths& paths = container.paths();
     return {.id = container.id(),
             .name = container.name(),
             .root = paths.merged(),
             .shm = paths.shm(),
+            .etc = paths.etc(),
             .log = paths.log(),
             .bundle = paths.bundle(),
             .restore_work = paths.restore_work(),
@@ -128,6 +139,7 @@ class RestorableContainer : public subject::Restorable {
   }
 
   Container container_;
+  const bool is_new_;
   const subject::Place place_;
 };
 
@@ -163,9 +175,10 @@ class FromArchive : public subject::NewContainer {
 
   subject::Restorable& make_container() override try {
     const bool own_name = wishes_.name.empty();
-    return container_.emplace(Container::create(host_, archived_.config,
-                                                own_name ? archived_.name : wishes_.name,
-                                                own_name ? archived_.id : "", operation_));
+    return container_.emplace(
+        Container::create(host_, archived_.config, own_name ? archived_.name : wishes_.name,
+                          own_name ? archived_.id : "", operation_),
+        true);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kConflict) throw;
     throw error.with_hint("restore under another name: --name NAME");
@@ -187,7 +200,7 @@ class InPlace : public subject::StoredCheckpoint {
  public:
   InPlace(const journal::Host& host, Container container)
       : host_(host),
-        container_(std::move(container)),
+        container_(std::move(container), false),
         stored_(describe(container_.engine_container(), host.layout)) {}
 
   const subject::StoredContainer& stored() const override { return stored_; }

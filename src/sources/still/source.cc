@@ -37,6 +37,7 @@ std::vector<subject::Tree> trees_of(const engine::Container& container,
                      .source = layout.volume_data(mount.volume)});
     if (is_mounted_at_tmp(container.config(), mount.volume)) trees.back().scratch = {""};
   }
+  trees.push_back({.kind = subject::TreeKind::kEtc, .source = container.paths().etc()});
   if (is_mount_point(container.paths().shm())) {
     trees.push_back({.kind = subject::TreeKind::kShm, .source = container.paths().shm()});
   }
