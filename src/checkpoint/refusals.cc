@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "checkpoint/bind_sources.h"
 #include "checkpoint/own_rules.h"
 #include "criu/criu.h"
 #include "os/files.h"
@@ -256,10 +257,14 @@ void terminals_of_sessions(const Held& container, const Plan&) {
   }
 }
 
+void changed_sources(const Held& container, const Plan& plan) {
+  refuse_changed_sources(container.subject(), plan.options.leave_running);
+}
+
 constexpr std::array kPlanned = {
     impossible_target,      no_freezer,        sessions_beside_the_end, traced_processes,
     undumpable_descriptors, stopped_processes, ended_main_threads,      terminals_of_sessions,
-    rules_of_its_own};
+    rules_of_its_own,       changed_sources};
 
 // --- complete
 // --------------------------------------------------------------------------------------

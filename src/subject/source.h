@@ -22,7 +22,7 @@ class Held {
   Held& operator=(const Held&) = delete;
   virtual ~Held() = default;
 
-  // Trees and members are there of a running container only.
+  // Trees, mounts and members are there of a running container only.
   virtual const Subject& subject() const = 0;
   virtual bool is_running() const = 0;  // or paused
   virtual std::unique_ptr<oci::OciRuntime> runtime() const = 0;

@@ -34,6 +34,12 @@ struct Tree {
 // As people and the manifest know it: "rootfs", "volume:NAME", "devshm", "etc".
 std::string name_of(const Tree& tree);
 
+// A file or directory of the host that is mounted in the container.
+struct BindMount {
+  std::filesystem::path source;  // without links
+  std::string place;             // an absolute path in the container, without links
+};
+
 struct Subject {
   std::string engine;  // that made it: "still"
   std::string id;
@@ -47,6 +53,7 @@ struct Subject {
   bool has_host_network = false;
   bool is_removed_when_done = false;  // --rm
   std::vector<Tree> trees;
+  std::vector<BindMount> binds;
   std::vector<std::filesystem::path> lower_layers;  // below the writable one, the top one first
   // Paths of the root file system that belong to the engine and are no part of its difference.
   std::vector<std::string> engine_paths;

@@ -258,6 +258,64 @@ etc_of() { still exec "$1" sh -c 'cd /etc; stat -c "%a %s %n" hosts resolv.conf 
   for_each_runtime check
 }
 
+# shellcheck disable=SC2016  # the container's variables
+@test "mounts come back whose source is a link, and whose destination is no canonical path" {
+  local copied
+  base=$WORK/base
+  cp -a "$ROOTFS" "$base"
+  mkdir -p "$WORK/real" "$base/run2" && ln -s real "$WORK/link" && ln -s /run2 "$base/link"
+  echo here >"$WORK/real/file"
+  check() {
+    ROOTFS=$base start_ticker web --runtime "$RUNTIME" -v "$WORK/link:/a/../dir" -v "$WORK/link://link/deep/" -v data:/link/data \
+      --tmpfs /link/./memory
+    [[ $(still inspect --format '{{range .Mounts}}{{.Source}}:{{.Destination}} {{end}}' web) == *"$WORK/link:/dir $WORK/link:/link/deep "* ]]
+    still exec web sh -c 'cat /dir/file /run2/deep/file; echo row >/link/data/rows; echo memory >/run2/memory/file'
+    still checkpoint -R -e "$WORK/web.tar" web
+    # The container may change the links.
+    still exec web sh -c 'rm /link; mkdir /link'
+    still checkpoint web
+    still restore web
+    still restore -i "$WORK/web.tar" -n copy --rootfs "$base" --rename-volume data=data2 \
+      -v "$WORK/link:/dir" -v "$WORK/link:/link/deep"
+    for copied in web copy; do
+      [[ $(still exec "$copied" cat /dir/file /run2/deep/file /run2/data/rows /run2/memory/file) == $'here\nhere\nrow\nmemory' ]]
+    done
+    still rm -f -t 0 web copy
+    still volume rm data data2
+  }
+  for_each_runtime check
+  fails_with "two mounts on /run2/x" still run --rootfs "$base" -v "$WORK/link:/link/x" -v "$WORK/link:/run2/x" true
+}
+
+@test "a mounted file that was replaced is seen before a checkpoint that would lose it" {
+  check() {
+    echo one >"$WORK/conf"
+    start_ticker web --runtime "$RUNTIME" -v "$WORK/conf:/conf"
+    echo two >"$WORK/new" && mv "$WORK/new" "$WORK/conf"
+    fails_with "$WORK/conf, which container web has mounted at /conf, was replaced" still checkpoint web
+    still checkpoint -R -e "$WORK/web.tar" web
+    still restore -i "$WORK/web.tar" -n copy --rootfs "$ROOTFS" -v "$WORK/conf:/conf"
+    [[ $(still exec web cat /conf) == one && $(still exec copy cat /conf) == two ]]
+    rm "$WORK/conf"
+    fails_with "was removed" still checkpoint web
+    fails_with "needs $WORK/conf, which does not exist here" still restore -i "$WORK/web.tar" -n other --allow-spec
+    [[ ! -e $WORK/conf ]]
+    alive web
+    still rm -f -t 0 web copy
+
+    # Open, it cannot be restored at all.
+    echo one >"$WORK/conf"
+    still run -d --name web --runtime "$RUNTIME" -v "$WORK/conf:/conf" --rootfs "$ROOTFS" sh -c \
+      'exec 5</conf; echo ready; while :; do sleep 0.1; done'
+    eventually sh -c 'still logs web | grep -q ready'
+    still checkpoint -R -e "$WORK/web.tar" web
+    echo two >"$WORK/new" && mv "$WORK/new" "$WORK/conf"
+    fails_with "was replaced" still checkpoint -R -e "$WORK/web.tar" web
+    still rm -f -t 0 web
+  }
+  for_each_runtime check
+}
+
 @test "an archive without the engine's files in /etc is restored with new ones" {
   start_ticker web --hostname box
   still exec web sh -c 'echo "10.0.0.1 db" >>/etc/hosts'

@@ -245,6 +245,7 @@ asks_with() {
   mounts=$(member "$WORK/web.tar" spec.dump | jq --compact-output '.mounts + [{"destination": "/host", "type": "bind", "source": "/etc", "options": []}]')
   asks_with "-v /etc:/host" still.binds '[{"source": "/etc", "destination": "/host", "readOnly": false, "recursive": true}]' mounts "$mounts"
   asks_with "-v /etc:/host:ro" still.binds '[{"source": "/etc", "destination": "/host", "readOnly": true, "recursive": true}]' mounts "$mounts"
+  asks_with "-v /no:/host (which was /etc)" still.binds '[{"source": "/no", "resolvedSource": "/etc", "destination": "/host", "readOnly": false, "recursive": true}]' mounts "$mounts"
   asks_with "--cap-add CAP_SYS_ADMIN" still.addCapabilities '["SYS_ADMIN"]'
   asks_with "--cap-add ALL" still.addCapabilities '["ALL"]'
   asks_with "--security-opt seccomp=unconfined" still.securityOptions '["seccomp=unconfined"]'

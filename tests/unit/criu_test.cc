@@ -3,8 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "criu/cgroups.h"
 #include "criu/failure.h"
+#include "criu/mount_sources.h"
+#include "criu_image_bytes.h"
 #include "os/files.h"
 #include "support.h"
 
@@ -378,6 +382,29 @@ TEST_F(CriuCgroups, WithoutTheImageThereIsNothingToDo) {
 TEST_F(CriuCgroups, DamageIsSeen) {
   write_text(scratch_ / "cgroup.img", "no image");
   EXPECT_EQ(kind_thrown_by([&] { move("/still/old", "/still/new", {""}); }), ErrorKind::kCorrupt);
+}
+
+TEST(MountSources, ThatWereReplacedAreForgottenWhereTheRuntimeGivesThem) {
+  const test::Scratch scratch;
+  const auto mount = [](const std::string& key, bool deleted) {
+    std::string entry = test::number(1, 0) + test::number(5, 0) + test::bytes(6, "/conf") +
+                        test::bytes(7, "./conf") + test::bytes(8, "/dev/vda");
+    if (deleted) entry += test::number(16, 1);
+    return key.empty() ? entry : entry + test::bytes(18, key);
+  };
+  constexpr uint32_t kMounts = 0x55563928;
+  const auto file = scratch / "mountpoints-12.img";
+  write_text(file,
+             test::image(kMounts, {mount("/conf", true), mount("", true), mount("/d", false)}));
+  forget_replaced_sources(scratch.path());
+  const std::string content = read_file(file);
+  const auto sorted = [](std::string bytes) {
+    std::ranges::sort(bytes);
+    return bytes;
+  };
+  const auto expected = {mount("/conf", false), mount("", true), mount("/d", false)};
+  // Fields that we do not know are written behind the others.
+  EXPECT_EQ(sorted(content), sorted(test::image(kMounts, expected)));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/container/container_config.h"
+#include "engine/container/mounts.h"
 #include "engine/container/security.h"
 #include "engine/image/image_config.h"
 #include "engine/image/image_names.h"
@@ -33,9 +34,9 @@ ContainerConfig full_config() {
   config.hostname = "h";
   config.terminal = config.open_stdin = config.init = config.read_only = true;
   config.remove_when_done = true;
-  config.volumes = {{"v", "/v", true}};
-  config.binds = {{"/src", "/dst", false, false}};
-  config.tmpfs = {{"/t", {"size=1m"}}};
+  config.volumes = {{"v", "/v", true, "/real/v"}};
+  config.binds = {{"/src", "/dst", false, false, "/real/dst", "/real/src"}};
+  config.tmpfs = {{"/t", {"size=1m"}, "/real/t"}};
   config.shm_size_bytes = uint64_t{1} << 40;
   config.network = "host";
   config.runtime = "runc";
@@ -63,9 +64,41 @@ TEST(ContainerConfigJson, ComesBackWhole) {
   EXPECT_EQ(to_json(read), json);
   EXPECT_EQ(read.binds[0].source, "/src");
   EXPECT_FALSE(read.binds[0].recursive);
+  EXPECT_EQ(source_of(read.binds[0]), "/real/src");
+  EXPECT_EQ(place_of(read.volumes[0]), "/real/v");
   EXPECT_EQ(read.rlimits.at("RLIMIT_NOFILE").second, ~uint64_t{0});
   EXPECT_EQ(read.memory_limit_bytes, int64_t{1} << 50);
   EXPECT_EQ(read.cpus, 1.5);
+}
+
+TEST(MountPlaces, AreWhatTheKernelCallsThem) {
+  for (const auto& [given, canonical] : std::map<std::string, std::string>{
+           {"/a/../b", "/b"}, {"//x/", "/x"}, {"/x/.", "/x"}, {"/../y", "/y"}, {"/z", "/z"}}) {
+    EXPECT_EQ(canonical_destination(given), canonical);
+  }
+  const test::Scratch scratch;
+  scratch.make("run/deep");
+  std::filesystem::create_symlink("/run", scratch / "link");
+  std::filesystem::create_symlink("../../../link/deep", scratch / "run/out");
+  ContainerConfig config;
+  config.volumes = {{.volume = "v", .destination = "/link/new/sub"}};
+  config.binds = {{.source = "/src", .destination = "/run/out/file"},
+                  {.source = "/src", .destination = "/known", .place = "/once"}};
+  config.tmpfs = {{.destination = "/none", .options = {}}};
+  const Fd root = test::open_dir(scratch.path());
+  EXPECT_TRUE(find_places(config, root));
+  EXPECT_EQ(config.volumes[0].place, "/run/new/sub");
+  EXPECT_EQ(config.volumes[0].destination, "/link/new/sub");
+  EXPECT_EQ(config.binds[0].place, "/run/deep/file");
+  EXPECT_EQ(config.binds[1].place, "/once");
+  EXPECT_EQ(config.tmpfs[0].place, "/none");
+  // Once known they stay.
+  std::filesystem::remove(scratch / "link");
+  EXPECT_FALSE(find_places(config, root));
+  EXPECT_EQ(config.volumes[0].place, "/run/new/sub");
+
+  config.tmpfs[0].place = "/once";
+  EXPECT_EQ(test::kind_thrown_by([&] { find_places(config, root); }), ErrorKind::kUsage);
 }
 
 // A new member of the struct that is forgotten in the JSON form is found by this number.

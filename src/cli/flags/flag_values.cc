@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/container/mounts.h"
 #include "os/files.h"
 
 namespace still::cli {
@@ -97,8 +98,8 @@ std::variant<engine::VolumeMount, engine::BindMount> parse_volume(const std::str
   if (parts.size() > 3 || value.empty() || std::ranges::contains(parts, "")) {
     throw bad_value("--volume", value, "should be [NAME-OR-HOST-PATH:]CONTAINER-PATH[:OPTIONS]");
   }
-  const std::string& destination = anonymous ? parts[0] : parts[1];
-  check_destination("--volume", value, destination);
+  check_destination("--volume", value, anonymous ? parts[0] : parts[1]);
+  const std::string destination = engine::canonical_destination(anonymous ? parts[0] : parts[1]);
   const auto options = parts.size() == 3 ? parse_mount_options(parts[2]) : MountOptions{};
   if (anonymous) return engine::VolumeMount{"", destination, false};
   if (is_path(parts[0])) return bind_mount(parts[0], destination, options);
@@ -107,8 +108,8 @@ std::variant<engine::VolumeMount, engine::BindMount> parse_volume(const std::str
 
 engine::TmpfsMount parse_tmpfs(const std::string& value) {
   const size_t colon = value.find(':');
-  const std::string destination = value.substr(0, colon);
-  check_destination("--tmpfs", value, destination);
+  check_destination("--tmpfs", value, value.substr(0, colon));
+  const std::string destination = engine::canonical_destination(value.substr(0, colon));
   if (colon == std::string::npos) return {destination, {}};
   return {destination, split(value.substr(colon + 1), ',')};
 }

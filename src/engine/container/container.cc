@@ -1,5 +1,6 @@
 #include "engine/container/container.h"
 
+#include <fcntl.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "engine/container/bundle.h"
 #include "engine/container/etc_files.h"
 #include "engine/container/liveness.h"
+#include "engine/container/mounts.h"
 #include "engine/container/rootfs.h"
 #include "engine/container/volumes.h"
 #include "engine/monitor/monitor.h"
@@ -134,6 +136,10 @@ void Container::mount() {
   make_directory(paths_.base, 0700);
   mount_rootfs(paths_, lower_layers(), config_);
   try {
+    if (find_places(config_, open_file(paths_.merged(), O_RDONLY | O_DIRECTORY))) {
+      record_.config_json = to_json(config_);
+      host_.store.update_container(record_);
+    }
     write_bundle(host_.layout, {id(), name()}, config_, paths_);
   } catch (...) {
     unmount();

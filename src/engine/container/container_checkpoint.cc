@@ -8,6 +8,7 @@
 #include "cgroup/container_cgroup.h"
 #include "criu/cgroups.h"
 #include "criu/criu.h"
+#include "criu/mount_sources.h"
 #include "criu/parent_death.h"
 #include "criu/seccomp.h"
 #include "engine/container/bundle.h"
@@ -183,6 +184,7 @@ void Container::start_restored(const oci::RestoreOptions& options,
   try {
     prepare_cgroups(options.image_directory, dumped_cgroup);
     criu::forget_parent_death(options.image_directory);
+    criu::forget_replaced_sources(options.image_directory);
     write_file_atomically(paths_.seccomp_filter(), criu::runtime_filter(options.image_directory),
                           0600);
     const pid_t pid = start_monitor(host_.layout, {.id = id(),

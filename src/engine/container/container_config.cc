@@ -20,6 +20,7 @@ void visit_fields(Visitor&& visit, auto& mount)
   visit("volume", mount.volume);
   visit("destination", mount.destination);
   visit("readOnly", mount.read_only);
+  visit("place", mount.place);
 }
 
 template <typename Visitor>
@@ -30,6 +31,8 @@ void visit_fields(Visitor&& visit, auto& mount)
   visit("destination", mount.destination);
   visit("readOnly", mount.read_only);
   visit("recursive", mount.recursive);
+  visit("place", mount.place);
+  visit("resolvedSource", mount.resolved_source);
 }
 
 template <typename Visitor>
@@ -38,6 +41,7 @@ void visit_fields(Visitor&& visit, auto& mount)
 {
   visit("destination", mount.destination);
   visit("options", mount.options);
+  visit("place", mount.place);
 }
 
 template <typename Visitor>

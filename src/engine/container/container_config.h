@@ -13,23 +13,39 @@
 
 namespace still::engine {
 
+// Where a mount is in the container is its destination, as the user gave it, and its place: the
+// same with the links of the root file system resolved, as the kernel and CRIU know it. The place
+// is found out when the container is mounted first, and stays; empty: not yet.
 struct VolumeMount {
   std::string volume;  // name; empty: Container::create makes an anonymous volume
   std::string destination;
   bool read_only = false;
+  std::string place{};
 };
 
 struct BindMount {
-  std::string source;  // absolute path on the host
+  std::string source;  // absolute path on the host, as the user gave it
   std::string destination;
   bool read_only = false;
   bool recursive = true;
+  std::string place{};
+  // The source without links, when the container was made; empty in configurations of before.
+  std::string resolved_source{};
 };
 
 struct TmpfsMount {
   std::string destination;
   std::vector<std::string> options;  // "size=64m", "mode=1777"
+  std::string place{};
 };
+
+// Its place, or its destination as long as that is not known.
+const std::string& place_of(const auto& mount) {
+  return mount.place.empty() ? mount.destination : mount.place;
+}
+inline const std::string& source_of(const BindMount& mount) {
+  return mount.resolved_source.empty() ? mount.source : mount.resolved_source;
+}
 
 struct ContainerConfig {
   std::string image;     // name as the user gave it; empty with rootfs

@@ -6,6 +6,7 @@
 #include "cgroup/container_cgroup.h"
 #include "engine/container/bundle.h"
 #include "engine/container/container.h"
+#include "engine/container/mounts.h"
 #include "engine/container/names.h"
 #include "engine/container/security.h"
 #include "engine/container/volumes.h"
@@ -29,10 +30,20 @@ void check_destination(const std::string& destination) {
   }
 }
 
+// Of an archive.
+void check_place(const std::string& place) {
+  check_destination(place);
+  if (place == canonical_destination(place)) return;
+  refuse(ErrorKind::kCorrupt, "the place of a mount, " + printable(place) + ", is malformed");
+}
+
 void check_destinations(const ContainerConfig& config) {
   std::vector<std::string> all;
   const auto add = [&](const auto& mounts) {
-    for (const auto& mount : mounts) all.push_back(mount.destination);
+    for (const auto& mount : mounts) {
+      all.push_back(mount.destination);
+      if (!mount.place.empty()) check_place(mount.place);
+    }
   };
   add(config.volumes);
   add(config.binds);
@@ -78,6 +89,14 @@ void check_config(const ContainerConfig& config) {
   check_destinations(config);
   security_of(config);
   effective_capabilities(config);
+}
+
+// From here on the container has what is there now, whatever becomes of links on the way to it.
+void resolve_sources(ContainerConfig& config) {
+  for (BindMount& mount : config.binds) {
+    std::error_code error;  // what is not there is missed when it is to be mounted
+    mount.resolved_source = std::filesystem::canonical(mount.source, error);
+  }
 }
 
 // Returns the names.
@@ -195,6 +214,7 @@ Container Container::create(const journal::Host& host, ContainerConfig config,
   if (!name.empty()) check_name("container", name);
   if (!id.empty()) check_id(id);
   check_config(config);
+  resolve_sources(config);
   std::vector<std::string> anonymous = name_anonymous_volumes(config);
   store::ContainerRecord record;
   record.id = id.empty() ? make_id() : id;

@@ -1,13 +1,18 @@
 #include "engine/container/mounts.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "engine/container/etc_files.h"
+#include "engine/container/rootfs.h"
 #include "os/files.h"
 #include "os/process.h"
 
@@ -27,16 +32,24 @@ oci::SpecMount bind(const std::filesystem::path& source, const std::string& dest
 }
 
 oci::SpecMount volume_mount(const store::Layout& layout, const VolumeMount& mount) {
-  return bind(layout.volume_data(mount.volume), mount.destination,
+  return bind(layout.volume_data(mount.volume), place_of(mount),
               {"rbind", "rprivate", "nosuid", "nodev", access(mount.read_only)});
 }
 
 oci::SpecMount bind_mount(const BindMount& mount) {
-  if (!path_exists(mount.source)) {
+  const std::string& source = source_of(mount);
+  if (!path_exists(source)) {
     throw Error(ErrorKind::kNotFound,
-                "cannot mount " + printable(mount.source) + ": there is no such file or directory");
+                "cannot mount " + printable(source) + ": there is no such file or directory");
   }
-  return bind(mount.source, mount.destination,
+  // CRIU does not follow it.
+  if (std::filesystem::is_symlink(source)) {
+    throw Error(ErrorKind::kConflict,
+                "cannot mount " + printable(source) +
+                    ": it is a link, and was none when the container was made",
+                "put what was there back, or make a new container");
+  }
+  return bind(source, place_of(mount),
               {mount.recursive ? "rbind" : "bind", "rprivate", access(mount.read_only)});
 }
 
@@ -57,7 +70,7 @@ oci::SpecMount tmpfs_mount(const TmpfsMount& mount) {
   }
   // Only Podman's word for the absence of "tmpcopyup"; the runtimes do not know it.
   std::erase(options, "notmpcopyup");
-  return {.destination = mount.destination,
+  return {.destination = place_of(mount),
           .type = "tmpfs",
           .source = "tmpfs",
           .options = std::move(options)};
@@ -112,9 +125,52 @@ void add_own_mounts(std::vector<oci::SpecMount>& mounts, const ContainerConfig& 
   }
 }
 
+std::filesystem::path path_of(const Fd& fd) {
+  return std::filesystem::read_symlink(formatted("/proc/self/fd/{}", fd.get()));
+}
+
+// As much of the destination as there is, and the rest as it is.
+std::string find_place(const std::string& destination, const Fd& root) {
+  std::filesystem::path rest;
+  for (std::filesystem::path part = destination; part != "/"; part = part.parent_path()) {
+    if (const auto there = open_in_root(root, part, O_PATH)) {
+      return "/" / path_of(*there).lexically_relative(path_of(root)) / rest;
+    }
+    rest = rest.empty() ? part.filename() : part.filename() / rest;
+  }
+  return destination;
+}
+
 size_t depth(const oci::SpecMount& mount) { return std::ranges::count(mount.destination, '/'); }
 
 }  // namespace
+
+std::string canonical_destination(const std::string& destination) {
+  std::string path = std::filesystem::path(destination).lexically_normal();
+  if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+bool find_places(ContainerConfig& config, const Fd& root) {
+  bool found = false;
+  std::set<std::string> places;
+  const auto visit = [&](auto& mounts) {
+    for (auto& mount : mounts) {
+      if (mount.place.empty()) {
+        mount.place = canonical_destination(find_place(mount.destination, root));
+        found = true;
+      }
+      if (!places.insert(mount.place).second) {
+        throw Error(ErrorKind::kUsage, "two mounts on " + printable(mount.place),
+                    "keep one of them");
+      }
+    }
+  };
+  visit(config.volumes);
+  visit(config.binds);
+  visit(config.tmpfs);
+  return found;
+}
 
 std::vector<oci::SpecMount> container_mounts(const store::Layout& layout,
                                              const ContainerConfig& config,
@@ -133,7 +189,7 @@ std::map<std::string, std::optional<uint64_t>> tmpfs_sizes(const ContainerConfig
   if (config.read_only) {
     for (const char* directory : kReadOnlyTmpfs) sizes[directory] = std::nullopt;
   }
-  for (const TmpfsMount& mount : config.tmpfs) sizes[mount.destination] = size_of(mount);
+  for (const TmpfsMount& mount : config.tmpfs) sizes[place_of(mount)] = size_of(mount);
   return sizes;
 }
 

@@ -10,12 +10,20 @@
 #include "engine/container/container_config.h"
 #include "engine/container/paths.h"
 #include "oci/spec.h"
+#include "os/fd.h"
 #include "store/layout.h"
 
 namespace still::engine {
 
 // Where the reaping init of --init is.
 inline constexpr const char* kInitPath = "/dev/init";
+
+// "/a/../b" is "/b", "//x/" is "/x".
+std::string canonical_destination(const std::string& destination);
+
+// Finds out the places that are not known yet; root: the root file system, mounted. Returns whether
+// there was one. Throws Error(kUsage) for two mounts at one place.
+bool find_places(ContainerConfig& config, const Fd& root);
 
 // A mount inside another one comes after it. Error(kNotFound) for a bind source or an init program
 // that does not exist.

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/container/mounts.h"
 #include "engine/container/signals.h"
 
 namespace still::engine {
@@ -131,7 +132,8 @@ void apply_image_defaults(ContainerConfig& config, const ImageConfig& image,
     config.stop_signal = parse_signal(image.stop_signal);
   }
   config.labels.insert(image.labels.begin(), image.labels.end());
-  for (const std::string& destination : image.volumes) {
+  for (const std::string& volume : image.volumes) {
+    const std::string destination = canonical_destination(volume);
     if (!mounts_on(config, destination)) {
       config.volumes.push_back({.volume = "", .destination = destination});
     }

@@ -21,7 +21,9 @@ namespace {
 using engine::ContainerConfig;
 
 std::string describe(const engine::BindMount& bind) {
-  return "-v " + bind.source + ":" + bind.destination + (bind.read_only ? ":ro" : "");
+  const std::string& source = source_of(bind);
+  return "-v " + bind.source + ":" + bind.destination + (bind.read_only ? ":ro" : "") +
+         (source == bind.source ? "" : " (which was " + source + ")");
 }
 
 bool is_risky(const engine::TmpfsMount& tmpfs) {

@@ -20,7 +20,7 @@ const std::vector<std::string> kEnginePaths = {"dev",        "proc",
 
 bool is_mounted_at_tmp(const engine::ContainerConfig& config, const std::string& volume) {
   return std::ranges::any_of(config.volumes, [&](const engine::VolumeMount& mount) {
-    return mount.volume == volume && mount.destination == "/tmp";
+    return mount.volume == volume && place_of(mount) == "/tmp";
   });
 }
 
@@ -106,6 +106,9 @@ subject::Subject describe(const engine::Container& container, const store::Layou
   if (!container.running()) return subject;
   subject.init = {container.record().pid, container.record().pid_start_time};
   subject.trees = trees_of(container, layout);
+  for (const engine::BindMount& bind : config.binds) {
+    subject.binds.push_back({.source = source_of(bind), .place = place_of(bind)});
+  }
   subject.lower_layers = container.lower_layers();
   subject.config_dump = engine::write_config_dump(container);
   subject.spec_dump = engine::write_spec_dump(container);

@@ -81,14 +81,14 @@ void check_protection(const json& linux, const ContainerConfig& config) {
 bool is_volume(const std::string& source, const std::string& destination,
                const ContainerConfig& config) {
   return std::ranges::any_of(config.volumes, [&](const engine::VolumeMount& volume) {
-    return volume.destination == destination && source.ends_with("/" + volume.volume + "/_data");
+    return place_of(volume) == destination && source.ends_with("/" + volume.volume + "/_data");
   });
 }
 
 bool is_bind(const std::string& source, const std::string& destination,
              const ContainerConfig& config) {
   return std::ranges::any_of(config.binds, [&](const engine::BindMount& bind) {
-    return bind.destination == destination && bind.source == source;
+    return place_of(bind) == destination && source_of(bind) == source;
   });
 }
 
