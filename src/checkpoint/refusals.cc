@@ -291,7 +291,20 @@ void no_space(const Plan& plan, const store::Layout& layout) {
               "make room, or use another --root");
 }
 
-constexpr std::array kComplete = {no_forks, no_space};
+// The archive would not have what is in there.
+void other_file_systems(const Plan& plan, const store::Layout&) {
+  if (!plan.writes_archive) return;
+  for (const cut::TreePlan& tree : plan.trees) {
+    if (tree.found.other_file_system.empty()) continue;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("{}: {} is a file system of its own, mounted there or a subvolume, and "
+                          "would not be captured",
+                          name_of(tree.tree), printable(tree.found.other_file_system)),
+                "unmount it, make a directory of it, or leave volumes out (--ignore-volumes)");
+  }
+}
+
+constexpr std::array kComplete = {no_forks, other_file_systems, no_space};
 
 }  // namespace
 

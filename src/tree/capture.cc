@@ -91,7 +91,7 @@ class SnapshotCapture final : public Capture {
     const Fd snapshot = open_at(parent_, name_, kDirectory);
     auto all = changed_between(snapshot, frozen_at_, std::chrono::nanoseconds::max());
     all.merge(changed_between(source_, frozen_at_, until));
-    scratch_.leave_out(all);
+    scratch_.leave_out(all, source_);
     return {all.begin(), all.end()};
   }
 

@@ -142,7 +142,7 @@ class Mirror::Implementation {
   std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const {
     std::set<std::string> all = foreign_;
     all.merge(changed_between(source_, frozen_at_, until));
-    scratch_.leave_out(all);
+    scratch_.leave_out(all, source_);
     return {all.begin(), all.end()};
   }
 
@@ -152,7 +152,7 @@ class Mirror::Implementation {
  private:
   std::vector<ScannedDirectory> look(unsigned threads, const std::stop_token& stop) const {
     auto scan = scan_tree(source_, threads, stop);
-    scratch_.leave_out(scan);
+    if (finishing_) scratch_.leave_out(scan, frozen_at_);
     return scan;
   }
 
@@ -160,6 +160,11 @@ class Mirror::Implementation {
     threads_ = options.threads;
     const auto scan = look(threads_, stop_);
     monitor_.check();
+    if (const auto other = find_other_file_system(scan); finishing_ && other) {
+      throw Error(
+          ErrorKind::kConflict,
+          printable(*other) + " has become a file system of its own, which is not captured");
+    }
     Differences differences = compare(state_, scan, options);
     foreign_.insert(differences.foreign.begin(), differences.foreign.end());
     PassTotals totals{.entries = count_entries(scan)};

@@ -138,6 +138,13 @@ std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads,
   return Scan(root, threads, stop).run();
 }
 
+std::optional<std::string> find_other_file_system(const std::vector<ScannedDirectory>& scan) {
+  const auto other = std::ranges::find_if(scan, [&](const ScannedDirectory& directory) {
+    return directory.status.st_dev != scan.front().status.st_dev;
+  });
+  return other == scan.end() ? std::nullopt : std::optional(other->path);
+}
+
 std::set<std::string> changed_between(const Fd& root, std::chrono::nanoseconds from,
                                       std::chrono::nanoseconds until) {
   const auto is_between = [&](const struct stat& status) {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -38,6 +39,10 @@ std::string shown_path(const std::string& path);
 // stop: returns soon once that is requested; the result is then of no use.
 std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads,
                                         const std::stop_token& stop = {});
+
+// The first directory that lies on another file system than the root: one that is mounted there, or
+// a subvolume of btrfs. nullopt: there is none.
+std::optional<std::string> find_other_file_system(const std::vector<ScannedDirectory>& scan);
 
 // Paths of the entries ("." is the root) whose ctime lies between two moments of the wall clock,
 // both excluded.

@@ -55,7 +55,10 @@ Method choose_method(const Fd& source, const std::vector<ScannedDirectory>& scan
 
 Survey survey_tree(const Fd& source, const Fd& staging) {
   const auto scan = scan_tree(source, processor_count());
-  Survey survey{.files = 0, .bytes = 0, .method = choose_method(source, scan, staging)};
+  Survey survey{.files = 0,
+                .bytes = 0,
+                .method = choose_method(source, scan, staging),
+                .other_file_system = find_other_file_system(scan).value_or("")};
   std::set<Inode> linked;
   for (const ScannedDirectory& directory : scan) {
     survey.files += directory.entries.size();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "os/fd.h"
 #include "tree/method.h"
@@ -13,6 +14,8 @@ struct Survey {
   // Content of regular files, holes not counted: by their allocated blocks, so an estimate.
   uint64_t bytes = 0;
   Method method = Method::kCopy;  // the best that works, by trying
+  // A directory on a file system of its own, which no capture enters; empty: there is none.
+  std::string other_file_system{};
 };
 
 // source: a tree that may change meanwhile; nothing of it is touched. staging: a directory of the

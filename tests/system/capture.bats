@@ -59,6 +59,22 @@ captured_as() {
   still volume rm data
 }
 
+@test "a file system in a volume, which no capture would enter, is refused where it would be lost" {
+  still volume create data
+  local inner=$STILL_ROOT/volumes/data/_data/inner
+  mkdir "$inner"
+  mount -t tmpfs tmpfs "$inner"
+  start_ticker web -v data:/data
+  still exec web sh -c 'echo x >/data/inner/file'
+  fails_with "volume:data: inner is a file system of its own" still checkpoint -R -e "$WORK/web.tar" web
+  fails_with "volume:data: inner is a file system of its own" still checkpoint -e "$WORK/web.tar" web
+  [[ ! -e $WORK/web.tar ]]
+  alive web
+  still checkpoint -R --ignore-volumes -e "$WORK/web.tar" web
+  still rm -f -t 0 web
+  umount "$inner"
+}
+
 @test "on ext4 trees are copied before, and the difference in the cut" {
   captured_as ext4 pre-copy pre-copy
 }

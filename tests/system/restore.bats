@@ -259,6 +259,30 @@ etc_of() { still exec "$1" sh -c 'cd /etc; stat -c "%a %s %n" hosts resolv.conf 
 }
 
 # shellcheck disable=SC2016  # the container's variables
+@test "what looks like CRIU's or the engine's own and is the container's comes back" {
+  local copied see
+  # shellcheck disable=SC2016
+  see='cat /cr-tmpfs.abcdef /tmp/cr-tmpfs.aBcDeF/file /run/.containerenv /run/secrets/key /etc/mtab /etc/hostname; ls -d /tmp/cr-tmpfs.*'
+  check() {
+    start_ticker web --runtime "$RUNTIME" --cap-add SYS_ADMIN
+    still exec web sh -c 'echo 1 >/cr-tmpfs.abcdef; mkdir -p -m 700 /tmp/cr-tmpfs.empty1 /tmp/cr-tmpfs.aBcDeF /run/secrets
+      echo 2 >/tmp/cr-tmpfs.aBcDeF/file; echo 3 >/run/.containerenv; echo 4 >/run/secrets/key; rm -f /etc/mtab; echo 5 >/etc/mtab
+      umount /etc/hostname && echo 6 >/etc/hostname'
+    [[ $(still exec web sh -c "$see") == $'1\n2\n3\n4\n5\n6\n/tmp/cr-tmpfs.aBcDeF\n/tmp/cr-tmpfs.empty1' ]]
+    still checkpoint -R -e "$WORK/web.tar" web
+    [[ $(manifest "$WORK/web.tar" .consistent) == true ]]
+    still restore -i "$WORK/web.tar" -n copy --rootfs "$ROOTFS" --cap-add SYS_ADMIN
+    still checkpoint -R web
+    still stop -t 0 web
+    still restore web
+    for copied in web copy; do
+      [[ $(still exec "$copied" sh -c "$see") == $'1\n2\n3\n4\n5\n6\n/tmp/cr-tmpfs.aBcDeF\n/tmp/cr-tmpfs.empty1' ]]
+    done
+    still rm -f -t 0 web copy
+  }
+  for_each_runtime check
+}
+
 @test "mounts come back whose source is a link, and whose destination is no canonical path" {
   local copied
   base=$WORK/base

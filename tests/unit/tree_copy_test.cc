@@ -104,6 +104,20 @@ TEST(CopyTree, DoesNotEnterOtherFileSystems) {
   EXPECT_TRUE(std::filesystem::exists(scratch / "copy/beside"));
 }
 
+TEST(SurveyTree, NamesWhatNoCaptureEnters) {
+  STILL_REQUIRE_ROOT();
+  const Scratch scratch;
+  scratch.make("source/dir/mounted");
+  scratch.make("staging");
+  const auto survey = [&] {
+    return survey_tree(open_dir(scratch / "source"), open_dir(scratch / "staging"));
+  };
+  EXPECT_EQ(survey().other_file_system, "");
+  mount("tmpfs", scratch / "source/dir/mounted", "tmpfs", 0, "");
+  EXPECT_EQ(survey().other_file_system, "dir/mounted");
+  unmount_all(scratch / "source/dir/mounted");
+}
+
 // copy_file_range(2) refuses to copy between most kinds of file systems.
 TEST(CopyTree, CopiesToAnotherFileSystem) {
   STILL_REQUIRE_ROOT();

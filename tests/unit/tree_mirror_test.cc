@@ -14,7 +14,9 @@
 
 #include "os/clock.h"
 #include "os/files.h"
+#include "os/mount.h"
 #include "os/process.h"
+#include "os/walk.h"
 #include "support.h"
 #include "tree/mirror.h"
 #include "tree/proof.h"
@@ -559,22 +561,41 @@ TEST_F(MirrorTest, NobodyElseIsSeenWhereNobodyWas) {
   EXPECT_THAT(mirror_->foreign_changes(end), IsEmpty());
 }
 
+TEST_F(MirrorTest, FailsWhereAFileSystemHasComeThatItDoesNotEnter) {
+  STILL_REQUIRE_ROOT();
+  make_directory(source_ / "dir");
+  begin();
+  mirror_->follow();
+  mount("tmpfs", source_ / "dir", "tmpfs", 0, "");
+  EXPECT_THAT(test::message_thrown_by([&] { finish(); }), testing::HasSubstr("dir has become"));
+  unmount_all(source_ / "dir");
+}
+
 // CRIU's directories, which come and go in the window.
 TEST_F(MirrorTest, LeavesOutWhatTheDumpItselfDoes) {
   make_directory(source_ / "tmp");
-  make_directory(source_ / "tmp/cr-tmpfs.here before");
+  make_directory(source_ / "tmp/cr-tmpfs.before", 0700);
+  make_directory(source_ / "tmp/cr-tmpfs.longer name", 0700);
+  write_text(source_ / "tmp/cr-tmpfs.isfile", "mine");
   mirror_.emplace(open_dir(source_), open_dir(copy_), open_dir(spare_), Precautions{},
                   tree::Scratch({"", "tmp"}));
   mirror_->follow();
   const auto frozen_at = Instant::now().wall;
   std::this_thread::sleep_for(kSettled);
-  make_directory(source_ / "tmp/cr-tmpfs.aBcDeF");
+  make_directory(source_ / "tmp/cr-tmpfs.aBcDeF", 0700);
+  // As nobody but somebody outside would make them.
+  write_text(source_ / "tmp/cr-tmpfs.nodirs", "not CRIU's");
+  make_directory(source_ / "tmp/cr-tmpfs.others", 0755);
   mirror_->finish({}, frozen_at);
   std::filesystem::remove(source_ / "tmp/cr-tmpfs.aBcDeF");
   make_directory(source_ / "tmp/foreign");
   mirror_->check(2);
-  EXPECT_THAT(mirror_->foreign_changes(coarse_now()), ElementsAre("tmp/foreign"));
-  EXPECT_TRUE(std::filesystem::is_empty(copy_ / "tmp"));
+  EXPECT_THAT(mirror_->foreign_changes(coarse_now()),
+              ElementsAre("tmp/cr-tmpfs.nodirs", "tmp/cr-tmpfs.others", "tmp/foreign"));
+  EXPECT_THAT(
+      list_names(open_dir(copy_ / "tmp")),
+      testing::UnorderedElementsAre("cr-tmpfs.before", "cr-tmpfs.longer name", "cr-tmpfs.isfile",
+                                    "cr-tmpfs.nodirs", "cr-tmpfs.others"));
 }
 
 }  // namespace

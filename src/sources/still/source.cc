@@ -1,22 +1,40 @@
 #include "sources/still/source.h"
 
 #include <algorithm>
+#include <array>
 
+#include "base/error.h"
+#include "base/format.h"
 #include "engine/container/bundle.h"
 #include "engine/container/config_dump.h"
 #include "engine/container/sharers.h"
+#include "os/files.h"
 #include "os/mount.h"
 
 namespace still::sources {
 namespace {
 
-// /dev, /proc and /sys are mounts of their own and the files in /etc are bind mounts of the engine:
-// whatever the writable layer holds there is only what they are mounted on.
-const std::vector<std::string> kEnginePaths = {"dev",        "proc",
-                                               "sys",        "etc/hostname",
-                                               "etc/hosts",  "etc/resolv.conf",
-                                               "etc/mtab",   "run/.containerenv",
-                                               "run/secrets"};
+// Mounts of the engine or the runtime: what the writable layer holds there is only what they are
+// mounted on.
+constexpr std::array kMountedPaths = {"dev",          "proc",      "sys",
+                                      "etc/hostname", "etc/hosts", "etc/resolv.conf"};
+
+std::vector<MountEntry> mounts_of(pid_t process) try {
+  return parse_mountinfo(read_file(formatted("/proc/{}/mountinfo", process)));
+} catch (const Error&) {
+  return {};  // it is ending, and nobody will checkpoint it
+}
+
+// Those that are mounted: a container that may unmount them may write to what is below.
+std::vector<std::string> engine_paths(pid_t init) {
+  const auto mounts = mounts_of(init);
+  std::vector<std::string> paths;
+  for (const char* path : kMountedPaths) {
+    const std::filesystem::path target = formatted("/{}", path);
+    if (std::ranges::contains(mounts, target, &MountEntry::target)) paths.emplace_back(path);
+  }
+  return paths;
+}
 
 bool is_mounted_at_tmp(const engine::ContainerConfig& config, const std::string& volume) {
   return std::ranges::any_of(config.volumes, [&](const engine::VolumeMount& mount) {
@@ -97,7 +115,6 @@ subject::Subject describe(const engine::Container& container, const store::Layou
       .has_cgroup = config.cgroups,
       .has_host_network = config.network == "host",
       .is_removed_when_done = config.remove_when_done,
-      .engine_paths = kEnginePaths,
       .log = paths.log(),
       .dump_work = paths.dump_work(),
       .criu_configuration = paths.criu_configuration(),
@@ -106,6 +123,7 @@ subject::Subject describe(const engine::Container& container, const store::Layou
   if (!container.running()) return subject;
   subject.init = {container.record().pid, container.record().pid_start_time};
   subject.trees = trees_of(container, layout);
+  subject.engine_paths = engine_paths(subject.init.pid);
   for (const engine::BindMount& bind : config.binds) {
     subject.binds.push_back({.source = source_of(bind), .place = place_of(bind)});
   }
