@@ -89,6 +89,24 @@ volume() { echo "$STILL_ROOT/volumes/$1/_data"; }
   alive copy
 }
 
+# A conmon that has nothing to say, because nothing ran, was waited for, as often as not.
+@test "a restore that fails fails at once" {
+  local begin
+  for runtime in $(runtimes); do
+    for _ in {1..5}; do
+      still run -d --name web --runtime "$runtime" --network none --rootfs "$ROOTFS" \
+        sh -c 'echo text >/note; exec 9</note; echo ready; while :; do sleep 0.1; done'
+      eventually is ready still logs web
+      still checkpoint web
+      rm "$STILL_ROOT/containers/$(still inspect --format '{{.Id}}' web)/upper/note"
+      begin=$(date +%s%3N)
+      fails_with note still restore web
+      [[ $(($(date +%s%3N) - begin)) -lt 3000 ]]
+      still rm -f web
+    done
+  done
+}
+
 @test "several copies of one archive side by side" {
   start_ticker web -v data:/data
   still exec web sh -c 'echo original >/data/file'

@@ -33,6 +33,14 @@ std::optional<ExitRecord> read_exit(const store::Layout& layout, const Container
   return ExitRecord{.code = *code, .at = std::max(at, record.started_at)};
 }
 
+std::optional<pid_t> living_monitor(const store::Layout& layout, const std::string& id) {
+  const auto text = read_file_if_exists(layout.run(id) / "conmon.pid");
+  const auto pid = text ? parse_integer(trim(*text)) : std::nullopt;
+  // Another process may have the number by now; ours has the id among its arguments.
+  const bool is_ours = pid && subject::arguments_of(static_cast<pid_t>(*pid)).contains(id);
+  return is_ours ? std::optional(static_cast<pid_t>(*pid)) : std::nullopt;
+}
+
 bool waits_for_clean_up(pid_t monitor, const std::string& id) {
   using namespace std::string_literals;
   const std::string end = "container\0cleanup\0"s + id + "\0"s;  // the end of its exit command
@@ -49,13 +57,6 @@ bool is_running(const ContainerRecord& record) {
 bool init_is_alive(const ContainerRecord& record) {
   return record.pid > 0 && record.boot_id == boot_id() &&
          process_start_time(record.pid) == record.pid_start_time;
-}
-
-bool monitor_is_alive(const store::Layout& layout, const std::string& id) {
-  const auto text = read_file_if_exists(layout.run(id) / "conmon.pid");
-  const auto pid = text ? parse_integer(trim(*text)) : std::nullopt;
-  // Another process may have the number by now; ours has the id among its arguments.
-  return pid && subject::arguments_of(static_cast<pid_t>(*pid)).contains(id);
 }
 
 std::vector<pid_t> find_monitors(const store::Layout& layout, const std::string& id) {
@@ -79,8 +80,10 @@ std::vector<pid_t> find_monitors(const store::Layout& layout, const std::string&
 ExitRecord wait_for_exit_record(const store::Layout& layout, const ContainerRecord& record) {
   const Deadline deadline = deadline_in(kExitFileTimeout);
   for (;;) {
-    // Asked first: what conmon wrote before it ended is then there.
-    const bool can_come = monitor_is_alive(layout, record.id);
+    // Asked first: what conmon wrote before it ended, or called "still container cleanup", which
+    // may wait for us, is then there. Of a container that could not be restored it writes nothing.
+    const auto monitor = living_monitor(layout, record.id);
+    const bool can_come = monitor && !waits_for_clean_up(*monitor, record.id);
     if (const auto ended = read_exit(layout, record)) return *ended;
     if (!can_come || std::chrono::steady_clock::now() >= deadline) {
       return {.code = kUnknownExitCode, .at = Instant::now().wall};

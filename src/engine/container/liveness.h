@@ -26,9 +26,6 @@ struct ExitRecord {
 // The exit code when nobody is left who knows it: conmon was killed, or the machine rebooted.
 inline constexpr int kUnknownExitCode = 255;
 
-// Whether the conmon of the container's last run has not ended yet.
-bool monitor_is_alive(const store::Layout& layout, const std::string& id);
-
 // The conmons of the container, also those that have not written their number yet; not those whose
 // run has ended and that only wait for "still container cleanup", which may be this very process.
 std::vector<pid_t> find_monitors(const store::Layout& layout, const std::string& id);
