@@ -258,6 +258,17 @@ asks_with() {
   fails_with "--rootfs $ROOTFS" still restore -i "$WORK/web.tar"
 }
 
+@test "a runtime that only the archive names is not run" {
+  printf '#!/bin/sh\ntouch %s\nexec crun "$@"\n' "$WORK/has-run" >"$WORK/evil"
+  chmod +x "$WORK/evil"
+  host >"$BATS_TEST_TMPDIR/host"
+  forge set still.runtime "\"$WORK/evil\""
+  refused "--runtime" --runtime runc
+  refused "--runtime" --runtime crun
+  refused "--runtime $WORK/evil"
+  [[ ! -e $WORK/has-run ]]
+}
+
 @test "spec.dump that has more than config.dump" {
   local mounts namespaces capabilities
   mounts=$(member "$WORK/web.tar" spec.dump | jq --compact-output '.mounts + [{"destination": "/host", "type": "bind", "source": "/etc"}]')

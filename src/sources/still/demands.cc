@@ -77,21 +77,17 @@ std::optional<ContainerConfig> known_container(store::Store& store, const std::s
   return std::nullopt;
 }
 
-// crun or runc.
-std::string kind_of_runtime(const std::string& program) {
-  if (program == "crun" || program == "runc") return program;
-  return oci::OciRuntime::open(program, {}, false)->name();
-}
+bool is_usual_runtime(const std::string& name) { return name == "crun" || name == "runc"; }
 
-// Each gives CRIU the mounts in its own way, and finds only its own in the images.
+// Each gives CRIU the mounts in its own way, and finds only its own in the images. To know of which
+// kind a program is, it is run: one that only the archive names is not, and has to be granted.
 void take_runtime(ContainerConfig& asked, const std::optional<std::string>& wanted) {
-  if (!wanted || *wanted == asked.runtime) return;
-  const std::string kind = kind_of_runtime(asked.runtime);
-  if (kind_of_runtime(*wanted) != kind) {
+  if (!wanted || *wanted == asked.runtime || !is_usual_runtime(asked.runtime)) return;
+  if (oci::OciRuntime::open(*wanted, {}, false)->name() != asked.runtime) {
     throw Error(ErrorKind::kUsage,
                 formatted("the archive is of a container of {}, which {} cannot restore",
-                          printable(asked.runtime), *wanted),
-                "leave --runtime out, or name another " + kind);
+                          asked.runtime, *wanted),
+                "leave --runtime out, or name another " + asked.runtime);
   }
   asked.runtime = *wanted;
 }
@@ -142,7 +138,7 @@ std::vector<std::string> demands_of(const ContainerConfig& config) {
   add(!engine::security_of(config).seccomp, "--security-opt seccomp=unconfined");
   add_priorities(config, demands);
   add(config.network == "host", "--network host");
-  add(config.runtime != "crun" && config.runtime != "runc", "--runtime " + config.runtime);
+  add(!is_usual_runtime(config.runtime), "--runtime " + config.runtime);
   add(!config.cgroups, "--cgroups disabled");
   add(config.cgroup_parent != usual.cgroup_parent, "--cgroup-parent " + config.cgroup_parent);
   return demands;
