@@ -205,15 +205,18 @@ void ImagePrivileges::find_mounts(const ImageLimits& limits,
   }
 }
 
-const ImagePrivileges::Tmpfs& ImagePrivileges::content_of(const Mount& mount) const {
-  static const Tmpfs kNothing;
+// CRIU takes one of the two kinds of files, and which is its own affair: all that there is counts.
+ImagePrivileges::Tmpfs ImagePrivileges::content_of(const Mount& mount) const {
+  Tmpfs all;
   for (const auto& [file, content] : tmpfs_) {
-    if (number_in(file, "tmpfs-%u.tar.gz.img") == mount.id ||
-        number_in(file, "tmpfs-dev-%u.tar.gz.img") == mount.device) {
-      return content;
+    if (number_in(file, "tmpfs-%u.tar.gz.img") != mount.id &&
+        number_in(file, "tmpfs-dev-%u.tar.gz.img") != mount.device) {
+      continue;
     }
+    all.size_bytes += content.size_bytes;
+    all.links.insert(all.links.end(), content.links.begin(), content.links.end());
   }
-  return kNothing;
+  return all;
 }
 
 void ImagePrivileges::find_tmpfs(const ImageLimits& limits, std::vector<std::string>& found) const {

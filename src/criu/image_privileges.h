@@ -120,7 +120,7 @@ class ImagePrivileges {
   void check_cgroups() const;
   void check_made_paths() const;
   bool belongs(const Mount& mount, const ImageLimits& limits) const;
-  const Tmpfs& content_of(const Mount& mount) const;
+  Tmpfs content_of(const Mount& mount) const;
 
   uint64_t capabilities_ = 0;                  // of all threads together
   std::map<std::string, uint32_t> filter_of_;  // thread -> its last filter

@@ -127,7 +127,7 @@ class ImagePrivilegesTest : public testing::Test {
       privileges.add(name, content);
     }
     for (const auto& [name, size_bytes] : tmpfs_) {
-      privileges.add_tmpfs(name, size_bytes, {"way/out"});
+      privileges.add_tmpfs(name, size_bytes, links_);
     }
     return privileges;
   }
@@ -141,6 +141,7 @@ class ImagePrivilegesTest : public testing::Test {
 
   std::map<std::string, std::string> files_;
   std::map<std::string, uint64_t> tmpfs_;
+  std::vector<std::string> links_ = {"way/out"};  // in each of them
 };
 
 TEST_F(ImagePrivilegesTest, AUsualContainerHasNothingMore) { EXPECT_THAT(beyond(), IsEmpty()); }
@@ -442,6 +443,9 @@ TEST_F(ImagePrivilegesTest, AFileSystemInMemoryIsAsLargeAsItsConfigurationSays) 
     tmpfs_ = {{file, 65 * kMiB}};
     EXPECT_THAT(beyond(), ElementsAre("a tmpfs at /dev of more than its 64.0MiB")) << file;
   }
+  // CRIU would take one of the two.
+  tmpfs_ = {{"tmpfs-7.tar.gz.img", 1 * kMiB}, {"tmpfs-dev-8.tar.gz.img", 65 * kMiB}};
+  EXPECT_THAT(beyond(), ElementsAre("a tmpfs at /dev of more than its 64.0MiB"));
   tmpfs_ = {{"tmpfs-dev-9.tar.gz.img", 65 * kMiB}};  // of none of them
   auto little = usual();
   little.memory_bytes = 64 * kMiB;
@@ -497,6 +501,19 @@ TEST(ImageFiles, AreKnownByTheirNames) {
                            "tmpfs-dev-.tar.gz.img", "iptables-10.img", "binfmt-misc.img", "evil",
                            "reg-files.img", "core-%u.img "}) {
     EXPECT_EQ(test::kind_thrown_by([&] { image_file_kind(name); }), ErrorKind::kCorrupt) << name;
+  }
+}
+
+// One that the table has looked at and that nothing reads would be taken for whatever it says.
+TEST(ImagePrivileges, EveryKindThatIsCheckedIsRead) {
+  for (const ImageFileKind& kind : image_file_kinds()) {
+    if (kind.use != ImageUse::kChecked && kind.use != ImageUse::kHead) continue;
+    std::string name(kind.pattern);
+    if (const size_t place = name.find('%'); place != std::string::npos)
+      name.replace(place, 2, "7");
+    ImagePrivileges privileges;
+    EXPECT_EQ(test::kind_thrown_by([&] { privileges.add(name, "no image"); }), ErrorKind::kCorrupt)
+        << name;
   }
 }
 
