@@ -219,8 +219,8 @@ void stopped_processes(const Held& container, const Plan& plan) {
 // A process has one tracer, and CRIU would have to be it.
 void traced_processes(const Held& container, const Plan&) {
   for (const pid_t pid : all_of(container)) {
-    const std::string tracer = process_status_field(pid, "TracerPid").value_or("0");
-    if (tracer == "0") continue;
+    const pid_t tracer = tracer_of(pid);
+    if (tracer == 0) continue;
     throw Error(ErrorKind::kUnsupported,
                 formatted("process {} ({}) is traced by process {}, and CRIU cannot dump it then",
                           pid, subject::command_of(pid), tracer),

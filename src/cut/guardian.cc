@@ -117,8 +117,8 @@ bool holds_tasks(pid_t process, bool copies_count) {
     const auto pid = parse_integer(entry.path().filename().native());
     if (!pid) continue;
     const auto held = static_cast<pid_t>(*pid);
-    const std::string tracer = process_status_field(held, "TracerPid").value_or("0");
-    if (tracer == "0" || !path_exists(formatted("/proc/{}/task/{}", process, tracer))) continue;
+    const pid_t tracer = tracer_of(held);
+    if (tracer == 0 || !path_exists(formatted("/proc/{}/task/{}", process, tracer))) continue;
     const auto stat = process_stat(held);
     if (stat && (copies_count || stat->exit_signal != 0)) return true;
   }

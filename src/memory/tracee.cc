@@ -68,14 +68,12 @@ long trace_with_options(unsigned request, pid_t tid, uint64_t more) {
   return result < 0 && errno == EPERM ? trace(request, tid, 0, pointer(options)) : result;
 }
 
-std::string tracer_of(pid_t tid) { return process_status_field(tid, "TracerPid").value_or("0"); }
-
 }  // namespace
 
 std::optional<Tracee> Tracee::seize(pid_t tid) {
   const long result = trace_with_options(PTRACE_SEIZE, tid, PTRACE_O_TRACECLONE);
   if (result < 0 && errno == ESRCH) return std::nullopt;
-  if (result < 0 && errno == EPERM && tracer_of(tid) != "0") {
+  if (result < 0 && errno == EPERM && tracer_of(tid) != 0) {
     throw Error(ErrorKind::kConflict,
                 formatted("task {} is traced by process {}", tid, tracer_of(tid)));
   }

@@ -58,12 +58,6 @@ class StoppedOnes {
 constexpr std::chrono::milliseconds kTimeToLetGo{200};
 constexpr std::chrono::seconds kTimeToAnswer{2};
 
-// The tracer (CRIU) that holds the process; 0: none. All tasks of a container are held together.
-pid_t tracer_of(pid_t pid) {
-  const auto tracer = process_status_field(pid, "TracerPid").value_or("0");
-  return static_cast<pid_t>(parse_integer(tracer).value_or(0));
-}
-
 // Whether it sleeps in the kernel on its way to a file: one that somebody has to permit, of a file
 // system that does not answer. That is never between two steps of a change of a task.
 bool waits_for_a_file(pid_t pid) {
@@ -113,6 +107,7 @@ void RuntimeGroup::wait(const std::function<bool()>& unwanted) {
       if (!group_is_alive(group_)) return;
       std::this_thread::sleep_for(kRestInterval);
     }
+    // CRIU holds all tasks of a container together.
     if (tracer_of(container_init_) != 0) hung_at = deadline_in(hang_timeout_);
     stopped.look();
     const bool is_late = std::chrono::steady_clock::now() >= hung_at;

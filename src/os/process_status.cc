@@ -12,6 +12,11 @@ std::optional<std::string> process_status_field(pid_t pid, std::string_view name
   return status ? status_field(*status, name) : std::nullopt;
 }
 
+pid_t tracer_of(pid_t pid) {
+  const auto tracer = process_status_field(pid, "TracerPid").value_or("0");
+  return static_cast<pid_t>(parse_integer(tracer).value_or(0));
+}
+
 std::optional<std::string> status_field(std::string_view status, std::string_view name) {
   const std::string key = std::string(name) + ":";
   for (const std::string& line : split(status, '\n')) {

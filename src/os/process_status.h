@@ -13,7 +13,11 @@ namespace still {
 // A field of /proc/PID/status (proc_pid_status(5)), "TracerPid", without the white space around it;
 // for threads, too. nullopt if there is no such process or no such field. Throws Error(kSystem).
 std::optional<std::string> process_status_field(pid_t pid, std::string_view name);
-// The same of a text that has been read.
+// The process that traces it (ptrace(2)); 0: none, or there is no such process. For threads, too.
+// Throws Error(kSystem).
+pid_t tracer_of(pid_t pid);
+
+// A field of a text that has been read.
 std::optional<std::string> status_field(std::string_view status, std::string_view name);
 
 // Of /proc/PID/stat (proc_pid_stat(5)).
