@@ -110,11 +110,9 @@ bool begin_call_anew(messages::Core& core, const messages::Process& process) {
 
 // At every moment one of the two is there.
 void replace_image(const std::filesystem::path& file, const messages::Core& core) {
-  std::string content = begin_image(kCoreImage);
-  append_entry(content, core);
   const std::filesystem::path other = file.native() + ".new";
   try {
-    write_image(other, content);
+    write_image(other, make_image(kCoreImage, core));
     if (::rename(other.c_str(), file.c_str()) != 0) {
       throw Error::system(errno, "cannot replace " + printable(file.native()));
     }

@@ -113,10 +113,10 @@ std::vector<std::string> move_cgroups(const std::filesystem::path& image_directo
   const auto file = image_directory / "cgroup.img";
   const auto image = read_file_if_exists(file);
   if (!image) return {};
-  auto cgroups = parse_image<messages::Cgroups>(*image, kCgroupMagic, file);
+  auto cgroups = parse_image<messages::Cgroups>(*image, kCgroupImage, file);
   Mover mover(move);
   mover.apply(cgroups);
-  write_file_atomically(file, make_image(kCgroupMagic, cgroups), 0600);
+  write_file_atomically(file, make_image(kCgroupImage, cgroups), 0600);
   return mover.nested();
 }
 

@@ -38,7 +38,7 @@ constexpr std::string_view kUnstoppable = "Unseizable non-zombie ";
 std::optional<messages::Stats> read_statistics(const std::filesystem::path& file) {
   const auto content = read_file_if_exists(file);
   if (!content) return std::nullopt;
-  return parse_image<messages::Stats>(*content, kStatisticsMagic, file);
+  return parse_image<messages::Stats>(*content, kStatisticsImage, file);
 }
 
 [[noreturn]] void fail_incomplete(const std::filesystem::path& file) {

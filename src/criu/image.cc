@@ -50,10 +50,10 @@ std::string_view take_entry(std::string_view& image) {
 
 }  // namespace
 
-std::string_view image_payload(std::string_view image, ImageMagic magic,
+std::string_view image_payload(std::string_view image, const ImageKind& kind,
                                const std::filesystem::path& file) {
-  if (image.size() < kHeadSize || number_at(image, 0) != magic.kind ||
-      number_at(image, 4) != magic.type || number_at(image, 8) != image.size() - kHeadSize) {
+  if (image.size() < kHeadSize || number_at(image, 0) != kind.kind ||
+      number_at(image, 4) != kind.type || number_at(image, 8) != image.size() - kHeadSize) {
     fail_corrupt_image(file);
   }
   return image.substr(kHeadSize);
@@ -92,13 +92,10 @@ void write_image(const std::filesystem::path& file, const std::string& content) 
   write_all(open_file(file, O_WRONLY | O_CREAT | O_TRUNC, 0600), content);
 }
 
-std::string make_image(ImageMagic magic, const google::protobuf::MessageLite& message) {
-  const std::string payload = message.SerializeAsString();
-  std::string image;
-  append_number(image, magic.kind);
-  append_number(image, magic.type);
-  append_number(image, static_cast<uint32_t>(payload.size()));
-  return image + payload;
+std::string make_image(const ImageKind& kind, const google::protobuf::MessageLite& message) {
+  std::string image = begin_image(kind);
+  append_entry(image, message);
+  return image;
 }
 
 }  // namespace still::criu

@@ -16,19 +16,13 @@ namespace still::criu {
 
 [[noreturn]] void fail_corrupt_image(const std::filesystem::path& file);
 
-struct ImageMagic {
-  uint32_t kind;  // of a container image or of a service file
-  uint32_t type;
-};
-inline constexpr ImageMagic kStatisticsMagic{0x55105940, 0x57093306};
-inline constexpr ImageMagic kCgroupMagic{0x54564319, 0x59383330};
-
 // Images with any number of messages, each behind its length; the magic numbers are those of
 // CRIU's criu/include/magic.h. inventory.img alone has no kind in front.
 struct ImageKind {
   uint32_t kind;  // 0: none
   uint32_t type;
 };
+inline constexpr ImageKind kStatisticsImage{0x55105940, 0x57093306};  // a service file
 inline constexpr ImageKind kInventoryImage{0, 0x58313116};
 inline constexpr ImageKind kTreeImage{0x54564319, 0x50273030};
 inline constexpr ImageKind kCoreImage{0x54564319, 0x55053847};
@@ -71,16 +65,17 @@ Message read_single(const std::filesystem::path& file, const ImageKind& kind) {
 void write_image(const std::filesystem::path& file, const std::string& content);
 
 // The message of an image that has one. file is for errors. Throws Error(kCorrupt).
-std::string_view image_payload(std::string_view image, ImageMagic magic,
+std::string_view image_payload(std::string_view image, const ImageKind& kind,
                                const std::filesystem::path& file);
 
-std::string make_image(ImageMagic magic, const google::protobuf::MessageLite& message);
+std::string make_image(const ImageKind& kind, const google::protobuf::MessageLite& message);
 
 template <typename Message>
-Message parse_image(std::string_view image, ImageMagic magic, const std::filesystem::path& file) {
+Message parse_image(std::string_view image, const ImageKind& kind,
+                    const std::filesystem::path& file) {
   Message message;
   // Not ParseFromString: that writes to standard error when a field is missing.
-  const std::string payload(image_payload(image, magic, file));
+  const std::string payload(image_payload(image, kind, file));
   if (!message.ParsePartialFromString(payload) || !message.IsInitialized()) {
     fail_corrupt_image(file);
   }

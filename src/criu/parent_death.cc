@@ -15,9 +15,7 @@ void forget_parent_death(const std::filesystem::path& images) {
     auto core = read_single<messages::Core>(file, kCoreImage);
     if (core.thread().parent_death_signal() == 0) continue;
     core.mutable_thread()->clear_parent_death_signal();
-    std::string content = begin_image(kCoreImage);
-    append_entry(content, core);
-    write_file_atomically(file, content, 0600);
+    write_file_atomically(file, make_image(kCoreImage, core), 0600);
   }
 }
 
