@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cgroup/container_cgroup.h"
+#include "cgroup/files.h"
 #include "cgroup/location.h"
 #include "cgroup/tasks.h"
 #include "os/files.h"
@@ -43,7 +44,7 @@ BorrowedCgroup::BorrowedCgroup(const std::string& path, pid_t init, const Lister
   home_ = *home;
   require_unused(path);
   directory_ = root->native() + path;
-  make_directories(directory_);
+  make_cgroup_directory(directory_);
   try {
     move_in(list_processes);
   } catch (...) {

@@ -13,6 +13,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cgroup/files.h"
 #include "cgroup/tasks.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -143,7 +144,7 @@ void kill_cgroups(const std::string& path) {
 }
 
 void make_cgroup(const std::string& path) {
-  for (const auto& root : hierarchies()) make_directories(root.native() + path, 0755);
+  for (const auto& root : hierarchies()) make_cgroup_directory(root.native() + path);
 }
 
 void remove_cgroups(const std::string& path) {

@@ -19,6 +19,17 @@ namespace {
 
 }  // namespace
 
+void make_cgroup_directory(const std::filesystem::path& directory) {
+  constexpr int kMostTries = 10;
+  for (int tries = 1;; ++tries) {
+    try {
+      return make_directories(directory, 0755);
+    } catch (const Error& error) {
+      if (error.error_number() != ENOENT || tries == kMostTries) throw;
+    }
+  }
+}
+
 Error cgroup_is_gone(std::string_view cgroup) {
   return {ErrorKind::kNotFound, "the cgroup " + std::string(cgroup) + " no longer exists"};
 }

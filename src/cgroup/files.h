@@ -1,6 +1,7 @@
 // Files of a cgroup, by its open directory. Internal to cgroup/.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,11 @@
 #include "os/fd.h"
 
 namespace still::cgroup {
+
+// Makes the directory of a cgroup and those above it (mode 0755), which remove_cgroups() of the
+// last container may take away meanwhile. One that is there already is no error. Throws
+// Error(kSystem).
+void make_cgroup_directory(const std::filesystem::path& directory);
 
 Error cgroup_is_gone(std::string_view cgroup);
 

@@ -1,13 +1,13 @@
 #include "cgroup/shelter.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "cgroup/container_cgroup.h"
+#include "cgroup/files.h"
 #include "os/files.h"
 #include "os/mount.h"
 
@@ -28,25 +28,12 @@ std::vector<std::filesystem::path> places(const std::string& path) {
   return directories;
 }
 
-// The directory above is removed with the last container, which may be just now.
-constexpr int kMostTries = 10;
-
-void make(const std::filesystem::path& directory) {
-  for (int tries = 1;; ++tries) {
-    try {
-      return make_directories(directory, 0755);
-    } catch (const Error& error) {
-      if (error.error_number() != ENOENT || tries == kMostTries) throw;
-    }
-  }
-}
-
 }  // namespace
 
 Shelter::Shelter(std::string path) : path_(std::move(path)) {
   for (const auto& directory : places(path_)) {
     try {
-      make(directory);
+      make_cgroup_directory(directory);
     } catch (const Error& error) {
       log(LogLevel::kInfo, "no cgroup for the guardian: " + error.message());
     }
