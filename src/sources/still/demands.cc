@@ -1,9 +1,9 @@
 #include "sources/still/demands.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
-#include <tuple>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -45,14 +45,22 @@ void add_capabilities(const ContainerConfig& config, std::vector<std::string>& d
   }
 }
 
-// Priorities that a program could give itself, beyond those of the caller.
+// Limits of priorities that a program could give itself.
+struct PriorityLimit {
+  const char* name;  // in a configuration
+  const char* flag;  // of --ulimit
+  uint64_t criu::Scheduling::* limit;
+};
+constexpr std::array<PriorityLimit, 2> kPriorityLimits = {
+    {{"RLIMIT_RTPRIO", "rtprio", &criu::Scheduling::realtime_priority},
+     {"RLIMIT_NICE", "nice", &criu::Scheduling::nice_limit}}};
+
+// Beyond those of the caller.
 void add_priorities(const ContainerConfig& config, std::vector<std::string>& demands) {
   const auto own = criu::Scheduling::of_this_process();
-  for (const auto& [name, flag, limit] :
-       {std::tuple("RLIMIT_RTPRIO", "rtprio", own.realtime_priority),
-        {"RLIMIT_NICE", "nice", own.nice_limit}}) {
+  for (const auto& [name, flag, limit] : kPriorityLimits) {
     const auto asked = config.rlimits.find(name);
-    if (asked == config.rlimits.end() || asked->second.second <= limit) continue;
+    if (asked == config.rlimits.end() || asked->second.second <= own.*limit) continue;
     demands.push_back(
         formatted("--ulimit {}={}:{}", flag, asked->second.first, asked->second.second));
   }
@@ -60,12 +68,11 @@ void add_priorities(const ContainerConfig& config, std::vector<std::string>& dem
 
 criu::Scheduling scheduling_of(const ContainerConfig& config) {
   auto result = criu::Scheduling::of_this_process();
-  const auto raise = [&](uint64_t& limit, const char* name) {
+  for (const auto& [name, flag, limit] : kPriorityLimits) {
     const auto asked = config.rlimits.find(name);
-    if (asked != config.rlimits.end()) limit = std::max(limit, asked->second.second);
-  };
-  raise(result.realtime_priority, "RLIMIT_RTPRIO");
-  raise(result.nice_limit, "RLIMIT_NICE");
+    if (asked != config.rlimits.end())
+      result.*limit = std::max(result.*limit, asked->second.second);
+  }
   return result;
 }
 
