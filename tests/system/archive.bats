@@ -42,12 +42,14 @@ verify() { still archive verify "$@"; }
 @test "verify touches nothing and needs no store" {
   start_ticker web
   still checkpoint -R -c none -e "$WORK/web.tar" web
+  still pause web # it makes and moves a file itself
   before=$(find "$STILL_ROOT" "$WORK" | sort)
   STILL_ROOT=$WORK/none verify "$WORK/web.tar"
   "$BATS_TEST_DIRNAME/forge" "$WORK/web.tar" "$WORK/forged" entry rootfs-diff.tar file ../evil
   fails_with "../evil" verify "$WORK/forged"
   rm "$WORK/forged"
   [[ $(find "$STILL_ROOT" "$WORK" ! -name 'err.*' ! -name 'out.*' | sort) == "$before" ]]
+  still unpause web
 }
 
 @test "what is damaged, cut off or missing is named" {
