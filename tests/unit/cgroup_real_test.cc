@@ -210,7 +210,8 @@ TEST_P(RealCgroup, ATaskThatWaitsForAChildOfVforkIsToldWhenAllIsFrozen) {
   const pid_t parent = start(top_ / "nested", [] { spawn(seconds(1000)); });
   start(top_, [] { spawn(std::chrono::microseconds(1)); });
   const auto freezer = Freezer::open(location());
-  for (int i = 0; i < 400 && freezer->processes().size() < 3; ++i) {
+  const auto children = formatted("/proc/{0}/task/{0}/children", parent);
+  for (int i = 0; i < 400 && read_file(children).empty(); ++i) {
     std::this_thread::sleep_for(milliseconds(5));
   }
   freezer->freeze(deadline_in(seconds(10)));
