@@ -19,7 +19,7 @@ inline constexpr auto kSteps = std::to_array<std::string_view>(
     {// before the window
      "journal read", "in the journal", "guarded", "staged", "prepared", "ready",
      // in it
-     "frozen", "dumping", "dumped", "cut", "held", "forked",
+     "frozen", "dumping", "asked", "tried", "dumped", "cut", "held", "forked",
      // after it
      "thawed", "copied", "merged", "released", "unguarded", "kept",
      // the archive

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cgroup/container_cgroup.h"
 #include "journal/typed_step.h"
 
 namespace still::checkpoint {
@@ -14,6 +15,19 @@ struct DefaultCheckpoint {
   std::filesystem::path images;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(DefaultCheckpoint, images)
+
+struct TrialCgroup {
+  static constexpr const char* kKind = "trial";
+  static constexpr journal::Lasts kLasts = journal::Lasts::kUntilReboot;
+  std::string path;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrialCgroup, path)
+
+std::optional<std::string> end_trial(const TrialCgroup& trial, const journal::Interrupted&) {
+  cgroup::kill_cgroups(trial.path);
+  cgroup::remove_cgroups(trial.path);
+  return std::nullopt;
+}
 
 std::optional<std::string> keep(const DefaultCheckpoint& checkpoint,
                                 const journal::Interrupted& interrupted,
@@ -33,7 +47,12 @@ journal::Step stopping_step(const std::filesystem::path& images) {
   return journal::make_step(DefaultCheckpoint{images});
 }
 
+journal::Step trial_step(const std::string& cgroup) {
+  return journal::make_step(TrialCgroup{cgroup});
+}
+
 void register_undo(journal::Undoers& undoers, KeepInterrupted keep_interrupted) {
+  journal::add_undo<TrialCgroup>(undoers, end_trial);
   journal::add_undo<DefaultCheckpoint>(
       undoers, [keep_interrupted = std::move(keep_interrupted)](
                    const DefaultCheckpoint& checkpoint, const journal::Interrupted& interrupted) {

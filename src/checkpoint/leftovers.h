@@ -18,6 +18,9 @@ inline constexpr const char* kOperation = "checkpoint";
 // ones are not removed but kept, as its checkpoint.
 journal::Step stopping_step(const std::filesystem::path& images);
 
+// The cgroup of a restore on trial (trial.h), by its path; its undo ends what lives there.
+journal::Step trial_step(const std::string& cgroup);
+
 // Of the container's engine: takes complete images of a container that has ended, as
 // Held::keep_checkpoint() does. False, and nothing done, for others. Throws Error(kNotFound) if the
 // container has been removed.

@@ -15,6 +15,7 @@
 #include "checkpoint/describe.h"
 #include "checkpoint/estimate.h"
 #include "checkpoint/leftovers.h"
+#include "checkpoint/trial.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
 #include "criu/preloading.h"
@@ -107,6 +108,7 @@ void note_traces(journal::Entry& entry, const subject::Subject& subject,
   }
   const cut::StagingPlace place{layout.staging(subject.id, entry.key)};
   entry.add(journal::path_step(place.directory));
+  if (plan.options.verify_restore) note_trial(entry, trial_place(layout.staging(), entry.key));
   entry.add(cut::shelter_step(cut::shelter_path(entry.key)));
   cut::note_lent_cgroup(entry, subject);
   cut::on(
@@ -172,15 +174,35 @@ std::string why_not_consistent(const cut::Cut& cut, const Plan& plan,
   return "somebody outside the container changed files while it stood still: " + foreign;
 }
 
-void judge(CheckpointResult& result, const Plan& plan, const std::vector<cut::CapturedTree>& trees,
-           cut::Observer& observer) {
-  result.inconsistent_because = why_not_consistent(result.cut, plan, trees);
+// Why a restore of what was captured fails; empty: it does not, or is not to be tried.
+std::string try_captured(const subject::Subject& subject, const Plan& plan,
+                         const std::filesystem::path& images,
+                         const std::vector<cut::CapturedTree>& trees,
+                         const std::filesystem::path& place) try {
+  if (!plan.options.verify_restore) return {};
+  Trial trial{.subject = subject,
+              .images = images,
+              .trees = {},
+              .tcp_established = plan.options.tcp_established,
+              .file_locks = plan.options.file_locks,
+              .timeout = plan.options.runtime_timeout};
+  for (size_t i = 0; i < trees.size(); ++i) {
+    trial.trees.emplace_back(plan.trees[i].tree, trees[i].path);
+  }
+  try_restore(trial, place);
+  return {};
+} catch (const Error& error) {
+  if (error.kind() != ErrorKind::kUnsupported) throw;
+  return error.message();
+}
+
+void judge(CheckpointResult& result, const Plan& plan, cut::Observer& observer) {
   result.consistent = result.inconsistent_because.empty();
   if (result.consistent) return;
   if (plan.options.require_freeze) {
     throw Error(ErrorKind::kConflict, result.inconsistent_because,
-                "stop the other writer, or leave --require-freeze out for a checkpoint that is not "
-                "certified consistent");
+                "see to that, or leave --require-freeze out for a checkpoint that is not certified "
+                "consistent");
   }
   observer.warning("the checkpoint is not certified consistent: " + result.inconsistent_because);
 }
@@ -280,7 +302,16 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   say_left_out(result.left_out, observer);
   result.cut_pass = captures.last_pass();
   const auto trees = captures.results(result.cut.was_frozen);
-  judge(result, plan, trees, observer);
+  // The first of them that has something to say.
+  result.inconsistent_because = why_not_consistent(result.cut, plan, trees);
+  if (result.inconsistent_because.empty()) {
+    result.inconsistent_because = why_not_restorable(place.images());
+  }
+  if (result.inconsistent_because.empty()) {
+    result.inconsistent_because = try_captured(subject, plan, place.images(), trees,
+                                               trial_place(host.layout.staging(), operation.key()));
+  }
+  judge(result, plan, observer);
   // CRIU 4.1.1 writes no times of its own when it has kept pages.
   if (skeleton_of(plan.memory) != memory::Skeleton::kLazyPages) {
     result.criu =

@@ -36,6 +36,7 @@ struct CheckpointOptions {
   bool tcp_established = false;
   bool file_locks = false;
   bool require_freeze = false;
+  bool verify_restore = false;  // by a restore on trial
   // Freeze containers that write to the same volumes for the same time.
   bool freeze_sharers = true;
   // How much memory CRIU's images may take until they are in the archive; larger ones, and all of

@@ -14,7 +14,9 @@
 #include "base/text.h"
 #include "checkpoint/bind_sources.h"
 #include "checkpoint/own_rules.h"
+#include "checkpoint/trial.h"
 #include "criu/criu.h"
+#include "criu/question.h"
 #include "os/files.h"
 #include "os/process_status.h"
 #include "os/walk.h"
@@ -261,10 +263,26 @@ void changed_sources(const Held& container, const Plan& plan) {
   refuse_changed_sources(container.subject(), plan.options.leave_running);
 }
 
+void impossible_trials(const Held& container, const Plan& plan) {
+  if (!plan.options.verify_restore) return;
+  const subject::Subject& subject = container.subject();
+  const std::string reason = why_not_tried(subject);
+  if (!plan.options.leave_running && criu::question_program().empty()) {
+    throw Error(ErrorKind::kUnsupported,
+                "CRIU would not ask before it ends the container: still_question is not installed",
+                "install all of Still");
+  }
+  if (reason.empty()) return;
+  throw Error(
+      ErrorKind::kUnsupported,
+      formatted("no restore of container {} can be tried beside it: it {}", subject.name, reason),
+      "leave --verify-restore out");
+}
+
 constexpr std::array kPlanned = {
     impossible_target,      no_freezer,        sessions_beside_the_end, traced_processes,
     undumpable_descriptors, stopped_processes, ended_main_threads,      terminals_of_sessions,
-    rules_of_its_own,       changed_sources};
+    rules_of_its_own,       changed_sources,   impossible_trials};
 
 // --- complete
 // --------------------------------------------------------------------------------------

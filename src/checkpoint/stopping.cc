@@ -1,6 +1,9 @@
 #include "checkpoint/stopping.h"
 
 // The default checkpoint: CRIU ends the container.
+#include <functional>
+#include <future>
+
 #include "archive/members.h"
 #include "base/error.h"
 #include "base/hooks.h"
@@ -9,8 +12,11 @@
 #include "checkpoint/archive_writing.h"
 #include "checkpoint/describe.h"
 #include "checkpoint/leftovers.h"
+#include "checkpoint/trial.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
+#include "criu/gate.h"
+#include "criu/question.h"
 #include "cut/cancellation.h"
 #include "cut/dump_command.h"
 #include "cut/guardian.h"
@@ -19,6 +25,7 @@
 #include "journal/operation.h"
 #include "journal/paths.h"
 #include "os/files.h"
+#include "os/process.h"
 #include "os/temp_dir.h"
 
 namespace still::checkpoint {
@@ -40,14 +47,70 @@ void note_traces(journal::Entry& entry, const subject::Held& container, const st
   }
   const auto images = images_place(container, entry.key);
   entry.add(journal::path_step(images));
+  if (plan.options.verify_restore) note_trial(entry, trial_place(layout.staging(), entry.key));
   entry.add(cut::shelter_step(cut::shelter_path(entry.key)));
   cut::note_lent_cgroup(entry, container.subject());
   entry.add(stopping_step(images));
 }
 
-void run_dump(const subject::Held& container, const Plan& plan, const std::filesystem::path& images,
-              journal::Operation& operation, cut::Cut& cut) {
+// CRIU's question whether it may end the container, answered in a thread of its own: the runtime is
+// watched meanwhile.
+class Question {
+ public:
+  // judge: throws Error for what speaks against it. Throws Error(kSystem).
+  Question(const std::filesystem::path& socket, pid_t runtime, std::function<void()> judge)
+      : gate_(socket),
+        runtime_(open_pidfd(runtime).value()),
+        judge_(std::move(judge)),
+        answered_(std::async(std::launch::async, [this] { answer(); })) {}
+
+  // After the runtime's end. Throws what judge threw.
+  void result() { answered_.get(); }
+
+ private:
+  void answer() try {
+    constexpr std::chrono::hours kAnyTime{1};
+    while (!gate_.wait(runtime_, deadline_in(kAnyTime))) {
+      if (wait_for_exit(runtime_, Deadline())) return gate_.close();
+    }
+    hooks::reached("asked");
+    judge_();
+    gate_.open_for_all();
+  } catch (...) {
+    gate_.close();
+    throw;
+  }
+
+  criu::CriuGate gate_;
+  const Fd runtime_;
+  const std::function<void()> judge_;
+  std::future<void> answered_;
+};
+
+// Its processes are still held, and its trees as they will be.
+void try_in_place(const subject::Subject& subject, const Plan& plan,
+                  const std::filesystem::path& images, const std::filesystem::path& place) {
+  Trial trial{.subject = subject,
+              .images = images,
+              .trees = {},
+              .tcp_established = plan.options.tcp_established,
+              .file_locks = plan.options.file_locks,
+              .timeout = plan.options.runtime_timeout};
+  for (const subject::Tree& tree : subject.trees) trial.trees.emplace_back(tree, tree.source);
+  try_restore(trial, place);
+}
+
+void run_dump(const subject::Held& container, const journal::Host& host, const Plan& plan,
+              const std::filesystem::path& images, journal::Operation& operation, cut::Cut& cut) {
   const subject::Subject& subject = container.subject();
+  const auto examine = [&] {
+    if (const auto reason = why_not_restorable(images); !reason.empty()) {
+      throw Error(ErrorKind::kUnsupported, reason, "end what is named; the container runs on");
+    }
+    if (!plan.options.verify_restore) return;
+    try_in_place(subject, plan, images, trial_place(host.layout.staging(), operation.key()));
+  };
+  const auto socket = subject.dump_work / "question";
   const pid_t init = subject.init.pid;
   const auto lent = cut::lend_cgroup(subject);
   cut::HeldRuntime runtime(subject.runtime,
@@ -56,7 +119,8 @@ void run_dump(const subject::Held& container, const Plan& plan, const std::files
                                               .file_locks = plan.options.file_locks,
                                               .images = images,
                                               .work = subject.dump_work,
-                                              .lent = lent.get()}));
+                                              .lent = lent.get(),
+                                              .question = socket}));
   const cgroup::Shelter shelter(cut::shelter_path(operation.key()));
   const cut::Guardian guardian({.freezers = {},
                                 .runtimes = {{.process = &runtime.process(), .init = init}},
@@ -69,26 +133,38 @@ void run_dump(const subject::Held& container, const Plan& plan, const std::files
   });
   hooks::reached("guarded");
   cut.dump_start = Instant::now();
+  Question question(socket, runtime.process().pid(), examine);
   cut::RuntimeWatch watch(std::move(runtime), init, plan.options.runtime_timeout);
   hooks::reached("dumping");
-  watch.wait();
+  try {
+    watch.wait();
+  } catch (const Error&) {
+    question.result();
+    throw;
+  }
   cut::require_images(images);
   hooks::reached("dumped");
   cut.dump_end = Instant::now();
 }
 
 // After this the container's memory is in the store and its processes are gone.
-cut::Cut dump_and_stop(subject::Held& container, const Plan& plan, journal::Operation& operation,
-                       cut::Observer& observer) {
+cut::Cut dump_and_stop(subject::Held& container, const journal::Host& host, const Plan& plan,
+                       journal::Operation& operation, cut::Observer& observer) {
   const cut::StepScope step(observer, cut::Step::kDump);
   const std::filesystem::path work = container.subject().dump_work;
   TempDir images(images_place(container, operation.key()));
   remove_tree(work);
   make_directory(work, 0700);
   cut::Cut cut;
+  if (criu::question_program().empty()) {
+    observer.warning(
+        "still_question is not installed: the container is ended even if no restore could bring it "
+        "back");
+  }
   try {
-    run_dump(container, plan, images.path(), operation, cut);
+    run_dump(container, host, plan, images.path(), operation, cut);
   } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kUnsupported) throw;  // said before CRIU ended it
     // What happened to the runtime after that does not matter: the images are all there is of it.
     if (!container.has_ended_in(images.path())) {
       throw criu::explain_failure(error, oci::dump_log(work), work);
@@ -160,7 +236,7 @@ CheckpointResult take_and_stop(subject::Held& container, const journal::Host& ho
        .container_name = subject.name,
        .init = subject.init},
       [&](journal::Entry& entry) { note_traces(entry, container, host.layout, plan); });
-  result.cut = dump_and_stop(container, plan, operation, observer);
+  result.cut = dump_and_stop(container, host, plan, operation, observer);
   result.criu =
       criu::read_dump_statistics(subject.dump_work / name_of(archive::MemberKind::kStatistics));
   describe_result(manifest, result);

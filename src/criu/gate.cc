@@ -17,17 +17,33 @@
 namespace still::criu {
 namespace {
 
-Fd listen_at(const std::filesystem::path& path) {
+Fd make_socket() {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw Error::system(errno, "cannot make a socket");
-  Fd socket(fd);
-  // Paths of sockets are short, therefore by way of the directory.
-  const Fd directory = open_file(path.parent_path(), O_PATH | O_DIRECTORY);
-  const auto name = formatted("/proc/self/fd/{}/{}", directory.get(), path.filename().native());
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  std::ranges::copy(name.substr(0, sizeof address.sun_path - 1), address.sun_path);
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(socket.get(), 1) != 0) {
+  return Fd(fd);
+}
+
+// Paths of sockets are short, therefore by way of the directory.
+class Address {
+ public:
+  explicit Address(const std::filesystem::path& path)
+      : directory_(open_file(path.parent_path(), O_PATH | O_DIRECTORY)) {
+    const auto name = formatted("/proc/self/fd/{}/{}", directory_.get(), path.filename().native());
+    std::ranges::copy(name.substr(0, sizeof address_.sun_path - 1), address_.sun_path);
+  }
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address_); }
+  static constexpr socklen_t size() { return sizeof(sockaddr_un); }
+
+ private:
+  const Fd directory_;
+  sockaddr_un address_{.sun_family = AF_UNIX, .sun_path = {}};
+};
+
+Fd listen_at(const std::filesystem::path& path) {
+  Fd socket = make_socket();
+  const Address address(path);
+  if (::bind(socket.get(), address.get(), Address::size()) != 0 || ::listen(socket.get(), 1) != 0) {
     throw Error::system(errno, "cannot make the socket " + printable(path.native()));
   }
   return socket;
@@ -35,16 +51,17 @@ Fd listen_at(const std::filesystem::path& path) {
 
 }  // namespace
 
-CriuGate::CriuGate(const std::filesystem::path& socket) : listening_(listen_at(socket)) {}
+CriuGate::CriuGate(const std::filesystem::path& socket)
+    : socket_(socket), listening_(listen_at(socket)) {}
 
 bool CriuGate::wait(const Fd& runtime, Deadline deadline) {
-  std::array<pollfd, 2> events = {pollfd{listening_.get(), POLLIN, 0},
+  std::array<pollfd, 2> events = {pollfd{listening_.value().get(), POLLIN, 0},
                                   pollfd{runtime.get(), POLLIN, 0}};
   if (::poll(events.data(), events.size(), milliseconds_until(deadline)) < 0 && errno != EINTR) {
     throw Error::system(errno, "cannot wait for CRIU");
   }
   if (events[0].revents == 0) return false;
-  const int waiting = ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+  const int waiting = ::accept4(listening_.value().get(), nullptr, nullptr, SOCK_CLOEXEC);
   if (waiting < 0) throw Error::system(errno, "cannot wait for CRIU");
   waiting_.emplace(waiting);
   return true;
@@ -56,6 +73,22 @@ void CriuGate::open(Deadline deadline) {
   ::send(waiting_.value().get(), &nanoseconds, sizeof nanoseconds, MSG_NOSIGNAL);
 }
 
-void CriuGate::close() { waiting_.reset(); }
+void CriuGate::open_for_all() {
+  std::filesystem::remove(socket_);
+  open(Deadline::max());
+}
+
+void CriuGate::close() {
+  listening_.reset();
+  waiting_.reset();
+}
+
+bool may_pass(const std::filesystem::path& socket) {
+  const Fd gate = make_socket();
+  const Address address(socket);
+  if (::connect(gate.get(), address.get(), Address::size()) != 0) return errno == ENOENT;
+  int64_t deadline = 0;
+  return ::recv(gate.get(), &deadline, sizeof deadline, MSG_WAITALL) == sizeof deadline;
+}
 
 }  // namespace still::criu

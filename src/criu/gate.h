@@ -1,5 +1,7 @@
-// Where CRIU waits, just before it touches a container for the first time, until that stands still:
-// it and the runtime get ready while the container runs (src/criu/preload/freeze_gate.cc).
+// Where CRIU waits until we let it go on:
+// - just before it touches a container for the first time, until that stands still: it and the
+//   runtime get ready while the container runs (src/criu/preload/freeze_gate.cc);
+// - before it ends a container (criu/question.h).
 #pragma once
 
 #include <filesystem>
@@ -26,12 +28,19 @@ class CriuGate {
   // After wait() was true: CRIU goes on. What it holds it lets go at the deadline, done or not
   // (src/criu/preload/deadline.cc).
   void open(Deadline deadline);
-  // After open(): it lets go now.
+  // The same without a deadline, and for all that come later: the socket is gone then.
+  void open_for_all();
+  // Before open(): it, and all that come later, give up. After it: it lets go now.
   void close();
 
  private:
-  const Fd listening_;
+  const std::filesystem::path socket_;
+  std::optional<Fd> listening_;
   std::optional<Fd> waiting_;  // the connection
 };
+
+// The other side: comes to the gate and waits there. True when it may go on, or was open for all
+// before.
+bool may_pass(const std::filesystem::path& socket);
 
 }  // namespace still::criu

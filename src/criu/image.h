@@ -29,6 +29,7 @@ inline constexpr ImageKind kCoreImage{0x54564319, 0x55053847};
 inline constexpr ImageKind kIdsImage{0x54564319, 0x54432030};
 inline constexpr ImageKind kMountsImage{0x54564319, 0x55563928};
 inline constexpr ImageKind kFilesImage{0x54564319, 0x56303138};
+inline constexpr ImageKind kDescriptorsImage{0x54564319, 0x56213732};
 inline constexpr ImageKind kCgroupImage{0x54564319, 0x59383330};
 inline constexpr ImageKind kNetworkImage{0x54564319, 0x55933752};
 inline constexpr ImageKind kRemapImage{0x54564319, 0x59133954};

@@ -18,35 +18,12 @@
 #include "criu/image.h"
 #include "criu/image_files.h"
 #include "criu/images.pb.h"
+#include "criu/numbers.h"
 #include "os/files.h"
 
 namespace still::criu {
 namespace {
 
-// Numbers of CRIU's images.
-enum TaskState : uint32_t { kDead = 2, kZombie = 6 };
-enum FileType : uint32_t {
-  kRegular = 1,
-  kPipe = 2,
-  kFifo = 3,
-  kInternetSocket = 4,
-  kUnixSocket = 5,
-  kEventCounter = 6,
-  kEventPoll = 7,
-  kInotify = 8,
-  kSignals = 9,
-  kPacketSocket = 10,
-  kTerminal = 11,
-  kFanotify = 12,
-  kNetlinkSocket = 13,
-  kNamespace = 14,
-  kTunnel = 15,
-  kExternal = 16,
-  kTimer = 17,
-  kMemory = 18,
-  kBpfMap = 19,
-  kProcess = 20
-};
 using Entries = std::vector<std::string_view>;
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }

@@ -6,6 +6,7 @@
 #include "criu/configuration.h"
 #include "criu/lazy_dump.h"
 #include "criu/preloading.h"
+#include "criu/question.h"
 #include "cut/leftovers.h"
 #include "os/files.h"
 
@@ -57,6 +58,9 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
     criu_options["prev-images-dir"] = "../parent";
   } else if (is_lazy) {
     criu_options.merge(criu::lazy_pages_options());
+  } else if (!settings.question.empty() && !criu::question_program().empty()) {
+    criu_options.merge(criu::question_options());
+    options.environment[criu::kQuestionVariable] = settings.question;
   }
   criu::write_configuration(subject.criu_configuration, subject.criu_overrides, criu_options);
   options.criu_configuration = subject.criu_configuration;

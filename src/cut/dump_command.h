@@ -33,6 +33,9 @@ struct DumpSettings {
   std::optional<memory::Skeleton> skeleton{};
   // Where CRIU waits before it touches the container (criu/gate.h); empty: nowhere.
   std::filesystem::path gate{};
+  // The socket of the gate where CRIU asks whether it may end the container (criu/question.h);
+  // empty: it does not ask. Not with a skeleton.
+  std::filesystem::path question{};
 };
 // Writes the container's CRIU configuration files.
 Command dump_command(const subject::Subject& subject, const oci::OciRuntime& runtime,

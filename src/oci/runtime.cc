@@ -166,6 +166,19 @@ Command OciRuntime::checkpoint_command(const std::string& id,
   return result;
 }
 
+Command OciRuntime::restore_command(const std::string& id, const std::filesystem::path& bundle,
+                                    const RestoreOptions& options) const {
+  Arguments arguments = {"restore", "--detach", "--bundle=" + bundle.native(),
+                         "--image-path=" + options.image_directory.native()};
+  append(arguments, restore_arguments(options));
+  arguments.push_back(id);
+  Command result = command(arguments);
+  if (options.criu_configuration) {
+    result.environment["CRIU_CONFIG_FILE"] = options.criu_configuration->native();
+  }
+  return result;
+}
+
 void OciRuntime::keep_seccomp(const std::string& /*id*/, std::string_view /*filter*/) const {}
 
 Command OciRuntime::exec_command(const std::string& id, const std::filesystem::path& process_file,

@@ -86,6 +86,10 @@ class OciRuntime {
   // The checkpoint as a command: the caller starts it when the moment has come, in its own process
   // group, and waits for it. Never kill it: CRIU may be in the middle of its parasite code.
   virtual Command checkpoint_command(const std::string& id, const CheckpointOptions& options) const;
+  // A restore without a monitor, which ends when the container is there, of the bundle in that
+  // directory.
+  Command restore_command(const std::string& id, const std::filesystem::path& bundle,
+                          const RestoreOptions& options) const;
   // Has what exec_command() starts in a restored container get the seccomp filter (struct
   // sock_filter, one after the other) that the container was made with. For a runtime that sees to
   // it itself: nothing. Throws Error(kSystem).

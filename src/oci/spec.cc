@@ -12,6 +12,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "oci/capabilities.h"
+#include "oci/runtime.h"
 #include "oci/seccomp.h"
 #include "os/files.h"
 
@@ -198,6 +199,34 @@ std::map<std::string, std::filesystem::path> bind_mounts(const std::filesystem::
   return sources;
 } catch (const json::exception& error) {
   throw Error(ErrorKind::kCorrupt, "the bundle's config.json is none: " + printable(error.what()));
+}
+
+namespace {
+
+std::filesystem::path move_source(const std::filesystem::path& source, const OtherPlaces& places) {
+  for (const auto& [from, to] : places.sources) {
+    const auto below = source.lexically_relative(from);
+    if (below == ".") return to;
+    if (!below.empty() && *below.begin() != "..") return to / below;
+  }
+  return source;
+}
+
+}  // namespace
+
+std::string move_spec(const std::string& text, const OtherPlaces& places) try {
+  json spec = json::parse(text);
+  spec.at("root")["path"] = places.root;
+  spec.erase("hooks");
+  for (json& mount : spec.at("mounts")) {
+    if (mount.value("type", "") != "bind") continue;
+    mount["source"] = move_source(mount.at("source").get<std::string>(), places);
+  }
+  spec.at("linux")["cgroupsPath"] = places.cgroup_path;
+  spec["annotations"][kCriuConfigurationAnnotation] = places.criu_configuration;
+  return spec.dump();
+} catch (const json::exception& error) {
+  throw Error(ErrorKind::kCorrupt, "the container's spec is none: " + printable(error.what()));
 }
 
 }  // namespace still::oci

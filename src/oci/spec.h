@@ -77,6 +77,17 @@ nlohmann::json build_spec(const SpecSettings& settings);
 // Error(kCorrupt), Error(kSystem).
 std::map<std::string, std::filesystem::path> bind_mounts(const std::filesystem::path& bundle);
 
+// Where a container is in other places than its spec says.
+struct OtherPlaces {
+  std::filesystem::path root;
+  std::string cgroup_path;
+  std::filesystem::path criu_configuration;  // for kCriuConfigurationAnnotation
+  // Directories that bind mounts have their sources in, or are: new ones by old ones.
+  std::map<std::filesystem::path, std::filesystem::path> sources;
+};
+// A config.json for the same container there, without hooks. Throws Error(kCorrupt).
+std::string move_spec(const std::string& spec, const OtherPlaces& places);
+
 // The OCI process object alone, for exec.
 nlohmann::json build_process(const ProcessSettings& settings);
 

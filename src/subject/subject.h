@@ -51,6 +51,7 @@ struct Subject {
   std::string cgroup;
   bool has_cgroup = true;  // false: none was made, and it lives where its engine does
   bool has_host_network = false;
+  bool has_terminal = false;
   bool is_removed_when_done = false;  // --rm
   std::vector<Tree> trees;
   std::vector<BindMount> binds;

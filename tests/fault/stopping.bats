@@ -56,6 +56,13 @@ both_killed() {
   runs_or_comes_back
 }
 
+# What was restored on trial is gone with the next command.
+killed_on_trial() {
+  ends_with 137 at "$1" "$KILL_STILL" "$STILL_TEST_PROGRAM" checkpoint --verify-restore -e "$WORK/archive" busy
+  runs_or_comes_back
+  [[ -z $(find /sys/fs/cgroup -type d -name 'trial-*') ]]
+}
+
 # It is finished first: half of it would be the end of the container.
 terminated() {
   run at "$1" "$TERMINATE_STILL" "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/archive" busy
@@ -72,12 +79,15 @@ runtime_killed() {
   runs_or_comes_back
 }
 
-for step in guarded dumping dumped unguarded kept writing complete; do
+for step in guarded dumping asked dumped unguarded kept writing complete; do
   bats_test_function --description "still is killed: $step" -- killed "$step"
   bats_test_function --description "still is terminated: $step" -- terminated "$step"
 done
-for step in guarded dumping dumped; do
+for step in guarded dumping asked dumped; do
   bats_test_function --description "still and the guardian are killed: $step" -- both_killed "$step"
+done
+for step in asked tried; do
+  bats_test_function --description "still is killed while it tries the restore: $step" -- killed_on_trial "$step"
 done
 for after in 0 0.03 0.06; do
   bats_test_function --description "the runtime is killed: dumping for $after s" -- runtime_killed "$after"

@@ -177,6 +177,9 @@ fails_with() {
   [[ $(cat "$err") == *"$text"* ]] || { echo "the error does not say: $text"; return 1; }
 }
 
+# says NAME REGEX: in its log.
+says() { still logs "$1" | grep -q "$2"; }
+
 # is TEXT COMMAND...: the command succeeds and prints exactly this.
 is() {
   local expected=$1 actual

@@ -23,7 +23,6 @@ begin() {
   still run -d --name "$name" --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" "$@" >/dev/null
   eventually says "$name" ready
 }
-says() { still logs "$1" | grep -q "$2"; }
 
 # ends_fine NAME: it has nothing to complain of.
 ends_fine() {

@@ -1,10 +1,12 @@
-// Is in a state in which CRIU cannot hold it. Says "ready", and after that "gap N ms" whenever it
-// stood still for two seconds. See --help.
+// Is in a state that CRIU cannot hold, or cannot bring back. Says "ready", and after that "gap N
+// ms" whenever it stood still for two seconds. See --help.
 
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -21,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -189,6 +192,35 @@ void set_rules(const std::string& rules) {
   kRules.at(rules)();
 }
 
+// What CRIU would have to execute is nowhere but in memory. With the argument that it gets it goes
+// on to watch the clock.
+[[noreturn]] void run_from_memory(char* program) {
+  const int memory = ::memfd_create("program", 0);
+  const int file = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  check(memory, "memfd_create");
+  check(file, program);
+  std::array<char, 1 << 16> buffer{};
+  for (ssize_t got = 0; (got = ::read(file, buffer.data(), buffer.size())) > 0;) {
+    check(::write(memory, buffer.data(), static_cast<size_t>(got)), "write");
+  }
+  std::array<char, 6> state{"watch"};
+  std::array<char, 2> detail{"-"};
+  const std::array<char*, 4> arguments{program, state.data(), detail.data(), nullptr};
+  check(::fexecve(memory, arguments.data(), environ), "fexecve");
+  std::abort();
+}
+
+// The kernel has the file by a descriptor that is another one now, or none.
+void wait_for_what_is_closed() {
+  const int set = ::epoll_create1(0);
+  const int file = ::eventfd(0, 0);
+  epoll_event event{.events = EPOLLIN, .data = {}};
+  check(::epoll_ctl(set, EPOLL_CTL_ADD, file, &event), "epoll_ctl");
+  const int twice = ::dup(file);
+  check(::epoll_ctl(set, EPOLL_CTL_ADD, twice, &event), "epoll_ctl");
+  ::close(twice);
+}
+
 // The other thread goes on.
 [[noreturn]] void end_the_main_thread() {
   std::thread(watch_the_clock).detach();
@@ -199,8 +231,8 @@ void set_rules(const std::string& rules) {
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
-      "traced|headless|permission|vfork|rules DETAIL",
-      "Is in a state in which CRIU cannot hold it, until it is killed.",
+      "traced|headless|permission|vfork|rules|memfd|epoll|watch DETAIL",
+      "Is in a state that CRIU cannot hold, or cannot bring back, until it is killed.",
       "traced      one of its processes traces the other\n"
       "headless    its main thread has ended\n"
       "permission  whoever opens the file DETAIL waits for its permission (fanotify)\n"
@@ -208,10 +240,15 @@ int main(int argc, char** argv) try {
       "rules       it lives by other rules, DETAIL: most of its calls are filtered (kill, errno, "
       "trap, trace,\n"
       "            notify, notify-unheard) or signals to it (dispatch); mdwe, sealed, personality\n"
+      "memfd       its program is in memory alone\n"
+      "epoll       an epoll set has a file by a descriptor that is closed\n"
+      "watch       nothing is odd\n"
       "The others have no use for DETAIL.");
   const auto words = flags.parse(argc, argv, 2);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (words[0] == "headless") end_the_main_thread();
+  if (words[0] == "memfd") run_from_memory(argv[0]);
+  if (words[0] == "epoll") wait_for_what_is_closed();
   if (words[0] == "traced") trace_a_child();
   if (words[0] == "permission") ask_for_permission(words[1]);
   if (words[0] == "rules") set_rules(words[1]);

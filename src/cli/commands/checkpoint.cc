@@ -289,6 +289,10 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
                    "Allow established TCP connections");
   command.add_flag("--require-freeze", options.require_freeze,
                    "Fail rather than take a checkpoint that is not certified consistent");
+  command.add_flag(
+      "--verify-restore", options.verify_restore,
+      "Try a restore beside the container, and throw it away: without success a default "
+      "checkpoint does not end the container, and a live one is not certified");
   command.add_flag("--freeze-sharers,!--no-freeze-sharers", options.freeze_sharers,
                    "Freeze containers that write to the same volumes for the same time (default)");
   add_value(command, "--memory-staging", flags.memory_staging,

@@ -114,6 +114,7 @@ subject::Subject describe(const engine::Container& container, const store::Layou
       .cgroup = engine::cgroup_path(config, container.id()),
       .has_cgroup = config.cgroups,
       .has_host_network = config.network == "host",
+      .has_terminal = config.terminal,
       .is_removed_when_done = config.remove_when_done,
       .log = paths.log(),
       .dump_work = paths.dump_work(),
