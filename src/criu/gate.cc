@@ -13,6 +13,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/process_status.h"
 
 namespace still::criu {
 namespace {
@@ -47,6 +48,22 @@ Fd listen_at(const std::filesystem::path& path) {
     throw Error::system(errno, "cannot make the socket " + printable(path.native()));
   }
   return socket;
+}
+
+// Whether there is something to read, or the end, within that time.
+bool is_readable(const Fd& socket, std::chrono::milliseconds time) {
+  pollfd source{socket.get(), POLLIN, 0};
+  return ::poll(&source, 1, static_cast<int>(time.count())) > 0;
+}
+
+// The process that listens at the other end.
+pid_t peer_of(const Fd& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    throw Error::system(errno, "cannot see who is at the gate");
+  }
+  return peer.pid;
 }
 
 }  // namespace
@@ -87,6 +104,13 @@ bool may_pass(const std::filesystem::path& socket) {
   const Fd gate = make_socket();
   const Address address(socket);
   if (::connect(gate.get(), address.get(), Address::size()) != 0) return errno == ENOENT;
+  constexpr std::chrono::milliseconds kAskInterval{500};
+  bool was_stopped = false;
+  while (!is_readable(gate, kAskInterval)) {
+    const bool is_stopped = process_stat(peer_of(gate)).value_or(ProcessStat{}).state == 'T';
+    if (is_stopped && was_stopped) return false;
+    was_stopped = is_stopped;
+  }
   int64_t deadline = 0;
   return ::recv(gate.get(), &deadline, sizeof deadline, MSG_WAITALL) == sizeof deadline;
 }

@@ -40,7 +40,8 @@ class CriuGate {
 };
 
 // The other side: comes to the gate and waits there. True when it may go on, or was open for all
-// before.
+// before; false also when whoever keeps the gate is stopped (SIGSTOP): the container would stand
+// still for as long.
 bool may_pass(const std::filesystem::path& socket);
 
 }  // namespace still::criu

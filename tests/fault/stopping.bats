@@ -63,6 +63,24 @@ killed_on_trial() {
   [[ -z $(find /sys/fs/cgroup -type d -name 'trial-*') ]]
 }
 
+# CRIU waits for the answer, and the container with it.
+stopped() {
+  local init checkpoint code=0
+  init=$(still inspect --format '{{.State.Pid}}' busy)
+  STILL_TEST_MARK=$WORK/mark STILL_TEST_AT=$1 STILL_TEST_DO='kill -STOP $PPID' \
+    "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/archive" busy >"$WORK/out" 2>&1 3>&- &
+  checkpoint=$!
+  eventually grep -q "^State:.T" "/proc/$checkpoint/status"
+  sleep 2
+  [[ $(sed -n 's/^TracerPid:\t//p' "/proc/$init/status") == 0 ]]
+  kill -CONT "$checkpoint"
+  wait "$checkpoint" || code=$?
+  cat "$WORK/out"
+  [[ $code -eq 125 && ! -e $WORK/archive && $(still inspect --format '{{.State.Pid}}' busy) == "$init" ]]
+  runs_or_comes_back
+}
+bats_test_function --description "still is stopped: asked" -- stopped asked
+
 # It is finished first: half of it would be the end of the container.
 terminated() {
   run at "$1" "$TERMINATE_STILL" "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/archive" busy
