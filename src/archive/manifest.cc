@@ -30,6 +30,10 @@ json paths_json(const std::vector<std::string>& paths) {
   return list;
 }
 
+json some_paths_json(const SomePaths& paths) {
+  return {{"count", paths.count}, {"first", paths_json(paths.first)}};
+}
+
 json tree_json(const TreeRecord& tree) {
   return {{"name", tree.name},
           {"member", tree.member},
@@ -37,7 +41,14 @@ json tree_json(const TreeRecord& tree) {
           {"files", tree.files},
           {"bytes", tree.bytes},
           {"foreign_writers", paths_json(tree.foreign_writers)},
-          {"sockets", paths_json(tree.sockets)}};
+          {"sockets", paths_json(tree.sockets)},
+          {"device_nodes", some_paths_json(tree.privileged.devices)},
+          {"trusted_xattrs", some_paths_json(tree.privileged.trusted)}};
+}
+
+SomePaths parse_some_paths(const json& tree, const char* key) {
+  if (!tree.contains(key)) return {};
+  return {.count = tree[key].at("count"), .first = tree[key].at("first")};
 }
 
 TreeRecord parse_tree(const json& value) {
@@ -47,7 +58,9 @@ TreeRecord parse_tree(const json& value) {
           .files = value.at("files"),
           .bytes = value.at("bytes"),
           .foreign_writers = value.at("foreign_writers"),
-          .sockets = value.at("sockets")};
+          .sockets = value.at("sockets"),
+          .privileged = {.devices = parse_some_paths(value, "device_nodes"),
+                         .trusted = parse_some_paths(value, "trusted_xattrs")}};
 }
 
 json members_json(const std::map<std::string, MemberRecord>& members) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "os/clock.h"
+#include "os/privileged_entries.h"
 
 namespace still::archive {
 
@@ -27,6 +28,8 @@ struct TreeRecord {
   // because JSON holds text and names are bytes.
   std::vector<std::string> foreign_writers;  // that something outside the container changed
   std::vector<std::string> sockets;          // which a tar file cannot hold
+  // What a restore asks its caller for. Absent in archives of before.
+  PrivilegedEntries privileged{};
 };
 
 // The content of a link is its target; that of a directory, whose name ends in a slash, is empty.

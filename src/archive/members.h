@@ -37,9 +37,12 @@ MemberKind kind_of(std::string_view member);
 inline constexpr std::string_view kInventoryFile = "inventory.img";
 
 // How the trees are unpacked: the difference over lower layers that have its directories, the
-// files of /etc over those of the engine, the others into empty directories.
-inline constexpr ExtractOptions kRootfsExtraction{};
-inline constexpr ExtractOptions kVolumeExtraction{.into_empty = true};
+// files of /etc over those of the engine, the others into empty directories. Privileged entries are
+// let through here, and told of: the engine decides about them before anything is unpacked.
+inline constexpr ExtractOptions kRootfsExtraction{
+    .allow_devices = true, .allow_trusted_xattrs = true, .into_overlay = true};
+inline constexpr ExtractOptions kVolumeExtraction{
+    .allow_devices = true, .allow_trusted_xattrs = true, .into_empty = true};
 // Its files become sources of mounts, which links would lead anywhere.
 inline constexpr ExtractOptions kEtcExtraction{.only_plain_files = true};
 

@@ -33,7 +33,7 @@ void check_xattrs(const TarMember& member, const ExtractOptions& options) {
     if (name == "security.capability" && !S_ISREG(member.metadata.mode)) {
       refuse("it is no regular file and has capabilities");
     }
-    if (name.starts_with("trusted.") && !options.allow_trusted_xattrs) {
+    if (name.starts_with(kTrustedXattrPrefix) && !options.allow_trusted_xattrs) {
       refuse("it has the extended attribute " + printable(name));
     }
   }
@@ -56,6 +56,7 @@ TreeChecks::Place TreeChecks::admit(const TarMember& member) {
   check_kind(member);
   if (!member.hard_link.empty()) place.hard_link = hard_link_target(member, place.path);
   seen_[place.path] = place.is_directory ? Kind::kDirectory : Kind::kOther;
+  note_privileged(member, place.path);
   if (seen_.size() > kMaxTreeEntries) refuse("the tree has too many entries");
   return place;
 }
@@ -94,14 +95,27 @@ void TreeChecks::check_kind(const TarMember& member) const {
       }
       return;
     case S_IFCHR:
-      if (std::ranges::contains(options_.devices, member.device)) return;
-      [[fallthrough]];
     case S_IFBLK:
-      if (!options_.allow_devices) refuse("it is a device node");
+      if (options_.into_overlay && !is_privileged_node(member.metadata.mode, member.device)) {
+        refuse("it is a device node 0:0, a whiteout, in a root file system");
+      }
+      if (!options_.allow_devices && !is_usual_device(member)) refuse("it is a device node");
       return;
     default:
       refuse("it is of an unknown kind");
   }
+}
+
+bool TreeChecks::is_usual_device(const TarMember& member) const {
+  return S_ISCHR(member.metadata.mode) && std::ranges::contains(options_.devices, member.device);
+}
+
+void TreeChecks::note_privileged(const TarMember& member, const std::string& path) {
+  if (!member.hard_link.empty()) return;
+  if (is_privileged_node(member.metadata.mode, member.device) && !is_usual_device(member)) {
+    privileged_.devices.add(path);
+  }
+  if (has_trusted_xattrs(member.metadata.xattrs)) privileged_.trusted.add(path);
 }
 
 // Links name an earlier member, never what was in the tree before; a link to a symbolic link is a
@@ -147,6 +161,7 @@ TreeSummary check_tree_tar(const Source& source, const ExtractOptions& options) 
     }
   }
   tar.finish();
+  summary.privileged = checks.privileged();
   return summary;
 }
 

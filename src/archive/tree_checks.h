@@ -32,15 +32,21 @@ class TreeChecks {
   // does not depend on what is below the root already.
   Place admit(const TarMember& member);
 
+  // Of all that were admitted.
+  const PrivilegedEntries& privileged() const { return privileged_; }
+
  private:
   enum class Kind : uint8_t { kImplied, kDirectory, kOther };
 
   void check_parents(std::string path);
   void check_kind(const TarMember& member) const;
+  bool is_usual_device(const TarMember& member) const;
+  void note_privileged(const TarMember& member, const std::string& path);
   std::string hard_link_target(const TarMember& member, const std::string& path) const;
 
   const ExtractOptions& options_;
   std::unordered_map<std::string, Kind> seen_;
+  PrivilegedEntries privileged_;
 };
 
 // Hands over the content of the current member, block by block. Throws Error(kCorrupt) if blocks

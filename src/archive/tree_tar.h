@@ -12,6 +12,7 @@
 
 #include "os/content.h"
 #include "os/fd.h"
+#include "os/privileged_entries.h"
 
 namespace still::archive {
 
@@ -30,6 +31,7 @@ struct TreeTarTotals {
   uint64_t files = 0;       // entries of any kind
   // Sockets cannot be stored in a tar file; their paths, for the manifest.
   std::vector<std::string> sockets;
+  PrivilegedEntries privileged;  // as a restore will meet them
 };
 
 // Writes the tree below root, sorted by name, the root directory itself first as "./" (so that its
@@ -58,12 +60,14 @@ TreeTarTotals write_tree_tar(const Fd& root, const TreeTarOptions& options, cons
 using Source = std::function<size_t(char* buffer, size_t size)>;
 
 struct ExtractOptions {
-  // Device nodes (an overlay's whiteouts in a volume among them) and trusted.* xattrs are refused
-  // unless set: only a container that was allowed to make them has them.
+  // Device nodes and trusted.* xattrs are refused unless set: only a container that was allowed to
+  // make them has them. Where they are allowed, TreeSummary tells of them.
   bool allow_devices = false;
   bool allow_trusted_xattrs = false;
-  // Character devices that are not refused in any case.
+  // Character devices that are not refused in any case, and not told of.
   std::span<const dev_t> devices{};
+  // The root is that of a mounted overlay, in which nobody can make a whiteout: they are refused.
+  bool into_overlay = false;
   // The root is empty: an entry without one for its directory before it is refused at once.
   bool into_empty = false;
   // Anything but directories and regular files with one name is refused.
@@ -84,6 +88,7 @@ void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions
 struct TreeSummary {
   uint64_t memory_bytes = 0;  // in a tmpfs: whole pages for what files hold, one for each entry
   std::vector<std::string> links;  // paths of symbolic links, relative
+  PrivilegedEntries privileged;
 };
 
 // Reads such a stream to its end and refuses what extract_tree_tar would, without a tree: only what

@@ -103,6 +103,7 @@ class TreeTar {
       member.data = extents;
       if (known_ == nullptr) sparse_files_.emplace(entry.path, extents);
     }
+    note_privileged(member);
     tar_.begin(member);
     write_content(file, extents, member.size_bytes);
     tar_.end();
@@ -159,7 +160,15 @@ class TreeTar {
     return member;
   }
 
+  void note_privileged(const TarMember& member) {
+    if (is_privileged_node(member.metadata.mode, member.device)) {
+      totals_.privileged.devices.add(member.name);
+    }
+    if (has_trusted_xattrs(member.metadata.xattrs)) totals_.privileged.trusted.add(member.name);
+  }
+
   void add(const TarMember& member) {
+    if (member.hard_link.empty()) note_privileged(member);
     tar_.begin(member);
     tar_.end();
     ++totals_.files;

@@ -5,8 +5,11 @@
 #include "archive/deleted_files.h"
 #include "archive/encryption.h"
 #include "archive/members.h"
+#include "archive/reader.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/hooks.h"
+#include "base/some_paths.h"
 #include "base/text.h"
 #include "os/atomic_file.h"
 #include "os/files.h"
@@ -45,15 +48,31 @@ void add_tree(archive::ArchiveWriter& writer, const cut::TreePlan& tree,
                              .foreign_writers = captured.foreign_changes,
                              .sockets = {}};
   if (std::filesystem::is_regular_file(captured.path)) {
-    writer.add_file(member, open_file(captured.path, O_RDONLY));
+    const Fd file = open_file(captured.path, O_RDONLY);
+    writer.add_file(member, file);
+    record.privileged =
+        archive::check_tree_tar(archive::file_source(file), archive::kVolumeExtraction).privileged;
   } else {
     const auto totals =
         writer.add_tree(member, open_directory(captured.path), tar_options(tree, sources));
     record.files = totals.files;
     record.bytes = totals.size_bytes;
     record.sockets = totals.sockets;
+    record.privileged = totals.privileged;
   }
   manifest.trees.push_back(std::move(record));
+}
+
+// For those that export it: in place a restore takes what it finds in the store.
+void say_privileged(const archive::TreeRecord& tree, cut::Observer& observer) {
+  const auto say = [&](const SomePaths& paths, const std::string& what, const std::string& flag) {
+    if (paths.empty()) return;
+    observer.warning(formatted("a restore from this archive wants --cap-add {}, or --allow-spec: "
+                               "{} has {}: {}",
+                               flag, tree.name, what, describe(paths)));
+  };
+  say(tree.privileged.devices, "device nodes", "MKNOD");
+  say(tree.privileged.trusted, "attributes trusted.*", "SYS_ADMIN");
 }
 
 void add_file_if_exists(archive::ArchiveWriter& writer, const std::string& member,
@@ -92,7 +111,10 @@ uint64_t write_plain(const std::filesystem::path& target, const Plan& plan,
   if (!sources.deleted_files.empty()) {
     writer.add_bytes(name_of(MemberKind::kDeletedFiles), sources.deleted_files);
   }
-  for (const cut::TreePlan& tree : plan.trees) add_tree(writer, tree, sources, manifest);
+  for (const cut::TreePlan& tree : plan.trees) {
+    add_tree(writer, tree, sources, manifest);
+    if (plan.options.export_file) say_privileged(manifest.trees.back(), observer);
+  }
   const std::string statistics = name_of(MemberKind::kStatistics);
   add_file_if_exists(writer, statistics, sources.work / statistics);
   add_file_if_exists(writer, name_of(MemberKind::kLog), sources.log, sources.log_bytes);

@@ -1,7 +1,6 @@
 #include "os/metadata.h"
 
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -77,7 +76,7 @@ void apply_owner(const Fd& entry, const struct stat& current, const Metadata& me
 }  // namespace
 
 bool is_whiteout(const struct stat& status) {
-  return S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0);
+  return S_ISCHR(status.st_mode) && status.st_rdev == kWhiteoutDevice;
 }
 
 std::optional<Fd> open_entry(const Fd& directory, const std::string& name) {

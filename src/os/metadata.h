@@ -28,7 +28,9 @@ struct Metadata {
 // What overlayfs keeps for itself in the xattrs of its layers.
 inline constexpr std::string_view kOverlayXattrPrefix = "trusted.overlay.";
 
-// Whether an entry of an overlay's layer is a whiteout: a character device 0/0.
+// An entry of an overlay's layer that hides one below it is a character device of this number, a
+// whiteout.
+inline constexpr dev_t kWhiteoutDevice = 0;
 bool is_whiteout(const struct stat& status);
 
 // An O_PATH descriptor of an entry of any kind; links are not followed. nullopt if there is none.

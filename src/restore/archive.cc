@@ -79,8 +79,8 @@ RestoreResult restore_archive(const std::filesystem::path& file, subject::Destin
   }();
   hooks::reached("unpacked");
   cancellation.check(cut::kNothingRestored);
-  const auto made = destination.decide(archive.config_dump(), archive.privileges(), options.wishes,
-                                       operation.key());
+  const auto made = destination.decide(archive.config_dump(), archive.privileges(),
+                                       archive.trees(options), options.wishes, operation.key());
 
   fill_volumes(archive, options, *made);
   hooks::reached("volumes filled");

@@ -23,12 +23,13 @@ constexpr std::string_view kFilesFile = "files.img";
 // Of those that are read as a whole: a hundred thousand open files take ten.
 constexpr uint64_t kMaxImageSize = uint64_t{256} << 20;
 
-// What CRIU has tar unpack into a tmpfs mount: the devices of the runtime's /dev may be in it.
+// What CRIU has tar unpack into a tmpfs mount, without extended attributes: the devices of the
+// runtime's /dev may be in it.
 // Major number << 8 | minor number: null, zero, full, random, urandom, tty, console, ptmx.
 constexpr std::array<dev_t, 8> kContainerDevices = {0x103, 0x105, 0x107, 0x108,
                                                     0x109, 0x500, 0x501, 0x502};
-constexpr archive::ExtractOptions kTmpfsExtraction{.devices = kContainerDevices,
-                                                   .into_empty = true};
+constexpr archive::ExtractOptions kTmpfsExtraction{
+    .allow_devices = true, .devices = kContainerDevices, .into_empty = true};
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
 
@@ -76,14 +77,14 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
       tree::check_removable(archive::parse_deleted_files(read_all(content)));
       break;
     case MemberKind::kRootfs:
-      archive::check_tree_tar(content, archive::kRootfsExtraction);
+      tree(name, content, archive::kRootfsExtraction);
       break;
     case MemberKind::kShm:
     case MemberKind::kVolume:
-      archive::check_tree_tar(content, archive::kVolumeExtraction);
+      tree(name, content, archive::kVolumeExtraction);
       break;
     case MemberKind::kEtc:
-      archive::check_tree_tar(content, archive::kEtcExtraction);
+      tree(name, content, archive::kEtcExtraction);
       break;
     case MemberKind::kImage:
       image(name.substr(name.find('/') + 1), size_bytes, content);
@@ -97,12 +98,21 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
   }
 }
 
+void ArchiveChecks::tree(const std::string& member, const archive::Source& content,
+                         const archive::ExtractOptions& options) {
+  PrivilegedEntries privileged = archive::check_tree_tar(content, options).privileged;
+  if (!privileged.empty()) trees_.emplace(member, std::move(privileged));
+}
+
 void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
                           const archive::Source& content) {
   switch (criu::image_file_kind(file).use) {
     case criu::ImageUse::kTmpfs: {
       archive::TreeSummary tree =
           archive::check_tree_tar(archive::decompressing_source(content), kTmpfsExtraction);
+      if (!tree.privileged.empty()) {
+        trees_.emplace(name_of(MemberKind::kImage) + "/" + file, std::move(tree.privileged));
+      }
       return privileges_.add_tmpfs(file, tree.memory_bytes, std::move(tree.links));
     }
     case criu::ImageUse::kHead:
@@ -136,7 +146,7 @@ void ArchiveChecks::finish() const {
 
 std::vector<std::string> ArchiveChecks::demands() const {
   if (!is_known_) return {};
-  return dumps_.demands(*config_dump_, privileges_);
+  return dumps_.demands(*config_dump_, privileges_, trees_);
 }
 
 archive::ReadOptions read_options(const std::string& identity, cut::Step step,

@@ -34,10 +34,14 @@ class ArchiveChecks : public archive::MemberSink {
   const archive::ConfigIdentity& identity() const { return *identity_; }
   const std::string& config_dump() const { return *config_dump_; }
   const criu::ImagePrivileges& privileges() const { return privileges_; }
+  // Of trees that have some, by member; the content of a tmpfs in CRIU's images is one, too.
+  const subject::PrivilegedTrees& trees() const { return trees_; }
   // What the archive asks for; nothing where it is another engine's.
   std::vector<std::string> demands() const;
 
  private:
+  void tree(const std::string& member, const archive::Source& content,
+            const archive::ExtractOptions& options);
   void image(const std::string& file, uint64_t size_bytes, const archive::Source& content);
 
   const subject::DumpReader& dumps_;
@@ -45,6 +49,7 @@ class ArchiveChecks : public archive::MemberSink {
   std::optional<std::string> config_dump_;
   std::optional<std::string> spec_dump_;
   criu::ImagePrivileges privileges_;
+  subject::PrivilegedTrees trees_;
   bool is_known_ = false;  // to dumps_
   bool has_inventory_ = false;
   bool has_files_ = false;

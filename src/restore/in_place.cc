@@ -2,6 +2,7 @@
 
 #include <deque>
 
+#include "archive/members.h"
 #include "archive/reader.h"
 #include "base/error.h"
 #include "base/hooks.h"
@@ -74,7 +75,8 @@ RestoreResult restore_stopped(subject::StoredCheckpoint& checkpoint, const journ
   const auto fill = [&] {
     if (const auto shm = open_if_exists(stored.shm_content, O_RDONLY)) {
       archive::extract_tree_tar(archive::file_source(*shm),
-                                open_file(place.shm, O_RDONLY | O_DIRECTORY), {});
+                                open_file(place.shm, O_RDONLY | O_DIRECTORY),
+                                archive::kVolumeExtraction);
     }
     operation.update([](journal::Entry& entry) { set_own_files_step(entry, true); });
   };

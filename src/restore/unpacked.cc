@@ -39,6 +39,16 @@ archive::ArchiveContents UnpackedArchive::unpack(const std::filesystem::path& ar
   return contents;
 }
 
+subject::PrivilegedTrees UnpackedArchive::trees(const RestoreOptions& options) const {
+  subject::PrivilegedTrees trees = checks_.trees();
+  std::erase_if(trees, [&](const auto& tree) {
+    const MemberKind kind = archive::kind_of(tree.first);
+    return (options.ignore_rootfs && kind == MemberKind::kRootfs) ||
+           (options.ignore_volumes && kind == MemberKind::kVolume);
+  });
+  return trees;
+}
+
 void UnpackedArchive::extract(const std::string& member, const std::filesystem::path& target,
                               const archive::ExtractOptions& options) const try {
   const auto file = open_if_exists(directory_.path() / member, O_RDONLY | O_NOFOLLOW);

@@ -9,6 +9,7 @@
 #include "archive/members.h"
 #include "os/temp_dir.h"
 #include "restore/archive_checks.h"
+#include "restore/restore.h"
 #include "subject/destination.h"
 
 namespace still::restore {
@@ -29,11 +30,14 @@ class UnpackedArchive {
   std::string dumped_cgroup() const;
   // Of the processes in the CRIU images.
   const criu::ImagePrivileges& privileges() const { return checks_.privileges(); }
+  // Of the trees that are unpacked with these options.
+  subject::PrivilegedTrees trees(const RestoreOptions& options) const;
   std::filesystem::path images() const {
     return directory_.path() / name_of(archive::MemberKind::kImage);
   }
 
-  // Each does nothing for a member that the archive lacks.
+  // Each does nothing for a member that the archive lacks. Privileged entries are made with the
+  // others: the archive is one that was granted them, or of the engine's own store.
   // Lays the difference over the merged root file system: what was removed goes, what was added and
   // changed comes.
   void fill_rootfs(const std::filesystem::path& merged) const;

@@ -12,8 +12,12 @@
 
 #include "criu/image_privileges.h"
 #include "oci/runtime.h"
+#include "os/privileged_entries.h"
 
 namespace still::subject {
+
+// What an archive's trees hold of privileged entries, by the archive's member.
+using PrivilegedTrees = std::map<std::string, PrivilegedEntries>;
 
 // What an archive says of its container.
 struct ArchivedContainer {
@@ -41,10 +45,12 @@ class DumpReader {
   // Both of a container of this engine, the first one read before:
   // Throws Error(kCorrupt) naming what spec.dump has and a container of that config.dump has not.
   virtual void check_spec(std::string_view config_dump, std::string_view spec_dump) const = 0;
-  // What they ask for beyond a container that was made without flags, as the flags that it takes,
-  // and what the processes in CRIU's images have beyond that container.
+  // What they ask for beyond a container that was made without flags, as the flags that it takes;
+  // what the processes in CRIU's images have beyond that container; and the flags that the entries
+  // of the trees take.
   virtual std::vector<std::string> demands(std::string_view config_dump,
-                                           const criu::ImagePrivileges& images) const = 0;
+                                           const criu::ImagePrivileges& images,
+                                           const PrivilegedTrees& trees) const = 0;
 };
 
 // Where a container is filled and brought to run: plain data.
@@ -160,13 +166,14 @@ class Destination {
 
   virtual const DumpReader& dumps() const = 0;
 
-  // config_dump has been read. operation: the key of the journal's entry; what is made is found by
-  // it if this process is killed. Throws Error: kUsage (the archive asks for more than was granted,
-  // or a wish names what it has not), kNotFound (a base, or the source of a bind mount), kConflict
-  // (the name is in use), kCorrupt (the images do not belong together).
+  // config_dump has been read. trees: those that will be unpacked. operation: the key of the
+  // journal's entry; what is made is found by it if this process is killed. Throws Error: kUsage
+  // (the archive asks for more than was granted, or a wish names what it has not), kNotFound (a
+  // base, or the source of a bind mount), kConflict (the name is in use), kCorrupt (the images do
+  // not belong together).
   virtual std::unique_ptr<NewContainer> decide(std::string_view config_dump,
                                                const criu::ImagePrivileges& images,
-                                               const Wishes& wishes,
+                                               const PrivilegedTrees& trees, const Wishes& wishes,
                                                const std::string& operation) = 0;
 
   // reference: as Source::hold()'s; errors, too.

@@ -11,6 +11,7 @@
 #include "os/beneath.h"
 #include "os/files.h"
 #include "os/parallel.h"
+#include "os/privileged_entries.h"
 #include "os/share.h"
 #include "tree/entry.h"
 #include "tree/mirror.h"
@@ -63,6 +64,9 @@ Survey survey_tree(const Fd& source, const Fd& staging) {
   for (const ScannedDirectory& directory : scan) {
     survey.files += directory.entries.size();
     for (const ScannedEntry& entry : directory.entries) {
+      if (is_privileged_node(entry.status.st_mode, entry.status.st_rdev)) {
+        survey.devices.add(path_in(directory.path, entry.name));
+      }
       if (!S_ISREG(entry.status.st_mode)) continue;
       if (entry.status.st_nlink > 1 && !linked.insert(inode_of(entry.status)).second) continue;
       survey.bytes += std::min(static_cast<uint64_t>(entry.status.st_size),

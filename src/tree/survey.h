@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/some_paths.h"
 #include "os/fd.h"
 #include "tree/method.h"
 
@@ -16,6 +17,7 @@ struct Survey {
   Method method = Method::kCopy;  // the best that works, by trying
   // A directory on a file system of its own, which no capture enters; empty: there is none.
   std::string other_file_system{};
+  SomePaths devices{};  // nodes that take a capability to make (os/privileged_entries.h)
 };
 
 // source: a tree that may change meanwhile; nothing of it is touched. staging: a directory of the

@@ -220,6 +220,103 @@ make_awkward_tree() {
   [[ $(stat -c %b "$(volume copy)/awkward/sparse") -lt 1000 ]]
 }
 
+# node TYPE NUMBERS FILE
+is_node() { [[ $(stat -c '%F %t:%T' "$3") == "$1 special file $2" ]]; }
+
+@test "a whiteout in a volume comes back for anybody" {
+  for runtime in $(runtimes); do
+    start_ticker web --runtime "$runtime" -v data:/data
+    still exec web mknod /data/whiteout c 0 0
+    still checkpoint -R -e "$WORK/web.tar" web 2>"$WORK/said"
+    [[ ! -s $WORK/said ]]
+    still rm -f web
+    still volume rm data
+    still restore -i "$WORK/web.tar" --rootfs "$ROOTFS"
+    is_node character 0:0 "$(volume data)/whiteout"
+    alive web
+    still rm -f web
+    still volume rm data
+  done
+}
+
+# start_with_nodes RUNTIME: nodes in all trees, and one in the tmpfs that is /dev.
+start_with_nodes() {
+  start_ticker web --runtime "$1" --cap-add MKNOD --cap-add SYS_ADMIN -v data:/data
+  still exec web sh -c 'mkdir -p /srv/dev; cd /srv/dev; mknod null c 1 3; ln null again; mknod /data/disk b 7 5
+    mknod /dev/shm/zero c 1 5; mknod /dev/other c 10 200'
+  setfattr -n trusted.overlay.opaque -v y "$(volume data)"
+}
+
+has_its_nodes() {
+  is_node character 1:3 "$(merged "$1")/srv/dev/again"
+  is_node block 7:5 "$(volume "$2")/disk"
+  still exec "$1" sh -c '[ -c /dev/shm/zero ] && [ -c /dev/other ]'
+  [[ $(getfattr --only-values -n trusted.overlay.opaque "$(volume "$2")" 2>/dev/null) == y ]]
+  alive "$1"
+}
+
+@test "device nodes and trusted attributes are named by the checkpoint, and come back for those that grant them" {
+  for runtime in $(runtimes); do
+    start_with_nodes "$runtime"
+    [[ $(still checkpoint --dry-run -R -e "$WORK/web.tar" web) == *"devices    volume:data: disk, "*"MKNOD"* ]]
+    still checkpoint -R -e "$WORK/web.tar" web 2>"$WORK/said"
+    grep -q -- '--cap-add MKNOD.*rootfs has device nodes: srv/dev/again' "$WORK/said"
+    grep -q -- '--cap-add MKNOD.*devshm has device nodes: zero' "$WORK/said"
+    grep -q -- '--cap-add SYS_ADMIN.*volume:data has attributes trusted' "$WORK/said"
+    [[ $(manifest "$WORK/web.tar" '.trees[] | select(.name == "rootfs") | .device_nodes.first[]') == srv/dev/again ]]
+    still checkpoint -e "$WORK/ended.tar" web 2>"$WORK/said"
+    grep -q -- '--cap-add MKNOD.*devshm has device nodes: zero' "$WORK/said"
+    still restore web
+    has_its_nodes web data
+    still rm -f web
+    still volume rm data
+    for archive in web.tar ended.tar; do
+      [[ $(still archive verify "$WORK/$archive") == *"device nodes in volumes/data.tar: disk"* ]]
+      fails_with "device nodes in rootfs-diff.tar: srv/dev/again" \
+        still restore -i "$WORK/$archive" --rootfs "$ROOTFS" --cap-add SYS_ADMIN
+      fails_with "attributes trusted.* in volumes/data.tar" \
+        still restore -i "$WORK/$archive" --rootfs "$ROOTFS" --cap-add MKNOD
+      nothing_made
+      still restore -i "$WORK/$archive" --rootfs "$ROOTFS" --cap-add MKNOD --cap-add SYS_ADMIN
+      has_its_nodes web data
+      still restore -i "$WORK/$archive" --rename-volume data=second -n copy --allow-spec --cap-add MKNOD
+      has_its_nodes copy second
+      still rm -f web copy
+      still volume rm data second
+    done
+  done
+}
+
+@test "device nodes of a live checkpoint in the store come back in place, and are the container's alone" {
+  for runtime in $(runtimes); do
+    start_with_nodes "$runtime"
+    still checkpoint -R web 2>"$WORK/said"
+    [[ ! -s $WORK/said ]]
+    still exec web rm /srv/dev/null /srv/dev/again /data/disk
+    still stop -t 0 web
+    still restore web
+    has_its_nodes web data
+    still rm -f web
+    still volume rm data
+  done
+}
+
+# Somebody else has put it there: the copy must not get the capability with which that was done.
+@test "a grant for the sake of a device node is none for the container" {
+  start_ticker web -v data:/data
+  mknod "$(volume data)/null" c 1 3
+  still checkpoint -R -e "$WORK/web.tar" web
+  fails_with "CAP_MKNOD (device nodes in volumes/data.tar: null)" \
+    still restore -i "$WORK/web.tar" -n copy --rename-volume data=copy
+  fails_with "does not ask for --cap-add CAP_NET_RAW" \
+    still restore -i "$WORK/web.tar" -n copy --rename-volume data=copy --cap-add MKNOD --cap-add NET_RAW
+  still restore -i "$WORK/web.tar" -n copy --rename-volume data=copy --cap-add MKNOD
+  is_node character 1:3 "$(volume copy)/null"
+  run ! still exec copy mknod /data/more c 1 3
+  still restore -i "$WORK/web.tar" -n without --ignore-volumes
+  alive without
+}
+
 @test "/dev/shm and files under /run come back" {
   start_ticker web
   still exec web sh -c 'echo shared >/dev/shm/note; mkdir -p /run/app; echo pid >/run/app/pid'

@@ -166,12 +166,17 @@ asks() {
 
 @test "trees with what does not belong there" {
   for tree in rootfs-diff.tar volumes/data.tar devshm-checkpoint.tar; do
-    forged node entry "$tree" device node
-    forged node entry "$tree" block node
-    forged trusted entry "$tree" trusted marked
+    asks "device nodes in $tree: node" entry "$tree" device node
+    asks "device nodes in $tree: a/node" entry "$tree" dir a block a/node hard a/name a/node
+    asks "attributes trusted.* in $tree: marked" entry "$tree" trusted marked
     forged capabilities entry "$tree" caplink marked target
     forged deep entry "$tree" deep deep
   done
+  # Another grant than the one that it takes.
+  forge entry volumes/data.tar device node trusted marked
+  refused "--cap-add CAP_MKNOD (device nodes in volumes/data.tar: node)" --cap-add SYS_ADMIN
+  forged node entry artifacts/etc-files.tar device node
+  forged "a whiteout" entry rootfs-diff.tar whiteout hidden
   forged nowhere/x entry volumes/data.tar file nowhere/x
   forged 'new\nline/x' entry volumes/data.tar file 'new\nline/x'
   forged 'has a NUL' entry volumes/data.tar file 'cut\0off/x'
@@ -403,8 +408,9 @@ END
   forged files.img image files.img 3.9 1
   forged files.img drop checkpoint/files.img
   for name in "/../../evil" "../evil" "/evil"; do forged "$name" entry checkpoint/tmpfs- file "$name"; done
-  forged node entry checkpoint/tmpfs- block node
-  forged node entry checkpoint/tmpfs- device node
+  asks "device nodes in checkpoint/tmpfs-" entry checkpoint/tmpfs- block node
+  asks "device nodes in checkpoint/tmpfs-" entry checkpoint/tmpfs- device node
+  forged trusted entry checkpoint/tmpfs- trusted marked
   forged way-out/evil entry checkpoint/tmpfs- link way-out "$WORK" file way-out/evil
 }
 

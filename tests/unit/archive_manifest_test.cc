@@ -43,7 +43,8 @@ Manifest example() {
                      .files = 12,
                      .bytes = uint64_t{1} << 60,
                      .foreign_writers = {"a\xff\n"},
-                     .sockets = {"run/s\xc3\xa4"}}},
+                     .sockets = {"run/s\xc3\xa4"},
+                     .privileged = {.devices = {.count = 12, .first = {"n\xff"}}, .trusted = {}}}},
           .members = {{"checkpoint/", {.size_bytes = 0, .sha256 = "e3b0"}},
                       {"checkpoint/core-1.img", {.size_bytes = 42, .sha256 = "ff"}}}};
 }
@@ -61,6 +62,8 @@ TEST(Manifest, ComesBackAsItWas) {
   EXPECT_EQ(manifest.thawed.monotonic, 9ns);
   EXPECT_EQ(manifest.pause, 38'200'000ns);
   EXPECT_EQ(manifest.trees.at(0).bytes, uint64_t{1} << 60);
+  EXPECT_EQ(manifest.trees.at(0).privileged.devices.count, 12);
+  EXPECT_TRUE(manifest.trees.at(0).privileged.trusted.empty());
   EXPECT_EQ(manifest.members.at("checkpoint/core-1.img").size_bytes, 42);
   EXPECT_EQ(manifest.members.at("checkpoint/core-1.img").sha256, "ff");
 }
@@ -69,6 +72,7 @@ TEST(Manifest, IsTextWhateverBytesNamesHave) {
   const Manifest manifest = parse_manifest(to_json(example()));
   EXPECT_THAT(manifest.trees.at(0).foreign_writers, ElementsAre("a\\xff\\n"));
   EXPECT_THAT(manifest.trees.at(0).sockets, ElementsAre("run/s\\xc3\\xa4"));
+  EXPECT_THAT(manifest.trees.at(0).privileged.devices.first, ElementsAre("n\\xff"));
   Manifest strange = example();
   strange.image = "rootfs:/tmp/\xff";
   EXPECT_THAT(parse_manifest(to_json(strange)).image, HasSubstr("rootfs:/tmp/"));

@@ -6,6 +6,8 @@
 #include <sys/un.h>
 #include <sys/xattr.h>
 
+#include <array>
+
 #include "archive/tree_tar.h"
 #include "archive_raw_tar.h"
 #include "os/files.h"
@@ -186,6 +188,30 @@ TEST(TreeTar, NamesTheSocketsThatItCannotHold) {
   const auto totals = write_tree_tar(open_dir(scratch / "root"), {}, [](std::string_view) {});
   EXPECT_THAT(totals.sockets, ElementsAre("socket"));
   EXPECT_EQ(totals.files, 1);
+}
+
+TEST(TreeTar, TellsOfWhatTakesACapability) {
+  STILL_REQUIRE_ROOT();
+  const Scratch scratch;
+  const fs::path root = scratch.make("root");
+  ASSERT_EQ(::mknod((root / "whiteout").c_str(), S_IFCHR, makedev(0, 0)), 0);
+  ASSERT_EQ(::mknod((root / "disk").c_str(), S_IFBLK, makedev(0, 0)), 0);
+  fs::create_hard_link(root / "disk", root / "disk again");
+  ASSERT_EQ(::setxattr(scratch.make("root/opaque").c_str(), "trusted.x", "y", 1, 0), 0);
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_EQ(::mknod((root / ("n" + std::to_string(i))).c_str(), S_IFCHR, makedev(1, 3)), 0);
+  }
+  std::string tar;
+  const auto written =
+      write_tree_tar(open_dir(root), {}, [&](std::string_view data) { tar += data; }).privileged;
+  const auto read = check_tree_tar(test::source_of(tar), kAllowAll).privileged;
+  for (const PrivilegedEntries& found : {written, read}) {
+    EXPECT_EQ(describe(found.devices), "disk, n0, n1, n10, n11, n2, n3, n4, n5, n6 and 3 more");
+    EXPECT_EQ(found.trusted.first.size(), 1);
+  }
+  const std::array<dev_t, 1> null = {makedev(1, 3)};
+  const ExtractOptions usual{.allow_devices = true, .allow_trusted_xattrs = true, .devices = null};
+  EXPECT_EQ(check_tree_tar(test::source_of(tar), usual).privileged.devices.count, 1);
 }
 
 TEST(TreeTar, FailsIfAFileGrowsOrShrinksMeanwhile) {

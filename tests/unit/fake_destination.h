@@ -38,8 +38,11 @@ class FakeDumpReader : public subject::DumpReader {
     }
   }
   std::vector<std::string> demands(std::string_view config_dump,
-                                   const criu::ImagePrivileges& /*images*/) const override {
-    return nlohmann::json::parse(config_dump).at("fake").at("asks");
+                                   const criu::ImagePrivileges& /*images*/,
+                                   const subject::PrivilegedTrees& trees) const override {
+    std::vector<std::string> flags = nlohmann::json::parse(config_dump).at("fake").at("asks");
+    for (const auto& [member, entries] : trees) flags.push_back("what is in " + member);
+    return flags;
   }
 };
 
@@ -165,10 +168,11 @@ class FakeDestination : public subject::Destination {
   const subject::DumpReader& dumps() const override { return dumps_; }
   std::unique_ptr<subject::NewContainer> decide(std::string_view config_dump,
                                                 const criu::ImagePrivileges& images,
+                                                const subject::PrivilegedTrees& trees,
                                                 const subject::Wishes& wishes,
                                                 const std::string& operation) override {
     const auto archived = dumps_.read(config_dump);
-    for (const std::string& flag : dumps_.demands(config_dump, images)) {
+    for (const std::string& flag : dumps_.demands(config_dump, images, trees)) {
       throw Error(ErrorKind::kUsage, "the archive asks for " + flag);
     }
     engine_.operation = operation;

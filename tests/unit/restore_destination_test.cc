@@ -1,5 +1,7 @@
 // Restores to a destination that no engine is behind: all but what the runtime and CRIU do.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "archive/writer.h"
 #include "criu_image_bytes.h"
@@ -151,6 +153,25 @@ TEST_F(RestoreTest, MakesNothingOfAnArchiveThatTheDestinationRefuses) {
               ElementsAre("--privileged"));
 }
 
+// Whiteouts are none.
+TEST_F(RestoreTest, TheDestinationDecidesAboutDeviceNodes) {
+  STILL_REQUIRE_ROOT();
+  ASSERT_EQ(::mknod((scratch_ / "data/whiteout").c_str(), S_IFCHR | 0600, makedev(0, 0)), 0);
+  ASSERT_EQ(::mknod((scratch_ / "data/null").c_str(), S_IFCHR | 0666, makedev(1, 3)), 0);
+  const fs::path archive = write_archive();
+  EXPECT_THAT(message_thrown_by([&] { restore(archive); }),
+              HasSubstr("asks for what is in volumes/data.tar"));
+  expect_nothing_left();
+  EXPECT_THAT(verify_archive(archive, destination_.dumps(), {}, observer_).demands,
+              ElementsAre("what is in volumes/data.tar"));
+  restore(archive, {.ignore_volumes = true});
+  ASSERT_EQ(::unlink((scratch_ / "data/null").c_str()), 0);
+  restore(write_archive());
+  struct stat status{};
+  ASSERT_EQ(::lstat((engine_.volume("data") / "whiteout").c_str(), &status), 0);
+  EXPECT_EQ(status.st_rdev, makedev(0, 0));
+}
+
 TEST_F(RestoreTest, RefusesASpecOfAnotherContainer) {
   const fs::path archive = write_archive(config(kFake), json::object());
   for (const auto& read : std::vector<std::function<void()>>{
@@ -209,6 +230,22 @@ TEST_F(RestoreInPlaceTest, IsSetBackToALiveCheckpoint) {
   EXPECT_FALSE(path_exists(aside(engine_.volume("data"))));
   EXPECT_FALSE(path_exists(*destination_.stored.archive));
   expect_no_operation();
+}
+
+// The archive is of its own store: nobody has to be asked.
+TEST_F(RestoreInPlaceTest, HasItsDeviceNodesAgain) {
+  STILL_REQUIRE_ROOT();
+  for (const char* tree : {"data", "shm", "changed"}) {
+    ASSERT_EQ(::mknod((scratch_ / tree / "null").c_str(), S_IFCHR | 0666, makedev(1, 3)), 0);
+  }
+  destination_.stored.archive = write_archive();
+  restore_stored();
+  for (const fs::path& place :
+       {engine_.volume("data"), engine_.container() / "shm", engine_.root()}) {
+    struct stat status{};
+    ASSERT_EQ(::lstat((place / "null").c_str(), &status), 0) << place;
+    EXPECT_EQ(status.st_rdev, makedev(1, 3)) << place;
+  }
 }
 
 TEST_F(RestoreInPlaceTest, IsAsBeforeWhenTheRuntimeFails) {

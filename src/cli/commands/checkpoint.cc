@@ -183,6 +183,10 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
   for (const cut::TreePlan& tree : plan.trees) {
     std::cout << "tree       " << name_of(tree.tree) << ": " << tree.found.files << " entries, "
               << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";
+    if (!tree.found.devices.empty()) {
+      std::cout << "devices    " << name_of(tree.tree) << ": " << describe(tree.found.devices)
+                << ", for which a restore from an archive wants --cap-add MKNOD\n";
+    }
   }
   for (const std::string& session : plan.sessions) {
     std::cout << "session    " << session << " was brought in by exec: frozen too, and left out\n";

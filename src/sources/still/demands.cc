@@ -26,6 +26,11 @@ std::string describe(const engine::BindMount& bind) {
          (source == bind.source ? "" : " (which was " + source + ")");
 }
 
+// What trees can ask for.
+constexpr std::string_view kMakeNodes = "--cap-add CAP_MKNOD";
+constexpr std::string_view kAdministrate = "--cap-add CAP_SYS_ADMIN";
+constexpr std::string_view kAllCapabilities = "--cap-add ALL";
+
 bool is_risky(const engine::TmpfsMount& tmpfs) {
   return std::ranges::contains(tmpfs.options, "dev") ||
          std::ranges::contains(tmpfs.options, "suid");
@@ -37,7 +42,7 @@ std::string describe(const engine::TmpfsMount& tmpfs) {
 
 void add_capabilities(const ContainerConfig& config, std::vector<std::string>& demands) {
   for (const std::string& name : config.add_capabilities) {
-    if (name == "ALL" || name == "all") return void(demands.emplace_back("--cap-add ALL"));
+    if (name == "ALL" || name == "all") return void(demands.emplace_back(kAllCapabilities));
   }
   const auto& usual = oci::default_capabilities();
   for (const std::string& name : engine::effective_capabilities(config)) {
@@ -107,9 +112,12 @@ void take_binds(ContainerConfig& asked, const ContainerConfig& granted) {
   }
 }
 
-void refuse_needless(const std::vector<std::string>& granted, const std::set<std::string>& asked) {
+// is_granted_all: who grants everything may say in advance what it is that the trees may hold.
+void refuse_needless(const std::vector<std::string>& granted, const std::set<std::string>& asked,
+                     bool is_granted_all) {
   for (const std::string& flag : granted) {
     if (asked.contains(flag)) continue;
+    if (is_granted_all && (flag == kMakeNodes || flag == kAdministrate)) continue;
     throw Error(ErrorKind::kUsage, "the archive does not ask for " + printable(flag),
                 "leave that out: a restored container has the settings that it was made with");
   }
@@ -164,13 +172,36 @@ std::vector<std::string> demands_of(const criu::ImagePrivileges& images,
                         .scheduling = scheduling_of(config)});
 }
 
+std::vector<TreeDemand> demands_of(const subject::PrivilegedTrees& trees) {
+  std::vector<TreeDemand> demands;
+  const auto add = [&](std::string_view flag, const std::string& what, const std::string& member,
+                       const SomePaths& paths) {
+    if (paths.empty()) return;
+    demands.push_back({.flag = std::string(flag),
+                       .because = formatted("{} in {}: {}", what, member, describe(paths))});
+  };
+  for (const auto& [member, entries] : trees) {
+    add(kMakeNodes, "device nodes", member, entries.devices);
+    add(kAdministrate, "attributes trusted.*", member, entries.trusted);
+  }
+  return demands;
+}
+
+std::string describe(const TreeDemand& demand) {
+  return formatted("{} ({})", demand.flag, demand.because);
+}
+
 ContainerConfig grant(ContainerConfig asked, const criu::ImagePrivileges& images,
-                      const std::string& container_id, const Grants& grants, store::Store& store) {
+                      const subject::PrivilegedTrees& trees, const std::string& container_id,
+                      const Grants& grants, store::Store& store) {
   take_runtime(asked, grants.runtime);
   take_binds(asked, grants.granted);
   const auto demands = demands_of(asked);
+  const auto of_trees = demands_of(trees);
   const auto granted = demands_of(grants.granted);
-  refuse_needless(granted, {demands.begin(), demands.end()});
+  std::set<std::string> all_asked(demands.begin(), demands.end());
+  for (const TreeDemand& demand : of_trees) all_asked.insert(demand.flag);
+  refuse_needless(granted, all_asked, grants.everything);
   const auto of_images = demands_of(images, asked);  // throws for some whatever is granted
   require_memory(images.tmpfs_bytes());
   if (grants.everything) return asked;
@@ -182,6 +213,10 @@ ContainerConfig grant(ContainerConfig asked, const criu::ImagePrivileges& images
   std::vector<std::string> open;
   for (const std::string& flag : demands) {
     if (!allowed.contains(flag)) open.push_back(printable(flag));
+  }
+  const bool has_all_capabilities = allowed.contains(std::string(kAllCapabilities));
+  for (const TreeDemand& demand : of_trees) {
+    if (!has_all_capabilities && !allowed.contains(demand.flag)) open.push_back(describe(demand));
   }
   open.insert(open.end(), of_images.begin(), of_images.end());
   if (open.empty()) return asked;

@@ -9,6 +9,7 @@
 #include "criu/image_privileges.h"
 #include "engine/container/container_config.h"
 #include "store/store.h"
+#include "subject/destination.h"
 
 namespace still::sources {
 
@@ -21,6 +22,14 @@ std::vector<std::string> demands_of(const engine::ContainerConfig& config);
 std::vector<std::string> demands_of(const criu::ImagePrivileges& images,
                                     const engine::ContainerConfig& config);
 
+// A flag that makes it right for trees to hold what they hold.
+struct TreeDemand {
+  std::string flag;
+  std::string because;  // "device nodes in volumes/data.tar: a, b"
+};
+std::vector<TreeDemand> demands_of(const subject::PrivilegedTrees& trees);
+std::string describe(const TreeDemand& demand);
+
 struct Grants {
   bool everything = false;             // --allow-spec
   engine::ContainerConfig granted;     // made of the caller's flags
@@ -30,8 +39,10 @@ struct Grants {
 // The configuration to restore with: that of the archive, its bind mounts from where the caller
 // says, its runtime the program that the caller says if that is one of the same kind. Throws
 // Error(kUsage) listing what is neither granted nor what the container of this id in the store has
-// itself, and for a grant that the archive does not ask for.
+// itself, and for a grant that the archive does not ask for. A capability that is granted for the
+// sake of a tree alone the container does not get.
 engine::ContainerConfig grant(engine::ContainerConfig asked, const criu::ImagePrivileges& images,
+                              const subject::PrivilegedTrees& trees,
                               const std::string& container_id, const Grants& grants,
                               store::Store& store);
 

@@ -83,13 +83,14 @@ void check_name_free(store::Store& store, const std::string& name) {
 }
 
 ContainerConfig decide_config(const engine::ArchivedContainer& archived,
-                              const criu::ImagePrivileges& images, const subject::Wishes& wishes,
+                              const criu::ImagePrivileges& images,
+                              const subject::PrivilegedTrees& trees, const subject::Wishes& wishes,
                               Grants grants, store::Store& store) {
   check_name_free(store, wishes.name.empty() ? archived.name : wishes.name);
   ContainerConfig config = archived.config;
   take_rootfs(config, wishes);
   grants.granted.rootfs = wishes.rootfs.empty() ? "" : config.rootfs;
-  config = grant(std::move(config), images, archived.id, grants, store);
+  config = grant(std::move(config), images, trees, archived.id, grants, store);
   rename_volumes(config, wishes);
   check_base(config, store);
   check_binds(config);
@@ -255,12 +256,12 @@ class InPlace : public subject::StoredCheckpoint {
 
 }  // namespace
 
-std::unique_ptr<subject::NewContainer> StillDestination::decide(std::string_view config_dump,
-                                                                const criu::ImagePrivileges& images,
-                                                                const subject::Wishes& wishes,
-                                                                const std::string& operation) {
+std::unique_ptr<subject::NewContainer> StillDestination::decide(
+    std::string_view config_dump, const criu::ImagePrivileges& images,
+    const subject::PrivilegedTrees& trees, const subject::Wishes& wishes,
+    const std::string& operation) {
   engine::ArchivedContainer archived = engine::parse_config_dump(config_dump);
-  archived.config = decide_config(archived, images, wishes, grants_, host_.store);
+  archived.config = decide_config(archived, images, trees, wishes, grants_, host_.store);
   return std::make_unique<FromArchive>(host_, std::move(archived), wishes, operation);
 }
 

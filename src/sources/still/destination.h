@@ -17,6 +17,7 @@ class StillDestination : public subject::Destination {
   const subject::DumpReader& dumps() const override { return dumps_; }
   std::unique_ptr<subject::NewContainer> decide(std::string_view config_dump,
                                                 const criu::ImagePrivileges& images,
+                                                const subject::PrivilegedTrees& trees,
                                                 const subject::Wishes& wishes,
                                                 const std::string& operation) override;
   std::unique_ptr<subject::StoredCheckpoint> open(const std::string& reference) override;

@@ -31,10 +31,12 @@ void StillDumpReader::check_spec(std::string_view config_dump, std::string_view 
 }
 
 std::vector<std::string> StillDumpReader::demands(std::string_view config_dump,
-                                                  const criu::ImagePrivileges& images) const {
+                                                  const criu::ImagePrivileges& images,
+                                                  const subject::PrivilegedTrees& trees) const {
   const engine::ContainerConfig config = engine::parse_config_dump(config_dump).config;
   auto result = demands_of(config);
   std::ranges::move(demands_of(images, config), std::back_inserter(result));
+  for (const TreeDemand& demand : demands_of(trees)) result.push_back(describe(demand));
   return result;
 }
 

@@ -11,7 +11,8 @@ class StillDumpReader : public subject::DumpReader {
   subject::ArchivedContainer read(std::string_view config_dump) const override;
   void check_spec(std::string_view config_dump, std::string_view spec_dump) const override;
   std::vector<std::string> demands(std::string_view config_dump,
-                                   const criu::ImagePrivileges& images) const override;
+                                   const criu::ImagePrivileges& images,
+                                   const subject::PrivilegedTrees& trees) const override;
 };
 
 }  // namespace still::sources
