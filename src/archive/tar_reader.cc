@@ -10,6 +10,7 @@
 #include "archive/tar_stream.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "os/inode_flags.h"
 
 namespace still::archive {
 namespace {
@@ -53,6 +54,13 @@ Xattrs xattrs_of(::archive_entry* entry) {
   return xattrs;
 }
 
+uint32_t inode_flags_of(::archive_entry* entry) {
+  unsigned long set = 0;
+  unsigned long clear = 0;
+  archive_entry_fflags(entry, &set, &clear);
+  return static_cast<uint32_t>(set) & (kAppendOnly | kImmutable);
+}
+
 uint32_t owner_id(la_int64_t id) {
   // The greatest one means "no change" to chown(2).
   if (id < 0 || id >= std::numeric_limits<uint32_t>::max()) fail("the owner is out of range");
@@ -66,7 +74,8 @@ Metadata metadata_of(::archive_entry* entry) {
       .gid = owner_id(archive_entry_gid(entry)),
       .atime = {.tv_sec = 0, .tv_nsec = UTIME_OMIT},
       .mtime = {.tv_sec = archive_entry_mtime(entry), .tv_nsec = archive_entry_mtime_nsec(entry)},
-      .xattrs = xattrs_of(entry)};
+      .xattrs = xattrs_of(entry),
+      .inode_flags = inode_flags_of(entry)};
 }
 
 std::vector<Extent> extents_of(::archive_entry* entry) {

@@ -56,6 +56,7 @@ void set_metadata(::archive_entry* entry, const TarMember& member) {
   archive_entry_set_uid(entry, metadata.uid);
   archive_entry_set_gid(entry, metadata.gid);
   archive_entry_set_mtime(entry, metadata.mtime.tv_sec, metadata.mtime.tv_nsec);
+  if (metadata.inode_flags != 0) archive_entry_set_fflags(entry, metadata.inode_flags, 0);
 }
 
 EntryHandle make_entry(const TarMember& member) {

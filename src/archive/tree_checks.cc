@@ -115,7 +115,9 @@ void TreeChecks::note_privileged(const TarMember& member, const std::string& pat
   if (is_privileged_node(member.metadata.mode, member.device) && !is_usual_device(member)) {
     privileged_.devices.add(path);
   }
-  if (has_trusted_xattrs(member.metadata.xattrs)) privileged_.trusted.add(path);
+  if (has_trusted_xattrs(member.metadata.xattrs)) {
+    privileged_.trusted.add(path.empty() ? "." : path);
+  }
 }
 
 // Links name an earlier member, never what was in the tree before; a link to a symbolic link is a

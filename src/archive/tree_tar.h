@@ -24,6 +24,9 @@ struct TreeTarOptions {
   std::vector<std::string> excluded;
   // The tree is an overlay's upper layer: leave out whiteouts and trusted.overlay.* xattrs.
   bool upper_layer = false;
+  // Flags of inodes (os/inode_flags.h) that a copy does not have and its entries had, by path; ""
+  // is the root.
+  std::map<std::string, uint32_t> inode_flags{};
 };
 
 struct TreeTarTotals {
@@ -36,7 +39,8 @@ struct TreeTarTotals {
 
 // Writes the tree below root, sorted by name, the root directory itself first as "./" (so that its
 // owner, mode and times are kept). Names keep their bytes; sparse files stay sparse; hard links
-// among the entries are stored as such; xattrs, ACLs, owners and times in nanoseconds are kept.
+// among the entries are stored as such; xattrs, ACLs, owners, times in nanoseconds and the flags of
+// inodes (os/inode_flags.h) are kept.
 // Entries must not change while they are read: a file whose size differs from its header fails with
 // Error(kConflict).
 TreeTarTotals write_tree_tar(const Fd& root, const TreeTarOptions& options, const Sink& sink);
@@ -79,10 +83,11 @@ struct ExtractOptions {
 // (openat2 RESOLVE_BENEATH without following links in it), and absolute names, "..", links through
 // links, hard links to anything but an earlier member, device nodes, and names that occur twice are
 // refused with Error(kCorrupt) naming the member. Modes (setuid included), owners, xattrs and times
-// are restored, directories' times last. A large file is refused with Error(kSystem) before the
+// are restored, directories' times last, and then the flags of inodes. A large file is refused with Error(kSystem) before the
 // first byte if the file system has no room for its data. On error what was unpacked so far stays:
-// the caller owns root and removes it.
-void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options);
+// the caller owns root and removes it. Returns the paths of entries whose flags could not be set,
+// because the file system does not have them.
+SomePaths extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options);
 
 // What a stream would make.
 struct TreeSummary {

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "os/beneath.h"
 #include "os/files.h"
+#include "os/inode_flags.h"
 #include "os/metadata.h"
 
 namespace still::archive {
@@ -34,20 +35,34 @@ class TreeExtractor {
 
   void extract(TarReader& tar, const TarMember& member) {
     const TreeChecks::Place place = checks_.admit(member);
+    note_flags(member, place.path);
     if (place.is_directory) return make_directory_member(place.path, member.metadata);
     const auto [parent, name] = split_path(place.path);
     make_entry(tar, member, place, open_parent(parent), name);
   }
 
   // Metadata of directories come last: entries made in them change their times, and a default ACL
-  // would go over to the entries.
-  void finish() {
+  // would go over to the entries. Then the flags, with which nothing can be changed any more.
+  // Returns the paths of those that could not be set.
+  SomePaths finish() {
     for (const auto& [path, metadata] : std::views::reverse(directories_)) {
       apply_to_directory(path, metadata);
     }
+    SomePaths without;
+    for (const auto& [path, flags] : flags_) {
+      if (!apply_flags(path, flags)) without.add(path.empty() ? "." : path);
+    }
+    return without;
   }
 
  private:
+  // Linux has none of other kinds.
+  void note_flags(const TarMember& member, const std::string& path) {
+    const bool can_have_some = S_ISREG(member.metadata.mode) || S_ISDIR(member.metadata.mode);
+    if (member.metadata.inode_flags == 0 || !member.hard_link.empty() || !can_have_some) return;
+    flags_.emplace_back(path, member.metadata.inode_flags);
+  }
+
   using Directory = std::pair<std::string, Metadata>;
 
   // The one of the member before is kept open: members are sorted.
@@ -143,6 +158,14 @@ class TreeExtractor {
     apply_metadata(file, member.metadata);
   }
 
+  bool apply_flags(const std::string& path, uint32_t flags) {
+    const auto [parent, name] = split_path(path);
+    const Fd& directory = open_parent(parent);
+    return write_inode_flags(open_at(directory, name.empty() ? "." : name,
+                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+                             flags);
+  }
+
   void apply_to_directory(const std::string& path, const Metadata& metadata) {
     try {
       const auto directory = open_directory_beneath(root_, path);
@@ -156,13 +179,14 @@ class TreeExtractor {
   const Fd& root_;
   TreeChecks checks_;
   std::vector<Directory> directories_;
+  std::vector<std::pair<std::string, uint32_t>> flags_;
   std::optional<Fd> parent_;
   std::string parent_path_;
 };
 
 }  // namespace
 
-void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options) {
+SomePaths extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options) {
   TarReader tar(source);
   TreeExtractor extractor(root, options);
   while (const auto member = tar.next()) {
@@ -173,7 +197,7 @@ void extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions
     }
   }
   tar.finish();
-  extractor.finish();
+  return extractor.finish();
 }
 
 }  // namespace still::archive

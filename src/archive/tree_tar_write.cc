@@ -13,6 +13,7 @@
 #include "os/beneath.h"
 #include "os/content.h"
 #include "os/files.h"
+#include "os/inode_flags.h"
 #include "os/metadata.h"
 #include "os/walk.h"
 
@@ -20,6 +21,7 @@ namespace still::archive {
 namespace {
 
 constexpr size_t kReadSize = size_t{1} << 20;
+constexpr const char* kRootName = "./";
 
 // What an upper layer's xattrs are in the merged tree. Overlayfs keeps its own ones under
 // "trusted.overlay.", and those that a file of the tree has itself, when an overlay is kept inside
@@ -34,6 +36,14 @@ Xattrs merged_xattrs(Xattrs xattrs) {
     }
   }
   return result;
+}
+
+// Where overlayfs keeps the flags of inodes that the merged tree has: a letter for each.
+uint32_t overlay_flags(const Xattrs& xattrs) {
+  const auto kept = xattrs.find(std::string(kOverlayXattrPrefix) + "protattr");
+  if (kept == xattrs.end()) return 0;
+  return (kept->second.contains('a') ? kAppendOnly : 0) |
+         (kept->second.contains('i') ? kImmutable : 0);
 }
 
 // The data extents of sparse files by path; files that are not sparse are not in it.
@@ -53,7 +63,7 @@ class TreeTar {
              TarWriter::Detail::kExact) {}
 
   TreeTarPlan write(const Fd& root) {
-    add(describe(root, "./"));
+    add(describe(root, {}, kRootName));
     walk_tree(root, {.sorted = true}, [this](const WalkEntry& entry) { visit(entry); });
     tar_.finish();
     return {std::move(totals_), std::move(sparse_files_)};
@@ -75,7 +85,7 @@ class TreeTar {
     if (entry.kind == WalkEntry::kOther && entry.status.st_nlink > 1 && add_link(entry)) return;
     if (S_ISREG(entry.status.st_mode)) return add_file(entry);
     const Fd opened = open_at(entry.parent, entry.name, O_PATH | O_NOFOLLOW);
-    TarMember member = describe(opened, entry.path);
+    TarMember member = describe(opened, entry.path, entry.path);
     if (S_ISLNK(member.metadata.mode)) member.link_target = read_link_at(opened, "");
     member.device = entry.status.st_rdev;
     add(member);
@@ -96,7 +106,7 @@ class TreeTar {
 
   void add_file(const WalkEntry& entry) {
     const Fd file = open_at(entry.parent, entry.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    TarMember member = describe(file, entry.path);
+    TarMember member = describe(file, entry.path, entry.path);
     member.size_bytes = static_cast<uint64_t>(stat_fd(file).st_size);
     const std::vector<Extent> extents = extents_of(file, entry.path, member.size_bytes);
     if (extents != whole(member.size_bytes)) {
@@ -150,11 +160,14 @@ class TreeTar {
     }
   }
 
-  TarMember describe(const Fd& entry, std::string name) const {
+  TarMember describe(const Fd& entry, const std::string& path, std::string name) const {
     TarMember member{};
     member.name = std::move(name);
     member.metadata = read_metadata(entry);
+    const auto flags = options_.inode_flags.find(path);
+    if (flags != options_.inode_flags.end()) member.metadata.inode_flags |= flags->second;
     if (options_.upper_layer) {
+      member.metadata.inode_flags |= overlay_flags(member.metadata.xattrs);
       member.metadata.xattrs = merged_xattrs(std::move(member.metadata.xattrs));
     }
     return member;
@@ -164,7 +177,9 @@ class TreeTar {
     if (is_privileged_node(member.metadata.mode, member.device)) {
       totals_.privileged.devices.add(member.name);
     }
-    if (has_trusted_xattrs(member.metadata.xattrs)) totals_.privileged.trusted.add(member.name);
+    if (has_trusted_xattrs(member.metadata.xattrs)) {
+      totals_.privileged.trusted.add(member.name == kRootName ? "." : member.name);
+    }
   }
 
   void add(const TarMember& member) {

@@ -30,10 +30,12 @@ std::string deleted_files(const subject::Subject& subject, const std::filesystem
       tree::removed_paths(open_directory(upper), lower, subject.engine_paths));
 }
 
-archive::TreeTarOptions tar_options(const cut::TreePlan& tree, const ArchiveSources& sources) {
+archive::TreeTarOptions tar_options(const cut::TreePlan& tree, const cut::CapturedTree& captured,
+                                    const ArchiveSources& sources) {
   const bool is_upper = tree.tree.kind == subject::TreeKind::kRootfs;
   return {.excluded = is_upper ? sources.engine_paths : std::vector<std::string>{},
-          .upper_layer = is_upper};
+          .upper_layer = is_upper,
+          .inode_flags = captured.inode_flags};
 }
 
 void add_tree(archive::ArchiveWriter& writer, const cut::TreePlan& tree,
@@ -54,7 +56,7 @@ void add_tree(archive::ArchiveWriter& writer, const cut::TreePlan& tree,
         archive::check_tree_tar(archive::file_source(file), archive::kVolumeExtraction).privileged;
   } else {
     const auto totals =
-        writer.add_tree(member, open_directory(captured.path), tar_options(tree, sources));
+        writer.add_tree(member, open_directory(captured.path), tar_options(tree, captured, sources));
     record.files = totals.files;
     record.bytes = totals.size_bytes;
     record.sockets = totals.sockets;

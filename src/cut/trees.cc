@@ -155,7 +155,8 @@ std::vector<CapturedTree> TreeCaptures::results(bool were_still) const {
     trees.push_back({.path = entry.path,
                      .method = to_string(entry.capture->method()),
                      .foreign_changes = were_still ? entry.capture->foreign_changes(end_)
-                                                   : std::vector<std::string>{}});
+                                                   : std::vector<std::string>{},
+                     .inode_flags = entry.capture->inode_flags()});
   }
   return trees;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -36,6 +37,7 @@ struct CapturedTree {
   std::filesystem::path path;  // a directory, or a tar file made of it before
   std::string method;
   std::vector<std::string> foreign_changes;  // paths in the tree; none where nobody could be sure
+  std::map<std::string, uint32_t> inode_flags{};  // that path lacks: tree::Capture
 };
 
 class TreeCaptures : public TreeCut {

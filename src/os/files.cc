@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "os/atomic_file.h"
+#include "os/inode_flags.h"
 #include "os/share.h"
 #include "os/walk.h"
 
@@ -32,16 +33,43 @@ bool means_absent(int error_number) {
   return error_number == ENOENT || error_number == ENOTDIR || error_number == ESRCH;
 }
 
-void remove_entry(const Fd& directory, const std::string& name) {
-  if (::unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
-    fail(errno, "cannot remove", name);
-  }
+// Takes the flags off an inode that keep it, or what is in it, from being removed. Returns them.
+uint32_t loosen(const Fd& opened) {
+  const uint32_t flags = read_inode_flags(opened);
+  if (flags != 0) write_inode_flags(opened, 0);
+  return flags;
+}
+
+// Whose entry is removed: a directory of the tree, or that in which the tree is.
+enum class Holder { kOfTheTree, kOutside };
+
+// unlinkat(2), also where flags of the inode or of its directory forbid it: 0, or errno's value.
+int unlink_whatever(const Fd& directory, const std::string& name, int flags, Holder holder) {
+  const auto unlink = [&] {
+    return ::unlinkat(directory.get(), name.c_str(), flags) == 0 || errno == ENOENT ? 0 : errno;
+  };
+  const int error_number = unlink();
+  if (error_number != EPERM) return error_number;
+  if (holder == Holder::kOfTheTree) loosen(open_at(directory, ".", O_RDONLY | O_DIRECTORY));
+  const auto status = stat_at(directory, name);
+  if (!status || (!S_ISREG(status->st_mode) && !S_ISDIR(status->st_mode))) return unlink();
+  const Fd entry = open_at(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const uint32_t taken_off = loosen(entry);
+  const int result = unlink();
+  // Its other names may be somebody else's.
+  if (taken_off != 0 && stat_fd(entry).st_nlink > 0) write_inode_flags(entry, taken_off);
+  return result;
+}
+
+void remove_entry(const Fd& directory, const std::string& name, Holder holder) {
+  const int error_number = unlink_whatever(directory, name, 0, holder);
+  if (error_number != 0) fail(error_number, "cannot remove", name);
 }
 
 // Empty, or a subvolume: a walk does not enter those, because they are other devices.
-void remove_emptied(const Fd& directory, const std::string& name) {
-  if (::unlinkat(directory.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
-  const int error_number = errno;
+void remove_emptied(const Fd& directory, const std::string& name, Holder holder) {
+  const int error_number = unlink_whatever(directory, name, AT_REMOVEDIR, holder);
+  if (error_number == 0) return;
   if (!is_subvolume(open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))) {
     fail(error_number, "cannot remove", name);
   }
@@ -203,16 +231,16 @@ void remove_tree(const std::filesystem::path& path) {
 void remove_tree_at(const Fd& directory, const std::string& name) {
   const auto status = stat_at(directory, name);
   if (!status) return;
-  if (!S_ISDIR(status->st_mode)) return remove_entry(directory, name);
+  if (!S_ISDIR(status->st_mode)) return remove_entry(directory, name, Holder::kOutside);
   walk_tree(open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
             {.cross_file_systems = false}, [](const WalkEntry& entry) {
               if (entry.kind == WalkEntry::kDirectoryLeave) {
-                remove_emptied(entry.parent, entry.name);
+                remove_emptied(entry.parent, entry.name, Holder::kOfTheTree);
               } else if (entry.kind == WalkEntry::kOther) {
-                remove_entry(entry.parent, entry.name);
+                remove_entry(entry.parent, entry.name, Holder::kOfTheTree);
               }
             });
-  remove_emptied(directory, name);
+  remove_emptied(directory, name, Holder::kOutside);
 }
 
 void sync_directory(const std::filesystem::path& path) {

@@ -55,7 +55,8 @@ void make_directory(const std::filesystem::path& path, mode_t mode = 0755);
 void make_directories(const std::filesystem::path& path, mode_t mode = 0755);
 
 // Removes a tree, never crossing into another file system and never following links; paths of any
-// depth and length. btrfs subvolumes in it go too. An absent path is no error.
+// depth and length. btrfs subvolumes in it go too, and so do immutable and append-only entries. An
+// absent path is no error.
 void remove_tree(const std::filesystem::path& path);
 // The same for an entry of an open directory.
 void remove_tree_at(const Fd& directory, const std::string& name);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/inode_flags.h"
 
 namespace still {
 namespace {
@@ -96,7 +97,8 @@ Metadata read_metadata(const Fd& entry) {
                     .gid = status.st_gid,
                     .atime = status.st_atim,
                     .mtime = status.st_mtim,
-                    .xattrs = {}};
+                    .xattrs = {},
+                    .inode_flags = read_inode_flags(entry)};
   for (const std::string& name : list_xattrs(proc_name(entry))) {
     if (auto value = read_xattr(entry, name)) metadata.xattrs.emplace(name, std::move(*value));
   }

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct Metadata {
   timespec atime{};  // tv_nsec UTIME_OMIT: not to be changed
   timespec mtime{};
   Xattrs xattrs;
+  uint32_t inode_flags = 0;  // os/inode_flags.h
 };
 
 // What overlayfs keeps for itself in the xattrs of its layers.
@@ -43,7 +45,8 @@ std::optional<std::string> read_xattr(const Fd& entry, const std::string& name);
 Metadata read_metadata(const Fd& entry);
 // Owner, permissions (setuid and setgid included), xattrs and times. Attributes that are not among
 // the wanted ones are removed, as a directory's default ACL leaves them on new entries; security
-// labels, which the kernel sets, are not. The kind in mode is ignored.
+// labels, which the kernel sets, are not. The kind in mode is ignored, and so are the flags: with
+// them nothing else could be changed any more, in a directory neither.
 void apply_metadata(const Fd& entry, const Metadata& metadata);
 
 }  // namespace still

@@ -11,6 +11,7 @@
 #include "journal/operation.h"
 #include "journal/paths.h"
 #include "os/files.h"
+#include "os/inode_flags.h"
 #include "restore/leftovers.h"
 #include "restore/restore.h"
 #include "restore/run.h"
@@ -25,17 +26,17 @@ class Replaced {
  public:
   explicit Replaced(std::filesystem::path path) : path_(std::move(path)), aside_(aside(path_)) {
     remove_tree(aside_);
+    const Fd directory = open_file(path_, O_RDONLY | O_DIRECTORY);
+    flags_ = read_inode_flags(directory);
+    if (flags_ != 0) write_inode_flags(directory, 0);
     std::filesystem::rename(path_, aside_);
-    make_directory(path_, stat_fd(open_file(aside_, O_RDONLY | O_DIRECTORY)).st_mode & 07777);
+    make_directory(path_, stat_fd(directory).st_mode & 07777);
   }
   Replaced(const Replaced&) = delete;
   Replaced& operator=(const Replaced&) = delete;
   ~Replaced() {
     if (kept_) return;
-    undo([&] {
-      remove_tree(path_);
-      std::filesystem::rename(aside_, path_);
-    });
+    undo([&] { put_back(path_, flags_); });
   }
 
   const std::filesystem::path& path() const { return path_; }
@@ -47,6 +48,7 @@ class Replaced {
  private:
   const std::filesystem::path path_;
   const std::filesystem::path aside_;
+  uint32_t flags_ = 0;
   bool kept_ = false;
 };
 

@@ -1,11 +1,14 @@
 #include "restore/leftovers.h"
 
+#include <fcntl.h>
+
 #include <utility>
 
 #include "base/text.h"
 #include "journal/paths.h"
 #include "journal/typed_step.h"
 #include "os/files.h"
+#include "os/inode_flags.h"
 
 namespace still::restore {
 namespace {
@@ -37,14 +40,13 @@ struct SetAside {
   static constexpr const char* kKind = "set aside";
   static constexpr Lasts kLasts = Lasts::kForEver;
   std::filesystem::path directory;
+  uint32_t inode_flags = 0;
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SetAside, directory)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SetAside, directory, inode_flags)
 
-Words put_back(const SetAside& set_aside, const Interrupted&) {
+Words undo_set_aside(const SetAside& set_aside, const Interrupted&) {
   const std::filesystem::path& directory = set_aside.directory;
-  if (!path_exists(aside(directory))) return std::nullopt;
-  remove_tree(directory);
-  std::filesystem::rename(aside(directory), directory);
+  if (!put_back(directory, set_aside.inode_flags)) return std::nullopt;
   return "put " + printable(directory.native()) + " back";
 }
 
@@ -78,11 +80,24 @@ journal::Step made_step() { return journal::make_step(Made{}); }
 journal::Step set_back_step() { return journal::make_step(SetBack{}); }
 
 journal::Step set_aside_step(const std::filesystem::path& directory) {
-  return journal::make_step(SetAside{directory});
+  const uint32_t flags = read_inode_flags(open_file(directory, O_RDONLY | O_DIRECTORY));
+  return journal::make_step(SetAside{.directory = directory, .inode_flags = flags});
 }
 
 std::filesystem::path aside(const std::filesystem::path& directory) {
   return directory.native() + ".before-restore";
+}
+
+bool put_back(const std::filesystem::path& directory, uint32_t inode_flags) {
+  const bool was_aside = path_exists(aside(directory));
+  if (was_aside) {
+    remove_tree(directory);
+    std::filesystem::rename(aside(directory), directory);
+  }
+  if (inode_flags != 0 && path_exists(directory)) {
+    write_inode_flags(open_file(directory, O_RDONLY | O_DIRECTORY), inode_flags);
+  }
+  return was_aside;
 }
 
 void set_own_files_step(journal::Entry& entry, bool may_have_run) {
@@ -110,7 +125,7 @@ void register_undo(journal::Undoers& undoers, UndoByEngine by_engine) {
                                by_engine.end(interrupted.host, interrupted.container_id());
                                return std::nullopt;
                              });
-  journal::add_undo<SetAside>(undoers, put_back);
+  journal::add_undo<SetAside>(undoers, undo_set_aside);
   journal::add_undo<OwnFiles>(undoers,
                               [by_engine = std::move(by_engine)](const OwnFiles& own_files,
                                                                  const Interrupted& interrupted) {

@@ -24,8 +24,12 @@ journal::Step made_step();
 // A container that was there before and is set back: what runs of it is ended. Directories that
 // are emptied for that: what they held, aside(), comes back.
 journal::Step set_back_step();
+// The step knows the flags of the directory's inode, which have to be taken off for that.
 journal::Step set_aside_step(const std::filesystem::path& directory);
 std::filesystem::path aside(const std::filesystem::path& directory);
+// What is at aside() takes the directory's place again, with these flags (os/inode_flags.h). If
+// there is nothing, the directory has never left it, and false is returned.
+bool put_back(const std::filesystem::path& directory, uint32_t inode_flags);
 
 // A container that goes on with its own files, not copies. may_have_run: the restore came to where
 // CRIU may let the tasks run, and write to them. An entry has one such step at most.

@@ -5,6 +5,8 @@
 #include "archive/deleted_files.h"
 #include "archive/reader.h"
 #include "base/error.h"
+#include "base/format.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "os/files.h"
 #include "tree/overlay.h"
@@ -53,7 +55,13 @@ void UnpackedArchive::extract(const std::string& member, const std::filesystem::
                               const archive::ExtractOptions& options) const try {
   const auto file = open_if_exists(directory_.path() / member, O_RDONLY | O_NOFOLLOW);
   if (!file) return;
-  archive::extract_tree_tar(archive::file_source(*file), open_directory(target), options);
+  const SomePaths without =
+      archive::extract_tree_tar(archive::file_source(*file), open_directory(target), options);
+  if (without.empty()) return;
+  warn(
+      formatted("{}: the file system here has no immutable and append-only files, and so restored "
+                "are without that: {}",
+                member, describe(without)));
 } catch (const Error& error) {
   throw error.in(member);
 }

@@ -37,6 +37,7 @@ class MirrorCapture final : public Capture {
   std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const override {
     return mirror_.foreign_changes(until);
   }
+  std::map<std::string, uint32_t> inode_flags() const override { return mirror_.inode_flags(); }
 
   Method method() const override {
     if (!prepares_) return Method::kCopy;
@@ -95,6 +96,8 @@ class SnapshotCapture final : public Capture {
     return {all.begin(), all.end()};
   }
 
+  // The snapshot has them itself.
+  std::map<std::string, uint32_t> inode_flags() const override { return {}; }
   Method method() const override { return Method::kSnapshot; }
   uint64_t copied_bytes() const override { return 0; }
 

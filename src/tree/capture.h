@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <stop_token>
@@ -47,6 +48,8 @@ class Capture {
   // Paths that somebody outside changed while the tree stood still, until then (a coarse_now() of
   // the last moment). Called when all is over: may take its time.
   virtual std::vector<std::string> foreign_changes(std::chrono::nanoseconds until) const = 0;
+  // As Mirror::inode_flags(), after the cut.
+  virtual std::map<std::string, uint32_t> inode_flags() const = 0;
   virtual Method method() const = 0;
   // Bytes of files that have been copied so far; may be asked from another thread meanwhile.
   virtual uint64_t copied_bytes() const = 0;

@@ -146,6 +146,7 @@ class Mirror::Implementation {
     return {all.begin(), all.end()};
   }
 
+  std::map<std::string, uint32_t> inode_flags() const { return state_.inode_flags(); }
   bool clones() const { return cloned_ && may_clone_; }
   uint64_t copied_bytes() const { return monitor_.bytes(); }
 
@@ -384,6 +385,7 @@ class Mirror::Implementation {
                           : open_copy(*transfer.file);
     transfer.bytes = copy(*source, target, static_cast<uint64_t>(before.st_size), transfer.create);
     apply_metadata(target, metadata);
+    transfer.file->flags = metadata.inode_flags;
     transfer.file->proof = prove(before, begun, *source);
     transfer.done = true;
   }
@@ -455,7 +457,9 @@ class Mirror::Implementation {
     const Fd* source = sources.at(path);
     if (source == nullptr) return;  // vanished: the next pass will see it
     const struct stat before = stat_fd(*source);
-    apply_metadata(open_target(path), read_metadata(*source));
+    const Metadata metadata = read_metadata(*source);
+    apply_metadata(open_target(path), metadata);
+    copy.flags = metadata.inode_flags;
     copy.proof = prove(before, begun, *source);
     copy.touched = false;
   }
@@ -496,6 +500,10 @@ void Mirror::check(unsigned threads, const std::stop_token& stop) {
 
 std::vector<std::string> Mirror::foreign_changes(std::chrono::nanoseconds until) const {
   return implementation_->foreign_changes(until);
+}
+
+std::map<std::string, uint32_t> Mirror::inode_flags() const {
+  return implementation_->inode_flags();
 }
 
 uint64_t Mirror::copied_bytes() const { return implementation_->copied_bytes(); }

@@ -19,6 +19,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <stop_token>
@@ -66,6 +67,10 @@ class Mirror {
   // The last pass, over a tree that stands still since frozen_at (wall clock): afterwards the copy
   // is the tree. suspects: numbers of inodes that are copied again whatever their status says.
   PassTotals finish(const std::set<ino_t>& suspects, std::chrono::nanoseconds frozen_at);
+
+  // After finish(): the flags of inodes (os/inode_flags.h) that the tree's entries have, by path,
+  // "" being the root. The copy has none, or it could not be brought up to date.
+  std::map<std::string, uint32_t> inode_flags() const;
 
   // After finish(): looks at everything once more and remembers what is not as it was copied. stop:
   // gives up, without a result, when that is requested.

@@ -79,6 +79,17 @@ void MirrorState::remove_directory(const std::string& path) {
   }
 }
 
+std::map<std::string, uint32_t> MirrorState::inode_flags() const {
+  std::map<std::string, uint32_t> result;
+  for (const auto& [path, directory] : directories_) {
+    if (directory.flags != 0) result.emplace(path, directory.flags);
+    for (const auto& [name, file] : directory.files) {
+      if (file->flags != 0) result.emplace(path_in(path, name), file->flags);
+    }
+  }
+  return result;
+}
+
 bool is_proven(const Proof& proof, const struct stat& status, const CompareOptions& options) {
   return options.trust && !(options.racy_counts && proof.racy()) && proof.matches(status);
 }

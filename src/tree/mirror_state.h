@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -27,6 +28,7 @@ struct InodeHash {
 struct CopiedFile {
   Inode inode;
   bool regular = false;
+  uint32_t flags = 0;  // of the source's inode: os/inode_flags.h
   Proof proof;
   std::set<std::string> places;  // names that the copy has, as paths in the target
   std::string held;              // a further name of it in the spare directory; empty: none
@@ -36,6 +38,7 @@ struct CopiedDirectory {
   Proof proof;  // of its metadata
   std::unordered_map<std::string, std::shared_ptr<CopiedFile>> files;
   std::set<std::string> subdirectories;
+  uint32_t flags = 0;    // as a file's
   bool touched = false;  // names in the copy have come or gone: its times are to be set again
 };
 
@@ -52,6 +55,9 @@ class MirrorState {
   void remove_file(const std::string& path);
   // With everything below it.
   void remove_directory(const std::string& path);
+
+  // Of entries that have some, by path.
+  std::map<std::string, uint32_t> inode_flags() const;
 
  private:
   void drop_place(const std::shared_ptr<CopiedFile>& file, const std::string& path);

@@ -317,6 +317,54 @@ has_its_nodes() {
   alive without
 }
 
+# start_with_flags RUNTIME: immutable and append-only files and directories, the volume itself among them.
+start_with_flags() {
+  local root
+  start_ticker web --runtime "$1" -v data:/data
+  still exec web sh -ec 'mkdir /data/fixed /etc/fixed
+    for file in /data/log /data/fixed/file /etc/fixed/file; do echo text >$file; done
+    ln /data/fixed/file /data/name'
+  root=$(merged web)
+  chattr +a "$(volume data)/log"
+  chattr +i "$(volume data)"/{fixed/file,fixed,.} "$root"/etc/{fixed/file,fixed}
+}
+
+has_its_flags() {
+  still exec "$1" sh -c 'echo more >>/data/log && ! rm /data/log && ! echo >/data/log && ! touch /data/new &&
+    ! rm -f /data/fixed/file && ! touch /data/fixed/new && ! echo >>/data/name &&
+    ! rm -f /etc/fixed/file && ! echo >>/etc/fixed/file && ! touch /etc/fixed/new' 2>/dev/null
+  alive "$1"
+}
+
+@test "immutable and append-only files come back, in place too, and can be removed" {
+  touch "$WORK/file"
+  require "immutable files" chattr +i "$WORK/file"
+  chattr -i "$WORK/file"
+  for runtime in $(runtimes); do
+    start_with_flags "$runtime"
+    has_its_flags web
+    still checkpoint -R -e "$WORK/web.tar" web
+    still restore -i "$WORK/web.tar" --rename-volume data=copy -n copy
+    has_its_flags copy
+    still rm -f copy
+    still volume rm copy
+    still checkpoint -R web
+    still stop -t 0 web
+    still restore web
+    has_its_flags web
+    still checkpoint -e "$WORK/ended.tar" web
+    still restore web
+    has_its_flags web
+    still rm -f web
+    still volume rm data
+    still restore -i "$WORK/ended.tar" --rootfs "$ROOTFS"
+    has_its_flags web
+    still rm -f web
+    still volume rm data
+    [[ -z $(ls -A "$STILL_ROOT/volumes") ]]
+  done
+}
+
 @test "/dev/shm and files under /run come back" {
   start_ticker web
   still exec web sh -c 'echo shared >/dev/shm/note; mkdir -p /run/app; echo pid >/run/app/pid'

@@ -11,6 +11,8 @@
 #include "archive/tree_tar.h"
 #include "archive_raw_tar.h"
 #include "os/files.h"
+#include "os/inode_flags.h"
+#include "os/mount.h"
 #include "os/process.h"
 #include "os/walk.h"
 #include "support.h"
@@ -212,6 +214,77 @@ TEST(TreeTar, TellsOfWhatTakesACapability) {
   const std::array<dev_t, 1> null = {makedev(1, 3)};
   const ExtractOptions usual{.allow_devices = true, .allow_trusted_xattrs = true, .devices = null};
   EXPECT_EQ(check_tree_tar(test::source_of(tar), usual).privileged.devices.count, 1);
+}
+
+// A tree with flags, as chattr(1) sets them. false: not here.
+bool make_flagged_tree(const fs::path& root) {
+  make_directory(root, 0755);
+  make_directory(root / "fixed", 0755);
+  for (const char* file : {"log", "plain", "fixed/file"}) write_text(root / file, file);
+  fs::create_hard_link(root / "fixed/file", root / "other name");
+  return test::set_flags(root / "log", kAppendOnly) &&
+         test::set_flags(root / "fixed/file", kImmutable | kAppendOnly) &&
+         test::set_flags(root / "fixed", kImmutable) && test::set_flags(root, kImmutable);
+}
+
+void expect_flags(const fs::path& root) {
+  EXPECT_EQ(test::flags_of(root), kImmutable);
+  EXPECT_EQ(test::flags_of(root / "fixed"), kImmutable);
+  EXPECT_EQ(test::flags_of(root / "log"), kAppendOnly);
+  EXPECT_EQ(test::flags_of(root / "other name"), kImmutable | kAppendOnly);
+  EXPECT_EQ(test::flags_of(root / "plain"), 0);
+}
+
+TEST(TreeTar, KeepsFlagsThatFixFiles) {
+  const Scratch scratch;
+  STILL_REQUIRE(make_flagged_tree(scratch / "source"), "immutable files");
+  const std::string tar = tar_of(scratch / "source");
+  EXPECT_THAT(tar, testing::HasSubstr("SCHILY.fflags=")) << "a key that other readers ignore";
+  extract(tar, scratch.make("copy"));
+  expect_flags(scratch / "copy");
+  EXPECT_EQ(test::describe_tree(scratch / "copy"), test::describe_tree(scratch / "source"));
+}
+
+// As a mirror has them.
+TEST(TreeTar, TakesTheFlagsOfACopyFromItsMaker) {
+  const Scratch scratch;
+  scratch.make("copy/fixed");
+  for (const char* file : {"log", "plain", "fixed/file"})
+    write_text(scratch.path() / "copy" / file, file);
+  fs::create_hard_link(scratch / "copy/fixed/file", scratch / "copy/other name");
+  const TreeTarOptions options{.inode_flags = {{"", kImmutable},
+                                               {"fixed", kImmutable},
+                                               {"log", kAppendOnly},
+                                               {"fixed/file", kImmutable | kAppendOnly},
+                                               {"other name", kImmutable | kAppendOnly}}};
+  extract(tar_of(scratch / "copy", options), scratch.make("restored"));
+  STILL_REQUIRE(test::set_flags(scratch / "copy", 0), "immutable files");
+  expect_flags(scratch / "restored");
+}
+
+TEST(TreeTar, FindsTheFlagsThatOverlaysKeepInAnUpperLayer) {
+  STILL_REQUIRE_ROOT();
+  const Scratch scratch;
+  write_text(scratch.make("upper") / "file", "x");
+  ASSERT_EQ(::setxattr((scratch / "upper/file").c_str(), "trusted.overlay.protattr", "ai", 2, 0),
+            0);
+  extract(tar_of(scratch / "upper", {.upper_layer = true}), scratch.make("copy"));
+  STILL_REQUIRE(test::set_flags(scratch / "upper", 0), "immutable files");
+  EXPECT_EQ(test::flags_of(scratch / "copy/file"), kImmutable | kAppendOnly);
+}
+
+TEST(TreeTar, NamesWhatHasNoFlagsHere) {
+  const Scratch scratch;
+  STILL_REQUIRE(make_flagged_tree(scratch / "source"), "immutable files");
+  const auto mounted = scratch.make("mounted");
+  const std::string tar = tar_of(scratch / "source");
+  mount("ramfs", mounted, "ramfs", 0, "");
+  const SomePaths without =
+      extract_tree_tar(test::source_of(tar), open_dir(mounted), {.into_empty = true});
+  const std::string log = read_file(mounted / "log");
+  unmount_all(mounted);
+  EXPECT_EQ(describe(without), "., fixed, fixed/file, log");
+  EXPECT_EQ(log, "log");
 }
 
 TEST(TreeTar, FailsIfAFileGrowsOrShrinksMeanwhile) {

@@ -403,7 +403,7 @@ TEST_F(OldEntryTest, WithoutKeysThatCameLater) {
 
 // What a restore notes while it goes on.
 TEST_F(JournalTest, ASucceededRestoreLeavesOnlyWhatIsToBeRemoved) {
-  const auto upper = scratch_ / "upper";
+  const auto upper = scratch_.make("upper");
   Operation operation(store_, {.operation = restore::kOperation}, [&](Entry& entry) {
     entry.add(path_step("/x"));
     entry.add(restore::set_aside_step(upper));

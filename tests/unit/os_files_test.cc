@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "os/files.h"
+#include "os/inode_flags.h"
 #include "os/mount.h"
 #include "os/walk.h"
 #include "support.h"
@@ -191,6 +192,33 @@ TEST(RemoveTree, GoesDeeperThanPathsAreLong) {
   const test::DescriptorLimit limit(128);
   remove_tree(scratch / "deep");
   EXPECT_FALSE(path_exists(scratch / "deep"));
+}
+
+TEST(RemoveTree, TakesWhatIsImmutableOrAppendOnly) {
+  const Scratch scratch;
+  scratch.make("tree/fixed/below");
+  scratch.make("tree/log directory");
+  for (const char* file : {"fixed/below/file", "fixed/file", "log directory/log", "alone"}) {
+    write_text(scratch.path() / "tree" / file, "x");
+  }
+  std::filesystem::create_hard_link(scratch / "tree/alone", scratch / "elsewhere");
+  std::filesystem::create_symlink("x", scratch / "tree/fixed/link");
+  STILL_REQUIRE(test::set_flags(scratch / "tree/alone", kImmutable), "immutable files");
+  for (const char* fixed : {"fixed/below/file", "fixed/below", "fixed", "."}) {
+    ASSERT_TRUE(test::set_flags(scratch.path() / "tree" / fixed, kImmutable)) << fixed;
+  }
+  for (const char* growing : {"log directory/log", "log directory"}) {
+    ASSERT_TRUE(test::set_flags(scratch.path() / "tree" / growing, kAppendOnly)) << growing;
+  }
+  remove_tree(scratch / "tree");
+  EXPECT_FALSE(path_exists(scratch / "tree"));
+  EXPECT_EQ(test::flags_of(scratch / "elsewhere"), kImmutable) << "that name is not the tree's";
+  // A directory that is not of the tree keeps its entries.
+  const auto holder = scratch.make("holder");
+  write_text(holder / "file", "stays");
+  ASSERT_TRUE(test::set_flags(holder, kImmutable));
+  EXPECT_EQ(errno_thrown_by([&] { remove_tree(holder / "file"); }), EPERM);
+  EXPECT_EQ(test::flags_of(holder), kImmutable);
 }
 
 TEST(RemoveTree, DoesNotGoIntoAnotherFileSystem) {

@@ -9,6 +9,7 @@
 #include "fake_source.h"
 #include "journal/recovery.h"
 #include "journal/undoers.h"
+#include "os/inode_flags.h"
 #include "restore/leftovers.h"
 #include "restore/restore.h"
 #include "restore/verify.h"
@@ -246,6 +247,44 @@ TEST_F(RestoreInPlaceTest, HasItsDeviceNodesAgain) {
     ASSERT_EQ(::lstat((place / "null").c_str(), &status), 0) << place;
     EXPECT_EQ(status.st_rdev, makedev(1, 3)) << place;
   }
+}
+
+TEST_F(RestoreInPlaceTest, SetsImmutableFilesBackAndRemovesThem) {
+  const fs::path data = engine_.volume("data");
+  STILL_REQUIRE(test::set_flags(scratch_ / "data/rows", kImmutable), "immutable files");
+  ASSERT_TRUE(test::set_flags(scratch_ / "data", kAppendOnly));
+  ASSERT_TRUE(test::set_flags(data / "rows", kAppendOnly) && test::set_flags(data, kImmutable));
+  destination_.stored.archive = write_archive();
+  engine_.start_fails = true;
+  EXPECT_EQ(kind_thrown_by([&] { restore_stored(); }), ErrorKind::kRuntime);
+  EXPECT_EQ(read_file(data / "rows"), "later");
+  EXPECT_EQ(test::flags_of(data), kImmutable);
+  EXPECT_EQ(test::flags_of(data / "rows"), kAppendOnly);
+  engine_.start_fails = false;
+  restore_stored();
+  EXPECT_EQ(read_file(data / "rows"), "rows");
+  EXPECT_EQ(test::flags_of(data), kAppendOnly);
+  EXPECT_EQ(test::flags_of(data / "rows"), kImmutable);
+  EXPECT_FALSE(path_exists(aside(data)));
+  expect_no_operation();
+}
+
+// As a crash between them leaves it: before the directory is set aside, and after.
+TEST_F(RestoreInPlaceTest, AnImmutableDirectoryIsSoAgainAfterAnInterruptedOne) {
+  const fs::path data = engine_.volume("data");
+  STILL_REQUIRE(test::set_flags(data, kImmutable), "immutable files");
+  register_undo(undoers_, {});
+  journal::Entry entry;
+  entry.key = "key";
+  entry.add(set_aside_step(data));
+  ASSERT_TRUE(test::set_flags(data, 0));
+  EXPECT_THAT(undoers_.undo(*host_, entry), IsEmpty());
+  EXPECT_EQ(test::flags_of(data), kImmutable);
+  ASSERT_TRUE(test::set_flags(data, 0));
+  fs::rename(data, aside(data));
+  EXPECT_THAT(undoers_.undo(*host_, entry), ElementsAre(HasSubstr("back")));
+  EXPECT_EQ(test::flags_of(data), kImmutable);
+  EXPECT_EQ(read_file(data / "rows"), "later");
 }
 
 TEST_F(RestoreInPlaceTest, IsAsBeforeWhenTheRuntimeFails) {

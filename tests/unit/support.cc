@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "os/files.h"
+#include "os/inode_flags.h"
 
 namespace still::test {
 
@@ -19,6 +20,14 @@ DescriptorLimit::DescriptorLimit(unsigned limit) {
 }
 
 Fd open_dir(const std::filesystem::path& path) { return open_file(path, O_RDONLY | O_DIRECTORY); }
+
+uint32_t flags_of(const std::filesystem::path& path) {
+  return read_inode_flags(open_file(path, O_PATH | O_NOFOLLOW));
+}
+
+bool set_flags(const std::filesystem::path& path, uint32_t flags) {
+  return write_inode_flags(open_file(path, O_RDONLY | O_NOFOLLOW), flags);
+}
 
 void write_text(const std::filesystem::path& path, std::string_view text) {
   write_all(open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0644), text);

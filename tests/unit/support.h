@@ -58,6 +58,9 @@ class DescriptorLimit {
 };
 
 Fd open_dir(const std::filesystem::path& path);
+// os/inode_flags.h of an entry. The second: false where they cannot be set.
+uint32_t flags_of(const std::filesystem::path& path);
+bool set_flags(const std::filesystem::path& path, uint32_t flags);
 void write_text(const std::filesystem::path& path, std::string_view text);
 
 // The kind of error that a call throws; fails the test if it throws none.

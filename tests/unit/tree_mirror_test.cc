@@ -14,6 +14,7 @@
 
 #include "os/clock.h"
 #include "os/files.h"
+#include "os/inode_flags.h"
 #include "os/mount.h"
 #include "os/process.h"
 #include "os/walk.h"
@@ -131,6 +132,35 @@ TEST_F(MirrorTest, NeedsFewDescriptors) {
   mirror_->follow();
   finish();
   expect_equal();
+}
+
+// With them the copy could not be brought up to date.
+TEST_F(MirrorTest, KnowsTheFlagsOfTheTreeAndHasNoneItself) {
+  for (const char* file : {"always", "from now on", "no longer"}) write_text(source_ / file, file);
+  make_directory(source_ / "dir");
+  write_text(source_ / "dir/moved", "m");
+  STILL_REQUIRE(test::set_flags(source_ / "always", kImmutable), "immutable files");
+  std::filesystem::create_symlink("x", source_ / "link");
+  ASSERT_TRUE(test::set_flags(source_ / "no longer", kAppendOnly));
+  ASSERT_TRUE(test::set_flags(source_ / "dir/moved", kAppendOnly));
+  begin();
+  mirror_->follow();
+  ASSERT_TRUE(test::set_flags(source_ / "no longer", 0));
+  write_text(source_ / "no longer", "changed");
+  ASSERT_TRUE(test::set_flags(source_ / "from now on", kAppendOnly));
+  std::filesystem::rename(source_ / "dir", source_ / "other");
+  ASSERT_TRUE(test::set_flags(source_ / "other", kImmutable));
+  ASSERT_TRUE(test::set_flags(source_, kAppendOnly));
+  mirror_->follow();
+  finish();
+  expect_equal();
+  const std::map<std::string, uint32_t> expected = {{"", kAppendOnly},
+                                                    {"always", kImmutable},
+                                                    {"from now on", kAppendOnly},
+                                                    {"other", kImmutable},
+                                                    {"other/moved", kAppendOnly}};
+  EXPECT_EQ(mirror_->inode_flags(), expected);
+  for (const auto& [name, flags] : expected) EXPECT_EQ(test::flags_of(copy_ / name), 0U) << name;
 }
 
 // --- what can happen to a tree ---
