@@ -15,7 +15,6 @@
 #include "archive/tar_stream.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "os/atomic_file.h"
 #include "os/content.h"
 #include "os/files.h"
 #include "os/walk.h"
@@ -38,20 +37,16 @@ void seek(const Fd& file, uint64_t offset) {
 // Of the file that a content too far in front is moved to.
 std::string second_key(const std::string& key) { return key.empty() ? key : key + "-2"; }
 
-AtomicFile create(const std::filesystem::path& target, const std::string& key) {
-  struct stat status{};
-  if (::stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    throw Error(ErrorKind::kConflict,
-                printable(target.native()) + " exists and is not a regular file");
-  }
-  return AtomicFile(target, 0600, key);
+AtomicFile create(const std::shared_ptr<const FilePlace>& target, const std::string& key) {
+  target->check();
+  return {target, 0600, key};
 }
 
 }  // namespace
 
 class ArchiveWriter::Implementation {
  public:
-  Implementation(const std::filesystem::path& target, Compression compression,
+  Implementation(const std::shared_ptr<const FilePlace>& target, Compression compression,
                  const std::string& key)
       : target_(target),
         compression_(compression),
@@ -201,7 +196,7 @@ class ArchiveWriter::Implementation {
     file_ = std::move(moved);
   }
 
-  const std::filesystem::path target_;
+  const std::shared_ptr<const FilePlace> target_;
   const Compression compression_;
   const std::string key_;
   const time_t started_ = ::time(nullptr);
@@ -217,9 +212,13 @@ class ArchiveWriter::Implementation {
   uint64_t size_bytes_ = 0;
 };
 
+ArchiveWriter::ArchiveWriter(std::shared_ptr<const FilePlace> target, Compression compression,
+                             const std::string& key)
+    : implementation_(std::make_unique<Implementation>(std::move(target), compression, key)) {}
+
 ArchiveWriter::ArchiveWriter(const std::filesystem::path& target, Compression compression,
                              const std::string& key)
-    : implementation_(std::make_unique<Implementation>(target, compression, key)) {}
+    : ArchiveWriter(std::make_shared<const FilePlace>(target), compression, key) {}
 
 std::vector<std::filesystem::path> ArchiveWriter::temporary_paths(
     const std::filesystem::path& target, const std::string& key) {

@@ -10,6 +10,7 @@
 
 #include "archive/manifest.h"
 #include "archive/tree_tar.h"
+#include "os/atomic_file.h"
 #include "os/fd.h"
 
 namespace still::archive {
@@ -28,22 +29,23 @@ enum class Reading {
 // Called now and then with the uncompressed bytes written so far.
 using Progress = std::function<void(uint64_t)>;
 
-// Everything goes into a private temporary file (mode 0600 from the start) beside the target; only
-// commit() gives it the final name. Every function throws Error(kSystem) if it cannot read or
-// write, and Error(kConflict) if what it reads changes meanwhile; the writer is then good for
-// nothing but its destructor. One pass: every member is hashed as it is written, and the
+// Everything goes into a private file (mode 0600 from the start) in the target's directory, an
+// AtomicFile; only commit() gives it the final name. Every function throws Error(kSystem) if it
+// cannot read or write, and Error(kConflict) if what it reads changes meanwhile; the writer is then
+// good for nothing but its destructor. One pass: every member is hashed as it is written, and the
 // manifest, which must come first but holds the hashes, goes into room kept at the front (a
 // compression frame of its own, padded with a zstd skippable frame, a gzip extra field or spaces).
 class ArchiveWriter {
  public:
-  // target: the final path; its directory must exist. Replaces an existing regular file at commit.
-  // key: of its temporary files, see AtomicFile.
-  // Throws Error(kSystem), and Error(kConflict) if the target is anything but a regular file.
+  // Replaces an existing regular file at commit. key: of its temporary names, see AtomicFile.
+  // Throws Error(kSystem), and as FilePlace::check().
+  ArchiveWriter(std::shared_ptr<const FilePlace> target, Compression compression,
+                const std::string& key = {});
   ArchiveWriter(const std::filesystem::path& target, Compression compression,
                 const std::string& key = {});
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
-  // Without commit(): removes the temporary file.
+  // Without commit(): nothing is left.
   ~ArchiveWriter();
 
   // All files that can be there until commit() has returned.
@@ -67,7 +69,7 @@ class ArchiveWriter {
 
   // Completes the manifest with the members' digests, writes it to the front, syncs file and
   // directory and renames. After it returns the archive exists, whole and durable.
-  // Throws Error(kSystem); the target is then untouched.
+  // Throws Error(kSystem), and as FilePlace::check(); the target is then untouched.
   void commit(Manifest manifest);
 
   // Of the finished archive, compressed; valid after commit().

@@ -55,8 +55,8 @@ void add_tree(archive::ArchiveWriter& writer, const cut::TreePlan& tree,
     record.privileged =
         archive::check_tree_tar(archive::file_source(file), archive::kVolumeExtraction).privileged;
   } else {
-    const auto totals =
-        writer.add_tree(member, open_directory(captured.path), tar_options(tree, captured, sources));
+    const auto totals = writer.add_tree(member, open_directory(captured.path),
+                                        tar_options(tree, captured, sources));
     record.files = totals.files;
     record.bytes = totals.size_bytes;
     record.sockets = totals.sockets;
@@ -69,9 +69,10 @@ void add_tree(archive::ArchiveWriter& writer, const cut::TreePlan& tree,
 void say_privileged(const archive::TreeRecord& tree, cut::Observer& observer) {
   const auto say = [&](const SomePaths& paths, const std::string& what, const std::string& flag) {
     if (paths.empty()) return;
-    observer.warning(formatted("a restore from this archive wants --cap-add {}, or --allow-spec: "
-                               "{} has {}: {}",
-                               flag, tree.name, what, describe(paths)));
+    observer.warning(
+        formatted("a restore from this archive wants --cap-add {}, or --allow-spec: "
+                  "{} has {}: {}",
+                  flag, tree.name, what, describe(paths)));
   };
   say(tree.privileged.devices, "device nodes", "MKNOD");
   say(tree.privileged.trusted, "attributes trusted.*", "SYS_ADMIN");
@@ -92,7 +93,7 @@ uint64_t expected_bytes(const Plan& plan) {
   return total;
 }
 
-uint64_t write_plain(const std::filesystem::path& target, const Plan& plan,
+uint64_t write_plain(const std::shared_ptr<const FilePlace>& target, const Plan& plan,
                      const ArchiveSources& sources, archive::Manifest manifest,
                      cut::Cancellation& cancellation, cut::Observer& observer) {
   const cut::StepScope step(observer, cut::Step::kArchive);
@@ -133,7 +134,8 @@ uint64_t encrypt(const std::filesystem::path& plain, const Plan& plan, const std
   const cut::StepScope step(observer, cut::Step::kEncrypt);
   const Fd file = open_file(plain, O_RDONLY);
   const auto total = static_cast<uint64_t>(stat_fd(file).st_size);
-  AtomicFile target(plan.target, 0600, key);
+  plan.place->check();
+  AtomicFile target(plan.place, 0600, key);
   archive::encrypt_file(file, target.fd(), plan.options.recipients, [&](uint64_t done) {
     cancellation.check();
     observer.progress(cut::Step::kEncrypt, done, total);
@@ -177,11 +179,12 @@ ArchiveSources gather_sources(const subject::Subject& subject, const store::Layo
 uint64_t write_archive(const Plan& plan, const ArchiveSources& sources, archive::Manifest manifest,
                        cut::Cancellation& cancellation, cut::Observer& observer) try {
   if (plan.options.recipients.empty()) {
-    return write_plain(plan.target, plan, sources, std::move(manifest), cancellation, observer);
+    return write_plain(plan.place, plan, sources, std::move(manifest), cancellation, observer);
   }
   const TempDir directory(sources.plain);
   const auto plain = directory.path() / "archive";
-  write_plain(plain, plan, sources, std::move(manifest), cancellation, observer);
+  write_plain(std::make_shared<const FilePlace>(plain), plan, sources, std::move(manifest),
+              cancellation, observer);
   return encrypt(plain, plan, sources.key, cancellation, observer);
 } catch (const Error& error) {
   if (error.kind() == ErrorKind::kInterrupted) throw;

@@ -88,6 +88,7 @@ Plan make_plan(const subject::Held& container,
   plan.sessions = subject::describe(processes.sessions);
   refuse_planned(container, plan);
 
+  if (plan.writes_archive) plan.place = std::make_shared<const FilePlace>(plan.target);
   plan.memory_bytes = memory_of(processes.tree);
   plan.written = written_by_criu(processes.tree);
   plan.trees = plan_trees(subject, layout, options);

@@ -14,6 +14,7 @@
 #include "checkpoint/written.h"
 #include "cut/memory.h"
 #include "cut/trees.h"
+#include "os/atomic_file.h"
 #include "store/layout.h"
 #include "subject/source.h"
 
@@ -67,6 +68,8 @@ struct Plan {
   std::string container_name;
   CheckpointOptions options;
   std::filesystem::path target;  // the archive; inside the store without --export
+  // The same, found when the plan was made; null if no archive is written.
+  std::shared_ptr<const FilePlace> place{};
   bool writes_archive = false;
   Freezing freezing = Freezing::kFreeze;
   std::string cgroup_version;  // "v1", "v2", "none"

@@ -85,6 +85,10 @@ void impossible_target(const Held&, const Plan& plan) {
     throw Error(ErrorKind::kConflict, printable(target.native()) + " is a directory",
                 "name a file in it");
   }
+  if (std::filesystem::is_symlink(target)) {
+    throw Error(ErrorKind::kConflict, printable(target.native()) + " is a symbolic link",
+                "name the file that it leads to, or remove it");
+  }
   if (path_exists(target) && !std::filesystem::is_regular_file(target)) {
     throw Error(ErrorKind::kConflict, printable(target.native()) + " is not a regular file",
                 "export to another name");

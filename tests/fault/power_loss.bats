@@ -87,6 +87,19 @@ exit_line='1 +++ exited with 0 +++'
   order --final /d/final
 }
 
+# A file without a name that gets one.
+unnamed_line='1 openat(4</d>, ".", O_RDWR|O_CLOEXEC|O_TMPFILE, 0600) = 3</d/#7 (deleted)>'
+unnamed_write_line='1 write(3</d/#7 (deleted)>, "content", 7) = 7'
+unnamed_sync_line='1 fsync(3</d/#7 (deleted)>) = 0'
+link_line='1 linkat(3</d/#7 (deleted)>, "", 4</d>, ".new", AT_EMPTY_PATH) = 0'
+
+@test "the right order passes for a file that was made without a name" {
+  trace_of "$unnamed_line" "$unnamed_write_line" "$link_line" "$unnamed_sync_line" "$rename_line" "$directory_line" "$success_line"
+  order --final /d/final
+  trace_of "$unnamed_line" "$unnamed_write_line" "$unnamed_sync_line" "$link_line" "$rename_line" "$directory_line" "$success_line"
+  order --final /d/final
+}
+
 finds() {
   local text=$1
   shift
@@ -107,6 +120,14 @@ finds() {
 
 @test "a write after the sync is seen" {
   finds "becomes visible" "$open_line" "$write_line" "$sync_line" "$write_line" "$rename_line" "$directory_line" "$success_line"
+}
+
+@test "a file that was made without a name and is not synced is seen" {
+  finds "/d/final becomes visible, and /d/.new is not" "$unnamed_line" "$unnamed_write_line" "$link_line" "$rename_line" "$exit_line"
+  finds "/d/final becomes visible, and /d/.new is not" \
+    "$unnamed_line" "$unnamed_write_line" "$unnamed_sync_line" "$unnamed_write_line" "$link_line" "$rename_line" "$exit_line"
+  finds "success is reported, and /d/final is not" "$unnamed_line" "$unnamed_write_line" "$unnamed_sync_line" "$link_line" \
+    "$rename_line" "$directory_line" "$unnamed_write_line" "$success_line" "$exit_line"
 }
 
 @test "a directory that is not synced is seen, where success is printed and where the process ends" {

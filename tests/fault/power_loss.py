@@ -15,7 +15,8 @@ The model of what is on disk for certain, and nothing else is:
   content of a file       what was written before its last fsync or fdatasync, or a syncfs or sync
   names in a directory    what was there at its last fsync, or a syncfs or sync
 
-A path here is a file: what is open is followed by the path that strace shows (-y), and moves with it.
+A path here is a file: what is open is followed by the path that strace shows (-y), and moves with it. A file that was
+made without a name (O_TMPFILE) strace shows as DIRECTORY/#NUMBER for ever; from its first name on, it is that here.
 Success is reported by a write to standard output, or by the end of the first process with code 0.
 """
 
@@ -28,7 +29,7 @@ CALL = re.compile(r"^(?:(\d+)\s+)?(\w+)\((.*)\)\s+= (-?\d+|\?)(.*)$")
 UNFINISHED = re.compile(r"^(\d+)\s+(.*) <unfinished \.\.\.>$")
 RESUMED = re.compile(r"^(\d+)\s+<\.\.\. \w+ resumed>(.*)$")
 EXIT = re.compile(r"^(?:(\d+)\s+)?\+\+\+ exited with (\d+) \+\+\+$")
-DESCRIPTOR = re.compile(r"^(?:\d+|AT_FDCWD)<(.*?)(?:<.*>)?>$")
+DESCRIPTOR = re.compile(r"^(?:\d+|AT_FDCWD)<(.*?)(?:<.*>)?>(?:\(deleted\))?$")
 STRING = re.compile(r'^"(.*)"$')
 
 SHOWN = 10
@@ -47,16 +48,22 @@ class Disk:
     def __init__(self):
         self.dirty = set()  # files with content that is not
         self.names = {}  # directory -> names in it that are not (new, gone or replaced)
+        self.given = {}  # path of a file without a name -> the name that it has now
 
     def write(self, path):
-        self.dirty.add(path)
+        self.dirty.add(self.given.get(path, path))
+
+    def link(self, old, new):
+        self.name_changes(new)
+        self.given[old] = new
+        self.dirty = {new if path == old else path for path in self.dirty}
 
     def name_changes(self, path):
         self.names.setdefault(os.path.dirname(path), set()).add(os.path.basename(path))
 
     def sync(self, path):
         """fsync of a file or a directory."""
-        self.dirty.discard(path)
+        self.dirty.discard(self.given.get(path, path))
         self.names.pop(path, None)
 
     def sync_all(self):
@@ -72,6 +79,7 @@ class Disk:
         self.dirty = {moved(path, old, new) for path in self.dirty if not is_below(path, new)}
         self.names = {moved(path, old, new): names for path, names in self.names.items()
                       if not is_below(path, new)}
+        self.given = {path: moved(name, old, new) for path, name in self.given.items()}
         self.name_changes(old)
         self.name_changes(new)
 
@@ -180,7 +188,7 @@ class Trace:
         elif name in RENAMES:
             self.rename(*self.two_paths(name, arguments))
         elif name in LINKS:
-            disk.name_changes(self.two_paths(name, arguments)[1])
+            self.link(*self.two_paths(name, arguments))
         elif name in REMOVALS:
             self.remove(path_at(*arguments[:2]) if name == "unlinkat" else plain(arguments[0]))
         elif name in MAKERS:
@@ -205,6 +213,12 @@ class Trace:
         self.disk.rename(old, new)
         self.ask("after_rename", new)
 
+    def link(self, old, new):
+        if os.path.basename(old).startswith("#"):
+            self.disk.link(old, new)
+        else:
+            self.disk.name_changes(new)
+
     def remove(self, path):
         self.ask("before_removal", self.disk, path)
         self.disk.remove(path)
@@ -228,14 +242,14 @@ class Trace:
     def open(self, arguments, result):
         flags = next((argument for argument in arguments if argument.startswith("O_")), "O_CREAT")
         match = re.match(r"<(.*?)(?:<.*>)?>", result)
-        path = match[1] if match else None
+        path = match[1].removesuffix(" (deleted)") if match else None
         if path is None or not path.startswith("/") or path.startswith(("/dev/", "/proc/", "/sys/")):
             return
         # Whether there was a name is not to be seen: it is taken for new. The content is only where it
         # must be: a file that was there is not changed by that.
         if "O_CREAT" in flags:
             self.disk.name_changes(path)
-        if "O_TRUNC" in flags or "O_EXCL" in flags:
+        if "O_TRUNC" in flags or "O_EXCL" in flags or "O_TMPFILE" in flags:
             self.disk.write(path)
 
 

@@ -97,6 +97,42 @@ runtime_killed() {
   runs_or_comes_back
 }
 
+# The container has ended by then: its checkpoint stays where it is safe.
+target_moves() {
+  mkdir "$WORK/target"
+  run at "$1" 'mv "$WORK/target" "$WORK/moved"' "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/target/archive" busy
+  echo "$output"
+  [[ $status -eq 125 && $output == *"was renamed"* && $output == *"safe in the store"* ]]
+  [[ -z $(ls -A "$WORK/moved") && ! -e $WORK/target ]]
+  rmdir "$WORK/moved"
+  runs_or_comes_back
+}
+for step in guarded writing complete; do
+  bats_test_function --description "the target's directory is renamed: $step" -- target_moves "$step"
+done
+
+# Not every file system has files without a name: then there is a temporary one, which a kill leaves to the next command.
+# strace: the second file that still opens there, the first being the directory itself, is the archive.
+@test "a target whose file system knows no files without a name" {
+  local without=(strace --quiet=all --follow-forks --trace=openat --trace-path="$WORK/target"
+    --inject=openat:error=EOPNOTSUPP:when=2 --output="$WORK/trace")
+  mkdir "$WORK/target"
+  "${without[@]}" still checkpoint -e "$WORK/target/archive" busy
+  grep -q 'O_TMPFILE.*INJECTED' "$WORK/trace"
+  [[ $(ls -A "$WORK/target") == archive ]]
+  runs_or_comes_back
+  rm "$WORK/target/archive"
+  run at complete "ls -A '$WORK/target' >'$WORK/seen'; $KILL_STILL" \
+    "${without[@]}" "$STILL_TEST_PROGRAM" checkpoint -e "$WORK/target/archive" busy
+  echo "$output"
+  grep -q 'O_TMPFILE.*INJECTED' "$WORK/trace"
+  [[ $(cat "$WORK/seen") == .still-* ]]
+  runs_or_comes_back
+  [[ -z $(ls -A "$WORK/target") ]]
+  rmdir "$WORK/target"
+  rm "$WORK/trace" "$WORK/seen"
+}
+
 for step in guarded dumping asked dumped unguarded kept writing complete; do
   bats_test_function --description "still is killed: $step" -- killed "$step"
   bats_test_function --description "still is terminated: $step" -- terminated "$step"

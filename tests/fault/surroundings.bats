@@ -101,6 +101,52 @@ bats_test_function --description "the target's disk breaks before it is synced" 
     "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/target/archive" busy
 }
 
+# --- the way to the target --------------------------------------------------------------------------
+
+# The target is archive in "target", which has another file, too.
+export MOVE='mv "$WORK/way/target" "$WORK/way/moved"'
+export REPLACE="$MOVE"'; mkdir "$WORK/way/target"'
+export LEAD_AWAY="$MOVE"'; ln -s other "$WORK/way/target"'
+export LINK='ln -s ../other/archive "$WORK/way/target/archive"'
+export MOVE_AND_KILL="$MOVE; $KILL_STILL"
+
+# target_changes STATUS STEP COMMAND TEXT [FLAG...]: nothing is left, in no place, and nothing was changed anywhere.
+target_changes() {
+  local expected=$1 text=$4 left
+  rm -rf "$WORK/way"
+  mkdir --parents "$WORK"/way/{target,other}
+  echo old | tee "$WORK/way/target/old" "$WORK/way/other/archive" >/dev/null
+  run at "$2" "$3" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/way/target/archive" "${@:5}" busy
+  echo "$output"
+  [[ $status -eq $expected && $output == *"$text"* ]]
+  left=$(cd "$WORK/way" && find . -type f ! -name old ! -path ./other/archive)
+  [[ -z $left ]] || { echo "left: $left"; return 1; }
+  [[ -n $(find "$WORK/way" -name old) ]]
+  [[ $(cat "$WORK/way/other/archive") == old ]]
+  after_fault
+}
+
+for step in prepared writing complete; do
+  bats_test_function --description "the target's directory is renamed: $step" -- \
+    target_changes 125 "$step" "$MOVE" "was renamed, replaced or removed"
+  bats_test_function --description "the target's directory is replaced: $step" -- \
+    target_changes 125 "$step" "$REPLACE" "was renamed, replaced or removed"
+  bats_test_function --description "a link takes the place of the target's directory: $step" -- \
+    target_changes 125 "$step" "$LEAD_AWAY" "was renamed, replaced or removed"
+  bats_test_function --description "a link takes the name of the target: $step" -- \
+    target_changes 125 "$step" "$LINK" "target/archive exists and is not a regular file"
+  bats_test_function --description "the target's directory is renamed, and still killed: $step" -- \
+    target_changes 137 "$step" "$MOVE_AND_KILL" ""
+done
+
+@test "the target's directory is renamed: encrypted" {
+  local key
+  key=$(age-keygen 2>/dev/null)
+  target_changes 125 encrypted "$MOVE" "was renamed" --encrypt-to "$(age-keygen -y <<<"$key")"
+}
+
+# --- disks again ------------------------------------------------------------------------------------
+
 # strace makes calls fail that no disk here would let fail just then. CRIU is not its child: the
 # filter is only for still's own calls on the archive.
 fsync_fails() {

@@ -137,6 +137,9 @@ TEST_F(PlanTest, RefusesTargetsThatCannotBeWritten) {
   EXPECT_EQ(refusal_of_target(scratch_.path()), ErrorKind::kConflict);
   EXPECT_EQ(refusal_of_target(scratch_ / "no/such/web.tar"), ErrorKind::kNotFound);
   EXPECT_EQ(refusal_of_target("/dev/null"), ErrorKind::kConflict);
+  test::write_text(scratch_ / "file", "x");
+  std::filesystem::create_symlink("file", scratch_ / "link");
+  EXPECT_EQ(refusal_of_target(scratch_ / "link"), ErrorKind::kConflict);
   test::write_text(scratch_ / "old.tar", "old");
   EXPECT_NO_THROW(plan({.leave_running = true, .export_file = scratch_ / "old.tar"}));
   EXPECT_EQ(read_file(scratch_ / "old.tar"), "old");

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 
+#include "os/atomic_file.h"
 #include "os/files.h"
 #include "os/inode_flags.h"
 #include "os/mount.h"
@@ -96,8 +98,86 @@ TEST(Files, AFailedAtomicWriteLeavesNothingBehind) {
   const Scratch scratch;
   scratch.make("directory/in it");
   EXPECT_EQ(kind_thrown_by([&] { write_file_atomically(scratch / "directory", "x", 0600); }),
-            ErrorKind::kSystem);
+            ErrorKind::kConflict);
   EXPECT_THAT(list_names(open_dir(scratch.path())), ElementsAre("directory"));
+}
+
+TEST(AtomicFile, HasNoNameUntilItIsCommitted) {
+  const Scratch scratch;
+  {
+    const AtomicFile given_up(scratch / "file", 0600);
+    STILL_REQUIRE(list_names(open_dir(scratch.path())).empty(), "files without a name");
+  }
+  AtomicFile file(scratch / "file", 0640, "key");
+  write_all(file.fd(), "content");
+  EXPECT_TRUE(list_names(open_dir(scratch.path())).empty());
+  file.commit();
+  EXPECT_THAT(list_names(open_dir(scratch.path())), ElementsAre("file"));
+  EXPECT_EQ(read_file(scratch / "file"), "content");
+  EXPECT_EQ(mode_of(scratch / "file"), 0640U);
+}
+
+// Whatever happens to the way to it, nothing is made elsewhere, and nothing half is left.
+TEST(AtomicFile, IsNotCommittedWhereThePathDoesNotLeadAnyMore) {
+  using std::filesystem::rename;
+  const Scratch scratch;
+  const auto place = scratch / "place";
+  const auto moved = scratch / "moved";
+  const auto other = scratch.make("other");
+  const std::vector<std::function<void()>> changes = {[&] { rename(place, moved); },
+                                                      [&] {
+                                                        rename(place, moved);
+                                                        make_directory(place);
+                                                      },
+                                                      [&] {
+                                                        rename(place, moved);
+                                                        std::filesystem::create_directory_symlink(
+                                                            other, place);
+                                                      },
+                                                      [&] {
+                                                        rename(place, moved);
+                                                        write_text(place, "a file");
+                                                      }};
+  for (const auto& change : changes) {
+    make_directory(place);
+    write_text(place / "file", "old");
+    {
+      AtomicFile file(place / "file", 0600);
+      write_all(file.fd(), "half");
+      change();
+      EXPECT_THAT(message_thrown_by([&] { file.commit(); }),
+                  HasSubstr(place.native() + " was renamed, replaced or removed"));
+    }
+    EXPECT_THAT(list_names(open_dir(moved)), ElementsAre("file"));
+    EXPECT_EQ(read_file(moved / "file"), "old");
+    EXPECT_TRUE(list_names(open_dir(other)).empty());
+    EXPECT_FALSE(path_exists(place / "file"));
+    remove_tree(place);
+    remove_tree(moved);
+  }
+  make_directory(place);
+  AtomicFile file(place / "file", 0600);
+  remove_tree(place);
+  EXPECT_EQ(kind_thrown_by([&] { file.commit(); }), ErrorKind::kConflict);
+}
+
+TEST(AtomicFile, DoesNotFollowALinkThatTakesItsNameMeanwhile) {
+  const Scratch scratch;
+  write_text(scratch / "victim", "unharmed");
+  AtomicFile file(scratch.make("place") / "file", 0600);
+  std::filesystem::create_symlink("../victim", scratch / "place/file");
+  EXPECT_THAT(message_thrown_by([&] { file.commit(); }), HasSubstr("not a regular file"));
+  EXPECT_EQ(read_file(scratch / "victim"), "unharmed");
+}
+
+// A link on the way is one when the place is found; it stays the directory that it led to then.
+TEST(AtomicFile, MayBeBehindALink) {
+  const Scratch scratch;
+  scratch.make("disk");
+  std::filesystem::create_directory_symlink("disk", scratch / "place");
+  AtomicFile file(scratch / "place/file", 0600);
+  file.commit();
+  EXPECT_TRUE(path_exists(scratch / "disk/file"));
 }
 
 TEST(Files, AnAtomicWriteOnAFullFileSystemKeepsTheOldContent) {
