@@ -125,6 +125,7 @@ class TarReader::Implementation {
     while (in_member_ && read()) {
     }
     in_header_ = true;
+    header_begin_ = static_cast<uint64_t>(archive_filter_bytes(archive_.get(), 0));
     ::archive_entry* entry = nullptr;
     const int result = archive_read_next_header(archive_.get(), &entry);
     in_header_ = false;
@@ -179,13 +180,13 @@ class TarReader::Implementation {
     }
   }
 
-  // Keeps the stream from where libarchive is on, for header_blocks().
+  // Keeps the stream from where libarchive is on, or was when it began with the header that it is
+  // reading, for header_blocks().
   void remember(size_t got) {
-    if (!in_header_) {
-      const uint64_t consumed = static_cast<uint64_t>(archive_filter_bytes(archive_.get(), 0));
-      recent_.erase(0, consumed - recent_start_);
-      recent_start_ = consumed;
-    }
+    const uint64_t needed_from =
+        in_header_ ? header_begin_ : static_cast<uint64_t>(archive_filter_bytes(archive_.get(), 0));
+    recent_.erase(0, needed_from - recent_start_);
+    recent_start_ = needed_from;
     recent_.append(buffer_.data(), got);
   }
 
@@ -217,6 +218,7 @@ class TarReader::Implementation {
   uint64_t total_ = 0;         // bytes read from the source
   uint64_t zeros_at_end_ = 0;  // how many of the last of them are zeros
   bool in_header_ = false;
+  uint64_t header_begin_ = 0;  // or before it: what libarchive had consumed then
   bool in_member_ = false;
   std::exception_ptr failure_;
   std::unique_ptr<::archive, int (*)(::archive*)> archive_;

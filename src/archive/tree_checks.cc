@@ -12,6 +12,8 @@ namespace still::archive {
 namespace {
 
 constexpr uint64_t kPageBytes = 4096;
+// Of the paths of all links, where they are remembered.
+constexpr size_t kMaxLinkBytes = size_t{64} << 20;
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
 
@@ -48,14 +50,14 @@ TreeChecks::Place TreeChecks::admit(const TarMember& member) {
   if (place.path.empty() && !place.is_directory) refuse("the root of the tree is no directory");
   check_parents(place.path);
   const auto before = seen_.find(place.path);
-  if (before != seen_.end() && before->second != Kind::kImplied) refuse("the name occurs twice");
-  if (before != seen_.end() && !place.is_directory) {
+  if (before && *before != Kind::kImplied) refuse("the name occurs twice");
+  if (before && !place.is_directory) {
     refuse("a directory that is not empty is in its place");
   }
   check_xattrs(member, options_);
   check_kind(member);
   if (!member.hard_link.empty()) place.hard_link = hard_link_target(member, place.path);
-  seen_[place.path] = place.is_directory ? Kind::kDirectory : Kind::kOther;
+  seen_.put(place.path, place.is_directory ? Kind::kDirectory : Kind::kOther);
   note_privileged(member, place.path);
   if (seen_.size() > kMaxTreeEntries) refuse("the tree has too many entries");
   return place;
@@ -66,10 +68,13 @@ void TreeChecks::check_parents(std::string path) {
   while (!path.empty()) {
     path = split_path(path).parent;
     if (path.empty()) return;
-    const auto [parent, is_new] = seen_.emplace(path, Kind::kImplied);
-    if (is_new && options_.into_empty) refuse("its directory does not exist");
-    if (is_new) continue;
-    if (parent->second == Kind::kOther) {
+    const auto parent = seen_.find(path);
+    if (!parent && options_.into_empty) refuse("its directory does not exist");
+    if (!parent) {
+      seen_.put(path, Kind::kImplied);
+      continue;
+    }
+    if (*parent == Kind::kOther) {
       refuse("the path " + printable(path) + " leads through what is no directory, like a link");
     }
     return;
@@ -106,6 +111,10 @@ void TreeChecks::check_kind(const TarMember& member) const {
   }
 }
 
+bool TreeChecks::is_member(std::string_view directory) const {
+  return seen_.find(directory) == Kind::kDirectory;
+}
+
 bool TreeChecks::is_usual_device(const TarMember& member) const {
   return S_ISCHR(member.metadata.mode) && std::ranges::contains(options_.devices, member.device);
 }
@@ -124,8 +133,7 @@ void TreeChecks::note_privileged(const TarMember& member, const std::string& pat
 // second name of that link, which is not followed.
 std::string TreeChecks::hard_link_target(const TarMember& member, const std::string& path) const {
   std::string target_path = tree_path(member.hard_link);
-  const auto target = seen_.find(target_path);
-  if (target == seen_.end() || target->second != Kind::kOther || target_path == path) {
+  if (seen_.find(target_path) != Kind::kOther || target_path == path) {
     refuse("it is a hard link to what is no earlier member of the archive");
   }
   return target_path;
@@ -148,11 +156,14 @@ TreeSummary check_tree_tar(const Source& source, const ExtractOptions& options) 
   TarReader tar(source);
   TreeChecks checks(options);
   TreeSummary summary;
+  size_t link_bytes = 0;
   while (const auto member = tar.next()) {
     try {
       const TreeChecks::Place place = checks.admit(*member);
       if (member->hard_link.empty() && S_ISLNK(member->metadata.mode)) {
-        summary.links.push_back(place.path);
+        link_bytes += place.path.size();
+        if (options.names_links) summary.links.push_back(place.path);
+        if (options.names_links && link_bytes > kMaxLinkBytes) refuse("it has too many links");
       }
       uint64_t content_bytes = 0;
       read_content(tar, *member,

@@ -5,14 +5,15 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <unordered_map>
 
+#include "archive/seen_paths.h"
 #include "archive/tar_stream.h"
 #include "archive/tree_tar.h"
 
 namespace still::archive {
 
-// No file system that we know of takes more, and our own memory must not be the limit.
+// What a tree may have. No file system that we know of takes more, and 20 million entries take half
+// a gigabyte of our memory (SeenPaths), however long their paths are.
 inline constexpr size_t kMaxTreeEntries = 20'000'000;
 inline constexpr size_t kMaxTreePathSize = size_t{64} << 10;
 inline constexpr size_t kMaxTreeDepth = 4096;
@@ -32,11 +33,14 @@ class TreeChecks {
   // does not depend on what is below the root already.
   Place admit(const TarMember& member);
 
+  // Whether the directory was a member itself.
+  bool is_member(std::string_view directory) const;
+
   // Of all that were admitted.
   const PrivilegedEntries& privileged() const { return privileged_; }
 
  private:
-  enum class Kind : uint8_t { kImplied, kDirectory, kOther };
+  using Kind = SeenPaths::Kind;
 
   void check_parents(std::string path);
   void check_kind(const TarMember& member) const;
@@ -45,7 +49,7 @@ class TreeChecks {
   std::string hard_link_target(const TarMember& member, const std::string& path) const;
 
   const ExtractOptions& options_;
-  std::unordered_map<std::string, Kind> seen_;
+  SeenPaths seen_;
   PrivilegedEntries privileged_;
 };
 

@@ -72,6 +72,8 @@ struct ExtractOptions {
   std::span<const dev_t> devices{};
   // The root is that of a mounted overlay, in which nobody can make a whiteout: they are refused.
   bool into_overlay = false;
+  // TreeSummary names the links; 64 MiB of such names are refused.
+  bool names_links = false;
   // The root is empty: an entry without one for its directory before it is refused at once.
   bool into_empty = false;
   // Anything but directories and regular files with one name is refused.
@@ -83,16 +85,16 @@ struct ExtractOptions {
 // (openat2 RESOLVE_BENEATH without following links in it), and absolute names, "..", links through
 // links, hard links to anything but an earlier member, device nodes, and names that occur twice are
 // refused with Error(kCorrupt) naming the member. Modes (setuid included), owners, xattrs and times
-// are restored, directories' times last, and then the flags of inodes. A large file is refused with Error(kSystem) before the
-// first byte if the file system has no room for its data. On error what was unpacked so far stays:
-// the caller owns root and removes it. Returns the paths of entries whose flags could not be set,
-// because the file system does not have them.
+// are restored, directories' times last, and then the flags of inodes. A large file is refused with
+// Error(kSystem) before the first byte if the file system has no room for its data. On error what
+// was unpacked so far stays: the caller owns root and removes it. Returns the paths of entries
+// whose flags could not be set, because the file system does not have them.
 SomePaths extract_tree_tar(const Source& source, const Fd& root, const ExtractOptions& options);
 
 // What a stream would make.
 struct TreeSummary {
   uint64_t memory_bytes = 0;  // in a tmpfs: whole pages for what files hold, one for each entry
-  std::vector<std::string> links;  // paths of symbolic links, relative
+  std::vector<std::string> links;  // paths of symbolic links, relative, if that was an option
   PrivilegedEntries privileged;
 };
 

@@ -29,7 +29,7 @@ constexpr uint64_t kMaxImageSize = uint64_t{256} << 20;
 constexpr std::array<dev_t, 8> kContainerDevices = {0x103, 0x105, 0x107, 0x108,
                                                     0x109, 0x500, 0x501, 0x502};
 constexpr archive::ExtractOptions kTmpfsExtraction{
-    .allow_devices = true, .devices = kContainerDevices, .into_empty = true};
+    .allow_devices = true, .devices = kContainerDevices, .names_links = true, .into_empty = true};
 
 [[noreturn]] void refuse(const std::string& reason) { throw Error(ErrorKind::kCorrupt, reason); }
 

@@ -283,7 +283,7 @@ TEST(TreeTar, NamesWhatHasNoFlagsHere) {
       extract_tree_tar(test::source_of(tar), open_dir(mounted), {.into_empty = true});
   const std::string log = read_file(mounted / "log");
   unmount_all(mounted);
-  EXPECT_EQ(describe(without), "., fixed, fixed/file, log");
+  EXPECT_EQ(describe(without), "fixed, fixed/file, log, .");
   EXPECT_EQ(log, "log");
 }
 
