@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include "archive/encryption.h"
 #include "base/error.h"
@@ -153,12 +154,56 @@ bool gives_permissions(pid_t pid, const std::string& descriptor) {
   return information && gives_permissions(*information);
 }
 
-// What a descriptor stands for; empty if it has been closed since it was listed.
-std::string target_of(const Fd& directory, const std::string& descriptor) try {
-  return read_link_at(directory, descriptor);
+// What a link of /proc stands for; empty if it has gone since it was listed, or has a path that the
+// kernel does not tell.
+std::string target_of(const Fd& directory, const std::string& link) try {
+  return read_link_at(directory, link);
 } catch (const Error& error) {
-  if (error.error_number() == ENOENT || error.error_number() == ESRCH) return {};
+  const int number = error.error_number();
+  if (number == ENOENT || number == ESRCH || number == ENAMETOOLONG) return {};
   throw;
+}
+
+bool has_long_path(const Fd& directory, const std::string& link) try {
+  read_link_at(directory, link);
+  return false;
+} catch (const Error& error) {
+  return error.error_number() == ENAMETOOLONG;
+}
+
+// What the process has of files with such a path; empty: nothing.
+std::string behind_long_path(pid_t pid) {
+  constexpr std::array<std::pair<const char*, const char*>, 3> kOwn = {
+      {{"cwd", "its working directory"}, {"root", "its root directory"}, {"exe", "its program"}}};
+  constexpr std::array<std::pair<const char*, const char*>, 2> kLists = {
+      {{"fd", "descriptor "}, {"map_files", "the mapping "}}};
+  const auto process = open_if_exists(formatted("/proc/{}", pid), O_RDONLY | O_DIRECTORY);
+  if (!process) return {};
+  for (const auto& [link, words] : kOwn) {
+    if (has_long_path(*process, link)) return words;
+  }
+  for (const auto& [list, words] : kLists) {
+    const auto directory = open_at_if_exists(*process, list, O_RDONLY | O_DIRECTORY);
+    if (!directory) continue;
+    for (const std::string& link : list_names(*directory)) {
+      if (has_long_path(*directory, link)) return words + link;
+    }
+  }
+  return {};
+}
+
+// Directories can be nested without end, by going to each before the next one is made. A tree is
+// captured however deep it is; but CRIU knows open files by their paths.
+void long_paths(const Held& container, const Plan&) {
+  for (const pid_t pid : dumped_of(container)) {
+    const std::string what = behind_long_path(pid);
+    if (what.empty()) continue;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("the path of {} of process {} ({}) has more than 4095 bytes, and CRIU "
+                          "cannot dump it",
+                          what, pid, subject::command_of(pid)),
+                "have the program close it, or go to another directory");
+  }
 }
 
 // One of these that the process has open; empty: none. Of one that is not dumped only what would
@@ -284,9 +329,9 @@ void impossible_trials(const Held& container, const Plan& plan) {
 }
 
 constexpr std::array kPlanned = {
-    impossible_target,      no_freezer,        sessions_beside_the_end, traced_processes,
-    undumpable_descriptors, stopped_processes, ended_main_threads,      terminals_of_sessions,
-    rules_of_its_own,       changed_sources,   impossible_trials};
+    impossible_target,      no_freezer,       sessions_beside_the_end, traced_processes,
+    undumpable_descriptors, long_paths,       stopped_processes,       ended_main_threads,
+    terminals_of_sessions,  rules_of_its_own, changed_sources,         impossible_trials};
 
 // --- complete
 // --------------------------------------------------------------------------------------

@@ -409,6 +409,23 @@ connect() { nsenter -t "$(state "$1" Pid)" -n "$BATS_TEST_DIRNAME/connect" 7000 
   fails_with "not running" still checkpoint -R web
 }
 
+@test "a path longer than system calls take is captured, and refused in words where a process holds it open" {
+  local kept
+  for runtime in $(runtimes); do
+    for kept in nothing directory file; do
+      still run -d --name "$kept" --runtime "$runtime" --network none --rootfs "$ROOTFS" /bin/holder deep "$kept"
+      eventually is deep still logs "$kept"
+    done
+    fails_with "the path of its working directory of process" still checkpoint -R -e "$WORK/web.tar" directory
+    fails_with "the path of descriptor 3 of process" still checkpoint file
+    still checkpoint -R -e "$WORK/web.tar" nothing
+    still restore -i "$WORK/web.tar" -n copy
+    [[ $(find "$STILL_ROOT/containers/$(still inspect --format '{{.Id}}' copy)/upper" -name file | wc -l) -eq 1 ]]
+    for kept in nothing directory file copy; do has_state "$kept" running; done
+    still rm -f -t 0 --all
+  done
+}
+
 @test "refused without CRIU" {
   start_ticker web
   mkdir "$WORK/bin"

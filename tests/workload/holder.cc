@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,6 +39,21 @@ int check(int result, const char* what) {
   const int file = check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644), "open");
   check(::flock(file, LOCK_EX | LOCK_NB), "flock");
   std::puts("locked");
+  stay();
+}
+
+// In a directory whose path no system call takes: stays there, or goes back with a file open in it,
+// or with nothing.
+[[noreturn]] void go_deep(const std::string& kept) {
+  const std::string name(200, 'd');
+  for (int level = 0; level < 25; ++level) {
+    check(::mkdir(name.c_str(), 0755), "mkdir");
+    check(::chdir(name.c_str()), "chdir");
+  }
+  const int file = check(::open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0644), "open");
+  if (kept != "file") check(::close(file), "close");
+  if (kept != "directory") check(::chdir("/"), "chdir");
+  std::puts("deep");
   stay();
 }
 
@@ -162,20 +178,24 @@ uint16_t port_in(const std::string& word) { return static_cast<uint16_t>(std::st
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
-      "lock FILE | tcp PORT | echo PORT | fill PORT | death SIGNAL",
+      "lock FILE | tcp PORT | echo PORT | fill PORT | death SIGNAL | "
+      "deep directory|file|nothing",
       "Holds a file lock or a TCP connection, or serves connections, until it is killed.",
       "lock  hold an exclusive flock; prints \"locked\"\n"
       "tcp   pass numbers over a loopback connection; prints \"passed N\", \"closed\" at its end\n"
       "echo  send back what loopback connections bring\n"
       "fill  send what the buffers take; prints \"sent N\", on SIGUSR1 reads it, exit code 0 if it "
       "is right"
-      "\ndeath  ask for the signal when the parent ends, and so does a child");
+      "\ndeath  ask for the signal when the parent ends, and so does a child\n"
+      "deep  make directories in each other, beyond the longest path, and stay in the last, have a "
+      "file open there, or neither; prints \"deep\"");
   const auto words = flags.parse(argc, argv, 2);
   const std::string& what = words[0];
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (what == "lock") hold_lock(words[1]);
   if (what == "echo") serve(port_in(words[1]));
   if (what == "tcp") hold_connection(port_in(words[1]));
+  if (what == "deep") go_deep(words[1]);
   if (what == "death") die_with_parent(std::stoi(words[1]));
   if (what == "fill") return hold_sent_data(port_in(words[1]));
   std::fprintf(stderr, "holder: no resource '%s', see --help\n", what.c_str());
