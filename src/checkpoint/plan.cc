@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "checkpoint/memory_choice.h"
@@ -40,7 +41,11 @@ std::vector<cut::TreePlan> plan_trees(const subject::Subject& subject, const sto
   for (const subject::Tree& tree : subject.trees) {
     if (!is_wanted(tree, options)) continue;
     const Fd source = open_file(tree.source, O_RDONLY | O_DIRECTORY);
-    trees.push_back({.tree = tree, .found = tree::survey_tree(source, staging)});
+    try {
+      trees.push_back({.tree = tree, .found = tree::survey_tree(source, staging)});
+    } catch (const Error& error) {
+      throw error.in(name_of(tree));
+    }
   }
   return trees;
 }

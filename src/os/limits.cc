@@ -3,6 +3,11 @@
 #include <sys/resource.h>
 
 #include <initializer_list>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "os/files.h"
 
 namespace still {
 namespace {
@@ -24,6 +29,16 @@ std::string lift_deadly_limits(pid_t process) noexcept {
   const bool has_size = lift(process, RLIMIT_FSIZE);
   if (!has_time) return "processor time (ulimit -t)";
   return has_size ? "" : "file sizes (ulimit -f)";
+}
+
+uint64_t available_memory() {
+  constexpr std::string_view kAvailable = "MemAvailable:";
+  for (const std::string& line : split(read_file("/proc/meminfo"), '\n')) {
+    if (!line.starts_with(kAvailable)) continue;
+    const auto words = split(trim(std::string_view(line).substr(kAvailable.size())), ' ');
+    return static_cast<uint64_t>(parse_integer(words.front()).value_or(0)) << 10;
+  }
+  throw Error(ErrorKind::kSystem, "/proc/meminfo does not say how much memory is available");
 }
 
 }  // namespace still

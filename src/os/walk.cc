@@ -25,7 +25,7 @@ constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 }  // namespace
 
-std::vector<std::string> list_names(const Fd& directory) {
+std::vector<std::string> list_names(const Fd& directory, size_t most) {
   // fdopendir takes its descriptor over, and a duplicate would share the position.
   auto opened = open_at_if_exists(directory, ".", kOpenDirectory);
   if (!opened) return {};
@@ -35,14 +35,16 @@ std::vector<std::string> list_names(const Fd& directory) {
   if (!stream) throw Error::system(errno, "cannot list a directory");
   opened->release();
   std::vector<std::string> names;
-  for (;;) {
+  while (names.size() < most) {
     errno = 0;
     const dirent* entry = ::readdir(stream.get());
-    if (entry == nullptr) break;
+    if (entry == nullptr) {
+      if (errno != 0 && errno != ENOENT) throw Error::system(errno, "cannot list a directory");
+      break;
+    }
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
-  if (errno != 0 && errno != ENOENT) throw Error::system(errno, "cannot list a directory");
   return names;
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -42,7 +43,7 @@ void walk_tree(const Fd& root, const WalkOptions& options,
                const std::function<void(const WalkEntry&)>& visit);
 
 // The names in one directory without "." and "..", in the order of the file system. One that has
-// been removed since it was opened has none.
-std::vector<std::string> list_names(const Fd& directory);
+// been removed since it was opened has none. most: no more of them than that.
+std::vector<std::string> list_names(const Fd& directory, size_t most = SIZE_MAX);
 
 }  // namespace still

@@ -152,7 +152,7 @@ class Mirror::Implementation {
 
  private:
   std::vector<ScannedDirectory> look(unsigned threads, const std::stop_token& stop) const {
-    auto scan = scan_tree(source_, threads, stop);
+    auto scan = scan_tree(source_, threads, stop, too_many_);
     if (finishing_) scratch_.leave_out(scan, frozen_at_);
     return scan;
   }
@@ -473,6 +473,7 @@ class Mirror::Implementation {
   CopyMonitor monitor_;
   ClockWatch clock_;
   MirrorState state_;
+  const size_t too_many_ = entries_that_fit();
   std::chrono::nanoseconds frozen_at_{};
   std::set<std::string> foreign_;
   uint64_t spare_count_ = 0;

@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "os/beneath.h"
 #include "os/files.h"
+#include "os/limits.h"
 #include "os/parallel.h"
 #include "os/walk.h"
 #include "tree/proof.h"
@@ -30,6 +32,16 @@ struct OpenDirectory {
 // No kind of entry: one that has vanished.
 constexpr mode_t kVanished = 0;
 
+constexpr uint64_t kBytesPerEntry = 2048;
+
+[[noreturn]] void refuse_number(size_t too_many) {
+  throw Error(ErrorKind::kSystem,
+              formatted("it has {} entries or more, and there is no memory for what a checkpoint "
+                        "has to know of them",
+                        too_many),
+              "free memory, or leave the tree out (--ignore-rootfs, --ignore-volumes)");
+}
+
 struct Piece {
   OpenDirectory* directory;
   size_t begin, end;
@@ -37,8 +49,8 @@ struct Piece {
 
 class Scan {
  public:
-  Scan(const Fd& root, unsigned threads, const std::stop_token& stop)
-      : root_(root), threads_(threads), stop_(stop) {
+  Scan(const Fd& root, unsigned threads, const std::stop_token& stop, size_t too_many)
+      : root_(root), threads_(threads), stop_(stop), too_many_(too_many) {
     const struct stat status = stat_fd(root);
     device_ = status.st_dev;
     directories_.push_back({{}, status, {}});
@@ -74,7 +86,9 @@ class Scan {
     auto opened = open_at_if_exists(*place, ".", O_RDONLY | O_DIRECTORY);
     if (!opened) return {};
     std::vector<ScannedEntry> entries;
-    for (std::string& name : list_names(*opened)) entries.push_back({std::move(name), {}});
+    for (std::string& name : list_names(*opened, too_many_)) {
+      entries.push_back({std::move(name), {}});
+    }
     return {std::move(opened), std::move(entries)};
   } catch (const Error& error) {
     // A link has taken the directory's place, or that of one above it.
@@ -109,6 +123,8 @@ class Scan {
     for (const ScannedEntry& entry : read.entries) {
       if (S_ISDIR(entry.status.st_mode)) queue(index, entry);
     }
+    entries_ += read.entries.size();
+    if (entries_ >= too_many_) refuse_number(too_many_);
     directories_[index].entries = std::move(read.entries);
   }
 
@@ -119,6 +135,8 @@ class Scan {
   const Fd& root_;
   const unsigned threads_;
   const std::stop_token& stop_;
+  const size_t too_many_;
+  size_t entries_ = 0;
   dev_t device_;
   std::vector<ScannedDirectory> directories_;
 };
@@ -134,9 +152,11 @@ std::string path_in(std::string_view directory, std::string_view name) {
 std::string shown_path(const std::string& path) { return path.empty() ? "." : path; }
 
 std::vector<ScannedDirectory> scan_tree(const Fd& root, unsigned threads,
-                                        const std::stop_token& stop) {
-  return Scan(root, threads, stop).run();
+                                        const std::stop_token& stop, size_t too_many) {
+  return Scan(root, threads, stop, too_many).run();
 }
+
+size_t entries_that_fit() { return available_memory() / kBytesPerEntry; }
 
 std::optional<std::string> find_other_file_system(const std::vector<ScannedDirectory>& scan) {
   const auto other = std::ranges::find_if(scan, [&](const ScannedDirectory& directory) {

@@ -55,7 +55,7 @@ Method choose_method(const Fd& source, const std::vector<ScannedDirectory>& scan
 }  // namespace
 
 Survey survey_tree(const Fd& source, const Fd& staging) {
-  const auto scan = scan_tree(source, processor_count());
+  const auto scan = scan_tree(source, processor_count(), {}, entries_that_fit());
   Survey survey{.files = 0,
                 .bytes = 0,
                 .method = choose_method(source, scan, staging),

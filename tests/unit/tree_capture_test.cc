@@ -15,6 +15,7 @@
 #include "support.h"
 #include "tree/capture.h"
 #include "tree/proof.h"
+#include "tree/scan.h"
 #include "tree/survey.h"
 #include "tree_fixture.h"
 
@@ -106,6 +107,18 @@ class CaptureTest : public testing::Test {
   std::unique_ptr<Capture> capture_;
   bool mounted_ = false;
 };
+
+// One directory with many, and many directories.
+TEST(ScanTree, EndsWhereThereAreTooMany) {
+  const Scratch scratch;
+  for (const char* name : {"a", "b", "c", "d"}) scratch.make(std::string(name) + "/below");
+  const Fd root = open_dir(scratch.path());
+  EXPECT_EQ(scan_tree(root, 2, {}, 9).size(), 9U);
+  EXPECT_THAT(test::message_thrown_by([&] { scan_tree(root, 2, {}, 8); }),
+              testing::HasSubstr("8 entries or more"));
+  EXPECT_EQ(test::kind_thrown_by([&] { scan_tree(root, 2, {}, 3); }), ErrorKind::kSystem);
+  EXPECT_GT(entries_that_fit(), 1000U);
+}
 
 TEST_F(CaptureTest, CopiesBeforeOnExt4) {
   STILL_REQUIRE(mount_new("ext4"), "root and ext4 on a loop device");

@@ -13,7 +13,7 @@
 #include "oci/capabilities.h"
 #include "oci/runtime.h"
 #include "oci/spec.h"
-#include "os/files.h"
+#include "os/limits.h"
 
 namespace still::sources {
 namespace {
@@ -125,17 +125,12 @@ void refuse_needless(const std::vector<std::string>& granted, const std::set<std
 
 // The kernel would end other programs for it.
 void require_memory(uint64_t size_bytes) {
-  constexpr std::string_view kAvailable = "MemAvailable:";
-  for (const std::string& line : split(read_file("/proc/meminfo"), '\n')) {
-    if (!line.starts_with(kAvailable)) continue;
-    const auto words = split(std::string(trim(line.substr(kAvailable.size()))), ' ');
-    const auto available = static_cast<uint64_t>(parse_integer(words.front()).value_or(0)) << 10;
-    if (size_bytes <= available) return;
-    throw Error(ErrorKind::kSystem,
-                "the archive holds " + human_size(size_bytes) +
-                    " of files in memory (tmpfs), and the machine has " + human_size(available),
-                "free memory, or restore elsewhere");
-  }
+  const uint64_t available = available_memory();
+  if (size_bytes <= available) return;
+  throw Error(ErrorKind::kSystem,
+              "the archive holds " + human_size(size_bytes) +
+                  " of files in memory (tmpfs), and the machine has " + human_size(available),
+              "free memory, or restore elsewhere");
 }
 
 }  // namespace
