@@ -165,6 +165,36 @@ nosy_runtime() {
   alive web
 }
 
+@test "inspect names no checkpoint that is gone" {
+  local path
+  for runtime in $(runtimes); do
+    start_ticker web --runtime "$runtime"
+    still checkpoint -R -e "$WORK/web.tar" web
+    [[ $(state web CheckpointPath) == "$WORK/web.tar" ]]
+    rm "$WORK/web.tar"
+    [[ -z $(state web CheckpointPath) ]]
+    still checkpoint -R web
+    [[ -e $(state web CheckpointPath) ]]
+    still stop -t 0 web
+    still restore web
+    [[ -z $(state web CheckpointPath) ]]
+    still checkpoint web
+    path=$(state web CheckpointPath)
+    [[ -d $path ]]
+    still restore web
+    [[ -z $(state web CheckpointPath) ]]
+    still checkpoint --keep web
+    [[ -d $(state web CheckpointPath) && -e $(state web CheckpointLog) ]]
+    still start web
+    [[ -z $(state web CheckpointPath) && ! -e $path ]]
+    still stop -t 0 web
+    still start web
+    [[ -z $(state web CheckpointPath) && $(state web CheckpointedAt) != 0001* ]]
+    alive web
+    still rm -f -t 0 web
+  done
+}
+
 # --- default ---------------------------------------------------------------------------------------
 
 @test "the default checkpoint ends the container and restore brings it back in place" {

@@ -9,12 +9,16 @@
 #include "engine/container/bundle.h"
 #include "engine/container/security.h"
 #include "os/clock.h"
+#include "os/files.h"
 
 namespace still::cli {
 namespace {
 
 using engine::ContainerConfig;
 using store::ContainerStatus;
+
+// What was removed since, by a restore or by anybody, is not named.
+std::string if_there(const std::string& path) { return path_exists(path) ? path : ""; }
 
 Json state_json(const ContainerView& container) {
   const auto& [record, config, image] = container;
@@ -35,11 +39,11 @@ Json state_json(const ContainerView& container) {
   state["CgroupPath"] = config.cgroups ? engine::cgroup_path(config, record.id) : "";
   state["Checkpointed"] = record.checkpointed;
   state["CheckpointedAt"] = rfc3339(record.checkpointed_at);
-  state["CheckpointPath"] = record.checkpoint_path;
-  state["CheckpointLog"] = record.checkpoint_log;
+  state["CheckpointPath"] = if_there(record.checkpoint_path);
+  state["CheckpointLog"] = if_there(record.checkpoint_log);
   state["Restored"] = record.restored;
   state["RestoredAt"] = rfc3339(record.restored_at);
-  state["RestoreLog"] = record.restore_log;
+  state["RestoreLog"] = if_there(record.restore_log);
   return state;
 }
 

@@ -178,12 +178,21 @@ void Container::start_process(const std::function<void()>& prepared) {
   if (prepared) prepared();
   record_.started_at = Instant::now().wall;  // it may have ended before we are back
   record_.restored = false;
-  if (std::exchange(record_.checkpointed, false)) {
+  const bool was_checkpointed = std::exchange(record_.checkpointed, false);
+  if (was_checkpointed) {
+    record_.checkpoint_path.clear();
     // Before it changes a file, for we may be killed.
     host_.store.update_container(record_);
   }
   run_created(*oci_runtime, id());
   record_running(pid, start_time);
+  if (was_checkpointed) remove_images();
+}
+
+// Without the files of that moment they are of no use.
+void Container::remove_images() const {
+  remove_tree(paths_.checkpoint());
+  remove_tree(paths_.shm_content());
 }
 
 void Container::record_running(pid_t pid, std::optional<uint64_t> start_time) {

@@ -150,6 +150,7 @@ class Container {
   void record_restored(pid_t pid);
   // Of its last restore.
   bool has_run_restored() const;
+  void remove_images() const;
   void record_running(pid_t pid, std::optional<uint64_t> start_time);
   void record_exit();
   // What a run leaves: the runtime's state (and its processes, if any), mounts, cgroups, pid files.
