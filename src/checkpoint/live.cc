@@ -16,6 +16,7 @@
 #include "checkpoint/estimate.h"
 #include "checkpoint/leftovers.h"
 #include "checkpoint/trial.h"
+#include "criu/affinity.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
 #include "criu/preloading.h"
@@ -269,9 +270,11 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   const cut::Staging staging(place, stages_in_memory(plan) ? plan.options.memory_staging_bytes : 0);
   auto memory = cut::MemoryWay::open(plan.memory, subject, place);
   CheckpointResult result{.memory_choice = plan.memory};
+  criu::Affinities affinities;
   // Asked for while all stands still.
   const auto look_at_processes = [&] {
     result.left_out = describe_sessions(subject, freezers);
+    affinities = criu::read_affinities(subject::processes_of(subject), subject.init.pid);
     return all_processes(subject, freezers);
   };
   cut::TreeCaptures captures(plan.trees, subject.log, look_at_processes, staging, cancellation);
@@ -298,6 +301,7 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   window.dismiss_guardian();
   hooks::reached("merged");
   cut::begin_calls_anew(place.images(), observer);
+  criu::write_affinities(place.images(), affinities);
 
   say_left_out(result.left_out, observer);
   result.cut_pass = captures.last_pass();

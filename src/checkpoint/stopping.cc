@@ -13,6 +13,7 @@
 #include "checkpoint/describe.h"
 #include "checkpoint/leftovers.h"
 #include "checkpoint/trial.h"
+#include "criu/affinity.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
 #include "criu/gate.h"
@@ -132,6 +133,7 @@ void run_dump(const subject::Held& container, const journal::Host& host, const P
     entry.runtime = identify_process(runtime.process().pid());
   });
   hooks::reached("guarded");
+  criu::write_affinities(images, criu::read_affinities(subject::processes_of(subject), init));
   cut.dump_start = Instant::now();
   Question question(socket, runtime.process().pid(), examine);
   cut::RuntimeWatch watch(std::move(runtime), init, plan.options.runtime_timeout);

@@ -33,6 +33,7 @@ constexpr std::array kKinds = std::to_array<ImageFileKind>({
     {"tmpfs-dev-%u.tar.gz.img", ImageUse::kTmpfs},
 
     {"cpuinfo.img", ImageUse::kInside},
+    {"cpu-affinity.txt", ImageUse::kInside},  // by Still (criu/affinity.h)
     {"descriptors.json", ImageUse::kInside},  // by runtimes: what standard input and output were
     {"fdinfo-%u.img", ImageUse::kInside},
     {"fifo-data.img", ImageUse::kInside},

@@ -2,6 +2,7 @@
 
 #include "base/hooks.h"
 #include "base/undo.h"
+#include "criu/affinity.h"
 #include "criu/configuration.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
@@ -30,8 +31,9 @@ oci::RestoreOptions runtime_options(const subject::Restorable& container,
                              .tcp_close = options.tcp_close,
                              .file_locks = options.file_locks};
   const subject::Place& place = container.place();
-  criu::write_configuration(place.criu_configuration, place.criu_overrides,
-                            container.runtime()->criu_options(result));
+  auto criu_options = container.runtime()->criu_options(result);
+  criu_options.merge(criu::affinity_options(images));
+  criu::write_configuration(place.criu_configuration, place.criu_overrides, criu_options);
   result.criu_configuration = place.criu_configuration;
   return result;
 }

@@ -365,6 +365,39 @@ has_its_flags() {
   done
 }
 
+affinities() {
+  local pid
+  pid=$(still inspect --format '{{.State.Pid}}' "$1")
+  for pid in "$pid" $(cat "/proc/$pid/task/$pid/children"); do taskset --cpu-list --pid "$pid"; done | sed 's/.*: //'
+}
+
+# The first process and one of its children, each on a processor of its own.
+@test "what was bound to processors is bound to them from the first moment on" {
+  local pid script
+  require "two processors" taskset --cpu-list 1 true
+  # Each says where it finds itself, whenever that is somewhere else than before.
+  script='look() { last=; while :; do now=$(sed -n "s/^Cpus_allowed_list:.//p" /proc/self/status)
+    [ "$now" = "$last" ] || echo "$1 on $now"; last=$now; sleep 0.01; done; }; look child & look parent'
+  for runtime in $(runtimes); do
+    still run -d --name web --runtime "$runtime" --network none --rootfs "$ROOTFS" sh -c "$script"
+    eventually sh -c 'still logs web | grep -q child'
+    pid=$(still inspect --format '{{.State.Pid}}' web)
+    taskset --cpu-list --pid 0 "$pid" >/dev/null
+    taskset --cpu-list --pid 1 "$(cut -d' ' -f1 "/proc/$pid/task/$pid/children")" >/dev/null
+    eventually sh -c 'still logs web | grep -q "parent on 0$" && still logs web | grep -q "child on 1$"'
+    still checkpoint -R -e "$WORK/web.tar" web
+    still restore -i "$WORK/web.tar" -n copy
+    still checkpoint web
+    still restore web
+    sleep 0.3
+    for name in web copy; do
+      [[ $(affinities "$name" | head -n 2) == $'0\n1' ]]
+      [[ $(still logs "$name" | grep -c ' on ') -eq 4 ]] || { still logs "$name"; return 1; }
+    done
+    still rm -f -t 0 web copy
+  done
+}
+
 @test "/dev/shm and files under /run come back" {
   start_ticker web
   still exec web sh -c 'echo shared >/dev/shm/note; mkdir -p /run/app; echo pid >/run/app/pid'

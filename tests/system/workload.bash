@@ -45,7 +45,7 @@ remove_copy() {
 # copy_without_library PROGRAM DIRECTORY, which is made: with all that belongs to it but its library for CRIU.
 copy_without_library() {
   mkdir "$2"
-  cp "$1" "$(dirname "$1")"/still_{lazy_pages,question} "$2/"
+  cp "$1" "$(dirname "$1")"/still_{lazy_pages,question,set_affinity} "$2/"
 }
 
 is_running() { [[ $(still inspect --format '{{.State.Running}}' "$1") == true ]]; }

@@ -4,8 +4,10 @@
 
 #include "archive/tree_tar.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "cgroup/container_cgroup.h"
+#include "criu/affinity.h"
 #include "criu/cgroups.h"
 #include "criu/criu.h"
 #include "criu/mount_sources.h"
@@ -39,6 +41,18 @@ void save_shm(const ContainerPaths& paths) {
   const Fd file = open_file(paths.shm_content(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   archive::write_tree_tar(open_file(paths.shm(), O_RDONLY | O_DIRECTORY), {},
                           [&file](std::string_view bytes) { write_all(file, bytes); });
+}
+
+// This machine may lack the processors, and the container's cgroup may not let it have them.
+void warn_of_misplaced_threads(const std::filesystem::path& images, pid_t init) noexcept try {
+  const size_t count = criu::count_misplaced(criu::stored_affinities(images), init);
+  if (count == 0) return;
+  warn(
+      formatted("{} of the restored threads may run on other processors than before the "
+                "checkpoint, because not all of those can be had here",
+                count));
+} catch (const std::exception& error) {
+  warn(error.what());  // it runs
 }
 
 }  // namespace
@@ -193,6 +207,7 @@ void Container::start_restored(const oci::RestoreOptions& options,
                                                    .runtime = *oci_runtime,
                                                    .restore = options});
     record_restored(pid);
+    warn_of_misplaced_threads(options.image_directory, pid);
   } catch (...) {
     try_kill_all();
     record_ = before;  // what could not be stored is not so
