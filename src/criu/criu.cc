@@ -46,9 +46,23 @@ std::optional<messages::Stats> read_statistics(const std::filesystem::path& file
               printable(file.native()) + " has statistics of another kind than expected");
 }
 
+// create_link_remap() in criu/files-reg.c; a path follows.
+constexpr std::string_view kLostName = "Can't link remap to ";
+
+std::string quoted_behind(std::string_view error, std::string_view words, std::string_view end) {
+  const size_t start = error.find(words) + words.size();
+  return std::string(error.substr(start, error.find(end, start) - start));
+}
+
 // In words; nullopt for a line that is plain enough.
 std::optional<std::string> meaning_of(const std::string& error) {
   if (error.contains(kSocketComplaint)) return kSocketMeaning;
+  if (error.contains(kLostName)) {
+    return formatted(
+        "{} has lost its name while it is open, and its other names are not to be found in the "
+        "container",
+        quoted_behind(error, kLostName, ": "));
+  }
   const size_t start = error.find(kUnstoppable);
   if (start == std::string::npos) return std::nullopt;
   const std::string rest = error.substr(start + kUnstoppable.size());

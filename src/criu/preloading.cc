@@ -20,6 +20,8 @@ std::map<std::string, std::string> preload_environment(const PreloadSettings& se
   if (settings.no_conntrack) variables[kNoConntrackVariable] = "1";
   if (!settings.gate.empty()) variables[kGateVariable] = settings.gate;
   if (!settings.work.empty()) variables[kDispatchingVariable] = settings.work / kDispatchingFile;
+  if (!settings.root.empty()) variables[kRootVariable] = settings.root;
+  if (!settings.layer.empty()) variables[kLayerVariable] = settings.layer;
   return variables;
 }
 

@@ -20,6 +20,11 @@ inline constexpr const char* kGateVariable = "STILL_CRIU_GATE";
 // Set, CRIU takes the kernel's connection tracking for empty.
 inline constexpr const char* kNoConntrackVariable = "STILL_CRIU_NO_CONNTRACK";
 
+// The root directory of the container, where the library looks for other names of files
+// (preload/other_names.cc), and the writable layer of its overlay.
+inline constexpr const char* kRootVariable = "STILL_CRIU_ROOT";
+inline constexpr const char* kLayerVariable = "STILL_CRIU_LAYER";
+
 // Names the file in which the library tells of a thread that cannot be had make system calls
 // (preload/dispatch.cc), by its number.
 inline constexpr const char* kDispatchingVariable = "STILL_CRIU_DISPATCHING";
@@ -40,6 +45,10 @@ struct PreloadSettings {
   std::filesystem::path gate{};
   // CRIU's work directory, for kDispatchingFile.
   std::filesystem::path work;
+  // The container's root directory as it sees it ("/proc/PID/root"), and the writable layer of its
+  // root file system; empty: it has none that is known.
+  std::filesystem::path root{};
+  std::filesystem::path layer{};
 };
 // The variables by which a command that calls CRIU loads it, if it is installed, and tells it that.
 std::map<std::string, std::string> preload_environment(const PreloadSettings& settings);

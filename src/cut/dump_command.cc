@@ -1,6 +1,9 @@
 #include "cut/dump_command.h"
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "base/format.h"
 #include "cgroup/location.h"
 #include "criu/calls.h"
 #include "criu/configuration.h"
@@ -16,6 +19,13 @@ namespace {
 // CRIU refuses deleted files that are still open beyond this size; its own default is 1 MiB. What
 // fits here is copied into the images like memory.
 constexpr const char* kGhostLimitBytes = "1073741824";
+
+// Empty without one that is captured.
+std::filesystem::path writable_layer(const subject::Subject& subject) {
+  const auto layer =
+      std::ranges::find(subject.trees, subject::TreeKind::kRootfs, &subject::Tree::kind);
+  return layer == subject.trees.end() ? std::filesystem::path() : layer->source;
+}
 
 }  // namespace
 
@@ -49,10 +59,14 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
           {.clean_memory = has_parent,
            .no_conntrack = settings.leave_running && !settings.tcp_established,
            .gate = settings.gate,
-           .work = settings.work})};
+           .work = settings.work,
+           .root = formatted("/proc/{}/root", subject.init.pid),
+           .layer = writable_layer(subject)})};
   if (settings.lent != nullptr) options.borrowed_cgroup = settings.lent->directory();
   auto criu_options = runtime.criu_options(options);
   criu_options["ghost-limit"] = kGhostLimitBytes;
+  // The library lets none be made (criu/preload/other_names.cc).
+  if (!criu::criu_preload().empty()) criu_options["link-remap"] = "";
   if (has_parent) {
     criu_options["track-mem"] = "";
     criu_options["prev-images-dir"] = "../parent";
