@@ -287,6 +287,7 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   try {
     result.cut = window.run({{.memory = *memory, .trees = captures}}, cancellation, observer);
     cut::require_images(place.images());
+    if (!plan.options.tcp_established) cut::require_no_connections(place.images());
   } catch (const Error& error) {
     throw explain(error, plan, subject, place);
   }

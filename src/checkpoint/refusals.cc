@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include "archive/encryption.h"
@@ -14,6 +15,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "checkpoint/bind_sources.h"
+#include "checkpoint/connections.h"
 #include "checkpoint/own_rules.h"
 #include "checkpoint/trial.h"
 #include "criu/criu.h"
@@ -308,6 +310,40 @@ void terminals_of_sessions(const Held& container, const Plan&) {
   }
 }
 
+// CRIU takes no connection without the flag, and one that is over it takes, but does not restore.
+void connections(const Held& container, const Plan& plan) {
+  if (plan.options.tcp_established) return;
+  const TcpSockets sockets = tcp_sockets_of(dumped_of(container));
+  if (sockets.connections.empty()) return;
+  const TcpSocket& one = sockets.connections.front();
+  throw Error(
+      ErrorKind::kUnsupported,
+      formatted("process {} ({}) has a TCP connection open, {} to {} ({})", one.process,
+                subject::command_of(one.process), one.local, one.peer,
+                one.state == "CLOSE" ? "it is over, but the socket was not closed" : one.state),
+      "add --tcp-established, here and at the restore");
+}
+
+// CRIU cannot take connections out of the queue of a socket that listens. Mostly they are there for
+// a moment.
+void waiting_connections(const Held& container, const Plan&) {
+  constexpr int kLooks = 20;
+  constexpr std::chrono::milliseconds kBetween{10};
+  TcpSockets sockets;
+  for (int look = 0; look < kLooks; ++look) {
+    if (look > 0) std::this_thread::sleep_for(kBetween);
+    sockets = tcp_sockets_of(dumped_of(container));
+    if (sockets.crowded.empty()) return;
+  }
+  const TcpSocket& one = sockets.crowded.front();
+  throw Error(
+      ErrorKind::kUnsupported,
+      formatted("process {} ({}) has not accepted {} of the TCP connections to {}, and CRIU "
+                "cannot dump those",
+                one.process, subject::command_of(one.process), one.waiting, one.local),
+      "try again when it has accepted them, or have it listen no more");
+}
+
 void changed_sources(const Held& container, const Plan& plan) {
   refuse_changed_sources(container.subject(), plan.options.leave_running);
 }
@@ -331,7 +367,8 @@ void impossible_trials(const Held& container, const Plan& plan) {
 constexpr std::array kPlanned = {
     impossible_target,      no_freezer,       sessions_beside_the_end, traced_processes,
     undumpable_descriptors, long_paths,       stopped_processes,       ended_main_threads,
-    terminals_of_sessions,  rules_of_its_own, changed_sources,         impossible_trials};
+    terminals_of_sessions,  rules_of_its_own, connections,             waiting_connections,
+    changed_sources,        impossible_trials};
 
 // --- complete
 // --------------------------------------------------------------------------------------

@@ -12,4 +12,8 @@ namespace still::criu {
 // takes it only as large as it was. Throws Error(kCorrupt), Error(kSystem).
 std::set<std::string> open_file_names(const std::filesystem::path& images);
 
+// Whether they hold TCP sockets that have, or had, a peer: CRIU restores these as connections, and
+// wants to be told to, whatever their state. Throws Error(kCorrupt), Error(kSystem).
+bool has_tcp_connections(const std::filesystem::path& images);
+
 }  // namespace still::criu

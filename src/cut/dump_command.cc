@@ -8,6 +8,7 @@
 #include "criu/calls.h"
 #include "criu/configuration.h"
 #include "criu/lazy_dump.h"
+#include "criu/open_files.h"
 #include "criu/preloading.h"
 #include "criu/question.h"
 #include "cut/leftovers.h"
@@ -88,6 +89,14 @@ void require_images(const std::filesystem::path& images) {
   throw Error(ErrorKind::kRuntime,
               "the runtime says that the checkpoint is done, but there are no complete images",
               "look whether the runtime is what it should be");
+}
+
+void require_no_connections(const std::filesystem::path& images) {
+  if (!criu::has_tcp_connections(images)) return;
+  throw Error(ErrorKind::kConflict,
+              "a process has a TCP connection open that was not there before the container stood "
+              "still; the checkpoint is discarded",
+              "try again, or add --tcp-established, here and at the restore");
 }
 
 void begin_calls_anew(const std::filesystem::path& images, Observer& observer) try {

@@ -44,6 +44,10 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
 // Throws Error(kRuntime) unless the images are complete: the runtime may say that all is well.
 void require_images(const std::filesystem::path& images);
 
+// Throws Error(kConflict) if they hold TCP connections: one may have come to its end after it was
+// looked for, and CRIU takes such a one without the flag.
+void require_no_connections(const std::filesystem::path& images);
+
 // Has the calls in which threads slept begin anew in the copy (criu/calls.h). A failure is a
 // warning: the images are complete without it.
 void begin_calls_anew(const std::filesystem::path& images, Observer& observer);

@@ -6,6 +6,7 @@
 #include "criu/configuration.h"
 #include "criu/criu.h"
 #include "criu/failure.h"
+#include "criu/open_files.h"
 #include "oci/runtime.h"
 #include "os/files.h"
 
@@ -47,6 +48,12 @@ void check_file_locks(const std::filesystem::path& images, const RestoreOptions&
   throw Error(ErrorKind::kUsage, "the checkpoint holds file locks", "restore with --file-locks");
 }
 
+void check_connections(const std::filesystem::path& images, const RestoreOptions& options) {
+  if (options.tcp_established || options.tcp_close || !criu::has_tcp_connections(images)) return;
+  throw Error(ErrorKind::kUsage, "the checkpoint holds TCP connections",
+              "restore with --tcp-established, or with --tcp-close to drop them");
+}
+
 }  // namespace
 
 RestoreResult run_restored(subject::Restorable& container, const store::Layout& layout,
@@ -54,6 +61,7 @@ RestoreResult run_restored(subject::Restorable& container, const store::Layout& 
                            const RestoreOptions& options, cut::Observer& observer,
                            const std::function<void()>& fill) {
   check_file_locks(images, options);
+  check_connections(images, options);
   const subject::Place& place = container.place();
   const std::filesystem::path& work = place.restore_work;
   remove_tree(work);

@@ -300,7 +300,6 @@ same_reason() {
 reasons_of_criu() {
   same_reason "Can't dump nested user namespace" sh -c 'unshare -U sh -c "echo ready; sleep 1000"; sleep 1000'
   same_reason "lock" sh -c '/bin/holder lock /lockfile & sleep 0.5; echo ready; wait'
-  same_reason "Connected TCP socket" sh -c 'ifconfig lo up; /bin/holder tcp 7000 & sleep 0.5; echo ready; wait'
 }
 @test "CRIU's reason reaches the user whichever way was taken" {
   for_each_runtime reasons_of_criu

@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# TCP connections in each state: what is certified comes back, and what is not is refused in words
+# before anything stands still.
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load workload
+load checkpoint_support
+
+setup_file() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  make_rootfs busybox "$ROOTFS"
+}
+
+setup() { begin_store; }
+teardown() { finish_store; }
+
+says() { still logs "$1" | grep -q "$2"; }
+
+# rules NAME ARGUMENT...: of the firewall that packets in the container pass.
+rules() { nsenter --net --target "$(state "$1" Pid)" iptables --wait "${@:2}"; }
+block() { rules one --append INPUT --proto tcp "$1" 7000 --jump DROP; }
+
+# begin_connections STATE
+begin_connections() {
+  still run -d --name one --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" /bin/connections "$1" >/dev/null
+  case $1 in
+    SYN_SENT | FIN_WAIT1 | LAST_ACK | CLOSING)
+      eventually says one block
+      block --dport
+      block --sport
+      still kill --signal USR2 one >/dev/null
+      ;;
+  esac
+  if [[ $1 == CLOSING ]]; then
+    eventually says one unblock
+    rules one --delete INPUT 2
+    still kill --signal USR2 one >/dev/null
+  fi
+  eventually says one ready
+}
+
+# ends_fine NAME: every byte arrives.
+ends_fine() {
+  rules "$1" --flush
+  still kill --signal USR1 "$1" >/dev/null
+  container_ends_with 0 "$1"
+  still rm "$1" >/dev/null
+}
+
+# refused WORDS FLAG...: live and not, and not by CRIU.
+refused() {
+  local words=$1
+  shift
+  fails_with "$words" still checkpoint -R --dry-run "$@" one
+  fails_with "$words" still checkpoint -R "$@" -e "$WORK/archive" one
+  fails_with "$words" still checkpoint "$@" one
+  [[ ! -e $WORK/archive && $(state one Status) == running ]]
+}
+
+state_comes_back() {
+  local state=$1
+  note "$RUNTIME: $state"
+  begin_connections "$state"
+  refused "add --tcp-established"
+  live_checkpoint one "$WORK/archive" --tcp-established --compress none
+  fails_with "--tcp-close" still restore -i "$WORK/archive" -n copy
+  still restore --tcp-established -i "$WORK/archive" -n copy >/dev/null
+  ends_fine copy
+  still restore --tcp-close -i "$WORK/archive" -n copy >/dev/null
+  [[ $(state copy Status) == running ]]
+  still rm --force copy >/dev/null
+  still checkpoint --tcp-established one >/dev/null
+  fails_with "--tcp-close" still restore one
+  still restore --tcp-established one >/dev/null
+  ends_fine one
+  rm "$WORK/archive"
+}
+
+open_connections() {
+  local state
+  for state in ESTABLISHED SYN_SENT FIN_WAIT1 FIN_WAIT2 LAST_ACK CLOSING; do state_comes_back "$state"; done
+}
+@test "connections that are open or half closed" {
+  for_each_runtime open_connections
+}
+
+ended_connections() {
+  local state
+  for state in CLOSE RESET; do state_comes_back "$state"; done
+}
+@test "connections that are over, whose sockets are not closed" {
+  for_each_runtime ended_connections
+}
+
+waiting_connections() {
+  begin_connections WAITING
+  refused "has not accepted" --tcp-established
+  ends_fine one
+}
+@test "connections that nobody has accepted are refused" {
+  for_each_runtime waiting_connections
+}
+
+nothing_open() {
+  begin_connections TIME_WAIT
+  live_checkpoint one "$WORK/archive" --compress none
+  still restore -i "$WORK/archive" -n copy >/dev/null
+  still rm --force copy one >/dev/null
+  rm "$WORK/archive"
+}
+@test "connections that the kernel alone knows need no flag" {
+  for_each_runtime nothing_open
+}
