@@ -277,7 +277,10 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
     affinities = criu::read_affinities(subject::processes_of(subject), subject.init.pid);
     return all_processes(subject, freezers);
   };
-  cut::TreeCaptures captures(plan.trees, subject.log, look_at_processes, staging, cancellation);
+  std::optional<cut::DeletedFiles> deleted;
+  if (copies_deleted_files(plan)) deleted.emplace(subject, place, cancellation.token());
+  cut::TreeCaptures captures(plan.trees, subject.log, look_at_processes, staging, cancellation,
+                             deleted ? &*deleted : nullptr);
   hooks::reached("staged");
   memory->prepare();
   captures.prepare(observer);
@@ -300,6 +303,8 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   result.memory = memory->finish(cancellation, observer);
   memory.reset();
   window.dismiss_guardian();
+  if (deleted) deleted->complete(place.images());
+  deleted.reset();
   hooks::reached("merged");
   cut::begin_calls_anew(place.images(), observer);
   criu::write_affinities(place.images(), affinities);

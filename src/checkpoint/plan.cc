@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "checkpoint/memory_choice.h"
 #include "checkpoint/refusals.h"
+#include "criu/preloading.h"
 #include "os/files.h"
 
 namespace still::checkpoint {
@@ -72,6 +73,12 @@ bool stages_in_memory(const Plan& plan) {
   return plan.memory_bytes + plan.memory_bytes / 8 + kRest <= plan.options.memory_staging_bytes;
 }
 
+bool copies_deleted_files(const Plan& plan) {
+  const bool stands_frozen =
+      plan.freezing == Freezing::kFreeze || plan.freezing == Freezing::kAlreadyFrozen;
+  return plan.options.leave_running && stands_frozen && !criu::criu_preload().empty();
+}
+
 Plan make_plan(const subject::Held& container,
                const std::vector<std::unique_ptr<subject::Held>>& sharers,
                const store::Layout& layout, const CheckpointOptions& options) {
@@ -95,7 +102,9 @@ Plan make_plan(const subject::Held& container,
 
   if (plan.writes_archive) plan.place = std::make_shared<const FilePlace>(plan.target);
   plan.memory_bytes = memory_of(processes.tree);
-  plan.written = written_by_criu(processes.tree);
+  const cut::CopiedBefore copied_before(subject);
+  plan.written =
+      written_by_criu(processes.tree, copies_deleted_files(plan) ? &copied_before : nullptr);
   plan.trees = plan_trees(subject, layout, options);
   plan.memory = choose_memory(subject, plan, layout.runroot);
   refuse_complete(plan, layout);

@@ -94,4 +94,8 @@ Plan make_plan(const subject::Held& container,
 // Whether CRIU's images go to memory: they can be expected to fit there.
 bool stages_in_memory(const Plan& plan);
 
+// Whether big files without a name are copied before (cut/deleted_files.h). Not where nothing but
+// CRIU makes the processes stand still: then it alone knows when they do.
+bool copies_deleted_files(const Plan& plan);
+
 }  // namespace still::checkpoint

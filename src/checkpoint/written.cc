@@ -28,6 +28,8 @@ using Directory = std::filesystem::directory_iterator;
 
 class Collector {
  public:
+  explicit Collector(const cut::CopiedBefore* copied_before) : copied_before_(copied_before) {}
+
   void look_at(pid_t pid) {
     const auto process = open_pidfd(pid);
     if (!process) return;
@@ -67,19 +69,13 @@ class Collector {
   void add_file(const std::string& path, const struct stat& status) {
     if (status.st_nlink > 0) return;
     const uint64_t bytes = static_cast<uint64_t>(status.st_blocks) * kBlock;
-    if (is_shared_memory(path)) {
+    if (cut::is_shared_memory(path)) {
       written_.shared_memory_bytes += bytes;
+    } else if (copied_before_ != nullptr && copied_before_->is_one(path, status)) {
+      written_.copied_before_bytes += bytes;
     } else {
       written_.deleted_file_bytes += bytes;
     }
-  }
-
-  // By the names that the kernel gives it (proc_pid_maps(5)). A deleted file of a tmpfs is a file.
-  static bool is_shared_memory(const std::string& path) {
-    std::error_code gone;
-    const std::string name = std::filesystem::read_symlink(path, gone).native();
-    return name.starts_with("/memfd:") || name.starts_with("/dev/zero") ||
-           name.starts_with("/SYSV");
   }
 
   // Opened anew a pipe would have one more end for a moment.
@@ -95,14 +91,16 @@ class Collector {
     }
   }
 
+  const cut::CopiedBefore* const copied_before_;
   Written written_;
   std::set<std::pair<dev_t, ino_t>> seen_;
 };
 
 }  // namespace
 
-Written written_by_criu(const std::vector<pid_t>& processes) {
-  Collector collector;
+Written written_by_criu(const std::vector<pid_t>& processes,
+                        const cut::CopiedBefore* copied_before) {
+  Collector collector(copied_before);
   for (const pid_t pid : processes) collector.look_at(pid);
   return collector.written();
 }

@@ -20,6 +20,7 @@ std::map<std::string, std::string> preload_environment(const PreloadSettings& se
   if (settings.no_conntrack) variables[kNoConntrackVariable] = "1";
   if (!settings.gate.empty()) variables[kGateVariable] = settings.gate;
   if (!settings.work.empty()) variables[kDispatchingVariable] = settings.work / kDispatchingFile;
+  if (settings.no_deleted_files) variables[kDeletedVariable] = settings.work / kDeletedFile;
   if (!settings.root.empty()) variables[kRootVariable] = settings.root;
   if (!settings.layer.empty()) variables[kLayerVariable] = settings.layer;
   return variables;

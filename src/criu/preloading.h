@@ -25,6 +25,12 @@ inline constexpr const char* kNoConntrackVariable = "STILL_CRIU_NO_CONNTRACK";
 inline constexpr const char* kRootVariable = "STILL_CRIU_ROOT";
 inline constexpr const char* kLayerVariable = "STILL_CRIU_LAYER";
 
+// Names the list of files without a name that are copied by others (preload/deleted_files.cc).
+inline constexpr const char* kDeletedVariable = "STILL_CRIU_DELETED";
+// Its name, beside CRIU's log, and that of the list of those that CRIU would have copied.
+inline constexpr const char* kDeletedFile = "deleted-files";
+inline constexpr const char* kDeletedAskedFile = "deleted-files.asked";
+
 // Names the file in which the library tells of a thread that cannot be had make system calls
 // (preload/dispatch.cc), by its number.
 inline constexpr const char* kDispatchingVariable = "STILL_CRIU_DISPATCHING";
@@ -45,6 +51,8 @@ struct PreloadSettings {
   std::filesystem::path gate{};
   // CRIU's work directory, for kDispatchingFile.
   std::filesystem::path work;
+  // Big files without a name are copied by others, who put kDeletedFile there.
+  bool no_deleted_files = false;
   // The container's root directory as it sees it ("/proc/PID/root"), and the writable layer of its
   // root file system; empty: it has none that is known.
   std::filesystem::path root{};

@@ -61,6 +61,7 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
            .no_conntrack = settings.leave_running && !settings.tcp_established,
            .gate = settings.gate,
            .work = settings.work,
+           .no_deleted_files = settings.leave_running,
            .root = formatted("/proc/{}/root", subject.init.pid),
            .layer = writable_layer(subject)})};
   if (settings.lent != nullptr) options.borrowed_cgroup = settings.lent->directory();

@@ -23,6 +23,8 @@ struct StagingPlace {
   std::filesystem::path work() const { return directory / "work"; }
   // For the socket at which CRIU waits.
   std::filesystem::path gate() const { return directory / "gate"; }
+  // For copies of files without a name.
+  std::filesystem::path deleted() const { return directory / "deleted"; }
   // For the copy of a tree. member: the archive member that it becomes.
   std::filesystem::path tree(const std::string& member) const {
     return directory / "trees" / member;

@@ -53,8 +53,9 @@ std::string member_of(const subject::Tree& tree) {
 
 TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const std::filesystem::path& log,
                            std::function<std::vector<pid_t>()> processes, const Staging& staging,
-                           Cancellation& cancellation)
+                           Cancellation& cancellation, DeletedFiles* deleted)
     : processes_(std::move(processes)),
+      deleted_(deleted),
       log_(open_if_exists(log, O_RDONLY)),
       cancellation_(cancellation) {
   for (const auto& [tree, found] : trees) {
@@ -92,11 +93,13 @@ void TreeCaptures::prepare(Observer& observer) {
 // leaves less to the one after it, until what changes in a round's time is all that is left. Then
 // once more those that have waited for others.
 void TreeCaptures::run_rounds() {
+  if (deleted_ != nullptr) deleted_->prepare(processes_());
   for (int round = 0; round < kMostRounds && prepare_once(); ++round) {
   }
   for (Entry& entry : entries_) {
     if (&entry != last_prepared_) entry.capture->prepare();
   }
+  if (deleted_ != nullptr) deleted_->prepare(processes_());
 }
 
 bool TreeCaptures::prepare_once() {
@@ -114,7 +117,9 @@ bool TreeCaptures::prepare_once() {
 }
 
 void TreeCaptures::cut(const Instant& frozen) {
-  const auto suspects = mapped_inodes(processes_(), upper_);
+  const std::vector<pid_t> processes = processes_();
+  if (deleted_ != nullptr) deleted_->cut(processes);
+  const auto suspects = mapped_inodes(processes, upper_);
   for (Entry& entry : entries_) {
     const tree::PassTotals totals = entry.capture->cut(suspects, frozen.wall);
     last_pass_.entries += totals.entries;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cut/cancellation.h"
+#include "cut/deleted_files.h"
 #include "cut/observer.h"
 #include "cut/staging.h"
 #include "cut/window.h"
@@ -42,10 +43,11 @@ struct CapturedTree {
 
 class TreeCaptures : public TreeCut {
  public:
-  // processes: all that stand still, asked in the cut. log: the container's.
+  // processes: all that stand still, asked in the cut. log: the container's. deleted: is cut with
+  // them; null: there is none.
   TreeCaptures(const std::vector<TreePlan>& trees, const std::filesystem::path& log,
                std::function<std::vector<pid_t>()> processes, const Staging& staging,
-               Cancellation& cancellation);
+               Cancellation& cancellation, DeletedFiles* deleted = nullptr);
 
   // Rounds of preparation, for as long as the next one can be expected to be worth it. Throws
   // Error(kInterrupted) when the checkpoint is given up meanwhile.
@@ -79,6 +81,7 @@ class TreeCaptures : public TreeCut {
   uint64_t copied_bytes() const;
 
   const std::function<std::vector<pid_t>()> processes_;
+  DeletedFiles* const deleted_;
   const std::optional<Fd> log_;
   uint64_t log_bytes_ = 0;
   // The writable layer, in which files on the overlay are looked up; empty: it is not captured.

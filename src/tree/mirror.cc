@@ -91,8 +91,10 @@ bool can_tell_changes(const Fd& directory) {
   if (::fstatfs(directory.get(), &status) != 0) {
     throw Error::system(errno, "cannot ask for the kind of a file system");
   }
-  return std::ranges::contains(kTellsChanges, status.f_type);
+  return tells_changes(status.f_type);
 }
+
+bool tells_changes(long file_system) { return std::ranges::contains(kTellsChanges, file_system); }
 
 class Mirror::Implementation {
  public:

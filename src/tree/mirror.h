@@ -46,6 +46,8 @@ struct PassTotals {
 
 // Whether an unchanged status proves that a file on this file system has not changed.
 bool can_tell_changes(const Fd& directory);
+// The same of a kind of file system, as statfs(2) has it.
+bool tells_changes(long file_system);
 
 class Mirror {
  public:

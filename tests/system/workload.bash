@@ -10,7 +10,7 @@ make_rootfs() {
   local made
   made=$("$system_tests/rootfs/make" "$1")
   cp --archive "$made" "$2"
-  cp "$STILL_WORKLOAD_DIR"/{adversary,calls,closer,connections,counter,holder,mappings,names,objects,odd,pause_probe,sequences} "$workload_source"/*-under-load "$2/bin/"
+  cp "$STILL_WORKLOAD_DIR"/{adversary,calls,closer,connections,counter,deleted,holder,mappings,names,objects,odd,pause_probe,sequences} "$workload_source"/*-under-load "$2/bin/"
   cp "$STILL_WORKLOAD_DIR/not_root.so" "$2/lib/"
 }
 

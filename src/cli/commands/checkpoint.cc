@@ -171,6 +171,10 @@ void print_written(const checkpoint::Written& written) {
   add(written.pipe_bytes, "what is in pipes");
   add(written.shared_memory_bytes, "shared memory");
   if (!parts.empty()) std::cout << "written    " << join(parts, ", ") << ", by CRIU while frozen\n";
+  if (written.copied_before_bytes > 0) {
+    std::cout << "copied     " << human_size(written.copied_before_bytes)
+              << " of deleted files that are open, before the freeze\n";
+  }
 }
 
 void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estimate) {
