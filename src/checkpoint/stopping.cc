@@ -108,6 +108,7 @@ void run_dump(const subject::Held& container, const journal::Host& host, const P
     if (const auto reason = why_not_restorable(images); !reason.empty()) {
       throw Error(ErrorKind::kUnsupported, reason, "end what is named; the container runs on");
     }
+    if (!plan.options.tcp_established) cut::require_no_connections(images);
     if (!plan.options.verify_restore) return;
     try_in_place(subject, plan, images, trial_place(host.layout.staging(), operation.key()));
   };

@@ -113,3 +113,22 @@ nothing_open() {
 @test "connections that the kernel alone knows need no flag" {
   for_each_runtime nothing_open
 }
+
+# From nothing to a connection that is over, after the plan has looked.
+comes_after_the_plan() {
+  local words="that was not there before"
+  mkdir -p "$WORK/host"
+  [[ -p $WORK/host/go ]] || mkfifo "$WORK/host/go"
+  for flags in "-R -e $WORK/archive" ""; do
+    still run -d --name one --runtime "$RUNTIME" --network none -v "$WORK/host:/host" --rootfs "$ROOTFS" \
+      sh -c 'read -r word </host/go; exec /bin/connections CLOSE' >/dev/null
+    # shellcheck disable=SC2086
+    fails_with "$words" at guarded "echo go >'$WORK/host/go'; sleep 2" "$STILL_TEST_PROGRAM" checkpoint $flags one
+    [[ ! -e $WORK/archive ]]
+    eventually says one ready
+    ends_fine one
+  done
+}
+@test "a connection that comes to its end after it was looked for" {
+  for_each_runtime comes_after_the_plan
+}
