@@ -23,6 +23,7 @@ extern "C" {  // glibc 2.41 forgets to say so
 #include "os/fd.h"
 #include "os/files.h"
 #include "os/process.h"
+#include "os/unix_sockets.h"
 
 namespace still::checkpoint {
 namespace {
@@ -123,40 +124,55 @@ std::optional<TcpSocket> ended_connection(const Fd& socket) {
       .local = local->text, .peer = peer->text, .state = state_name(information->tcpi_state)};
 }
 
+std::optional<uint64_t> socket_inode(const std::filesystem::path& descriptor) {
+  std::error_code gone;
+  const std::string link = std::filesystem::read_symlink(descriptor, gone).native();
+  if (!link.starts_with(kSocketLink)) return std::nullopt;
+  const auto number =
+      parse_integer(link.substr(kSocketLink.size(), link.size() - kSocketLink.size() - 1));
+  return number ? std::optional(static_cast<uint64_t>(*number)) : std::nullopt;
+}
+
+// Calls visit(path, inode) for each descriptor of the process that is a socket.
+void for_each_socket(pid_t pid, const auto& visit) {
+  std::error_code ended;
+  using Directory = std::filesystem::directory_iterator;
+  for (Directory entry(formatted("/proc/{}/fd", pid), ended); !ended && entry != Directory();
+       entry.increment(ended)) {
+    if (const auto inode = socket_inode(entry->path())) visit(entry->path(), *inode);
+  }
+}
+
+// Which process has a socket open, by its inode.
+std::map<uint64_t, pid_t> owners_of_sockets(const std::vector<pid_t>& processes) {
+  std::map<uint64_t, pid_t> owners;
+  for (const pid_t pid : processes) {
+    for_each_socket(pid, [&](const auto&, uint64_t inode) { owners.emplace(inode, pid); });
+  }
+  return owners;
+}
+
 class Collector {
  public:
   void look_at(pid_t pid) {
     const auto process = open_pidfd(pid);
     if (!process) return;
     const auto& listed = sockets_listed_for(pid);
-    std::error_code ended;
-    using Directory = std::filesystem::directory_iterator;
-    for (Directory entry(formatted("/proc/{}/fd", pid), ended); !ended && entry != Directory();
-         entry.increment(ended)) {
-      const auto inode = socket_inode(entry->path());
-      if (!inode || !seen_.insert(*inode).second) continue;
-      const auto line = listed.find(*inode);
+    for_each_socket(pid, [&](const std::filesystem::path& descriptor, uint64_t inode) {
+      if (!seen_.insert(inode).second) return;
+      const auto line = listed.find(inode);
       if (line != listed.end()) {
         add(pid, line->second);
       } else {
-        add_unlisted(pid, *process, entry->path());
+        add_unlisted(pid, *process, descriptor);
       }
-    }
+    });
   }
 
   TcpSockets take() { return std::move(sockets_); }
 
  private:
   using Listed = std::map<uint64_t, TcpLine>;  // by inode
-
-  static std::optional<uint64_t> socket_inode(const std::filesystem::path& descriptor) {
-    std::error_code gone;
-    const std::string link = std::filesystem::read_symlink(descriptor, gone).native();
-    if (!link.starts_with(kSocketLink)) return std::nullopt;
-    const auto number =
-        parse_integer(link.substr(kSocketLink.size(), link.size() - kSocketLink.size() - 1));
-    return number ? std::optional(static_cast<uint64_t>(*number)) : std::nullopt;
-  }
 
   // Of the network namespace of the process.
   const Listed& sockets_listed_for(pid_t pid) {
@@ -206,6 +222,26 @@ class Collector {
 };
 
 }  // namespace
+
+std::optional<UnixConnection> unix_connection_between(const std::vector<pid_t>& processes,
+                                                      const std::vector<pid_t>& others) {
+  if (processes.empty() || others.empty()) return std::nullopt;
+  const auto ours = owners_of_sockets(processes);
+  auto theirs = owners_of_sockets(others);
+  std::erase_if(theirs, [&](const auto& socket) { return ours.contains(socket.first); });
+  if (theirs.empty()) return std::nullopt;
+  auto sockets = unix_sockets_beside(processes.front()).value_or(std::vector<UnixSocket>{});
+  for (UnixSocket& socket : sockets) {
+    const auto owner = ours.find(socket.inode);
+    if (owner == ours.end()) continue;
+    socket.waiting.push_back(socket.peer);
+    for (const uint32_t peer : socket.waiting) {
+      const auto other = theirs.find(peer);
+      if (other != theirs.end()) return UnixConnection{owner->second, other->second};
+    }
+  }
+  return std::nullopt;
+}
 
 std::optional<TcpLine> parse_tcp_line(std::string_view text) {
   std::vector<std::string> fields;

@@ -1,4 +1,4 @@
-// The TCP sockets of a container about which a checkpoint has to be asked.
+// The connections of a container about which a checkpoint has to be asked.
 #pragma once
 
 #include <sys/types.h>
@@ -36,5 +36,15 @@ struct TcpSockets {
 // that the kernel does not list, which are those of other kinds and those of TCP without a
 // connection, is held for the moment that it takes to ask it.
 TcpSockets tcp_sockets_of(const std::vector<pid_t>& processes);
+
+struct UnixConnection {
+  pid_t process = 0;  // that has one end
+  pid_t other = 0;    // and the other one
+};
+// A connection by a unix socket between one of the processes and one of the others, accepted or
+// not; nullopt: there is none, or the kernel does not tell. All are in the network namespace of the
+// first process.
+std::optional<UnixConnection> unix_connection_between(const std::vector<pid_t>& processes,
+                                                      const std::vector<pid_t>& others);
 
 }  // namespace still::checkpoint

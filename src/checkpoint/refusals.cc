@@ -344,6 +344,20 @@ void waiting_connections(const Held& container, const Plan&) {
       "try again when it has accepted them, or have it listen no more");
 }
 
+// CRIU cannot dump one end of a connection without the other, and those are left out.
+void connections_with_sessions(const Held& container, const Plan&) {
+  const auto processes = subject::divided_processes_of(container.subject());
+  const auto found = unix_connection_between(processes.tree, processes.sessions);
+  if (!found) return;
+  throw Error(
+      ErrorKind::kUnsupported,
+      formatted("process {} ({}), which exec brought in, has a unix connection to process {} "
+                "({}), and CRIU cannot dump one end of it",
+                found->other, subject::command_of(found->other), found->process,
+                subject::command_of(found->process)),
+      "end one of them first");
+}
+
 void changed_sources(const Held& container, const Plan& plan) {
   refuse_changed_sources(container.subject(), plan.options.leave_running);
 }
@@ -364,11 +378,21 @@ void impossible_trials(const Held& container, const Plan& plan) {
       "leave --verify-restore out");
 }
 
-constexpr std::array kPlanned = {
-    impossible_target,      no_freezer,       sessions_beside_the_end, traced_processes,
-    undumpable_descriptors, long_paths,       stopped_processes,       ended_main_threads,
-    terminals_of_sessions,  rules_of_its_own, connections,             waiting_connections,
-    changed_sources,        impossible_trials};
+constexpr std::array kPlanned = {impossible_target,
+                                 no_freezer,
+                                 sessions_beside_the_end,
+                                 traced_processes,
+                                 undumpable_descriptors,
+                                 long_paths,
+                                 stopped_processes,
+                                 ended_main_threads,
+                                 terminals_of_sessions,
+                                 rules_of_its_own,
+                                 connections,
+                                 waiting_connections,
+                                 connections_with_sessions,
+                                 changed_sources,
+                                 impossible_trials};
 
 // --- complete
 // --------------------------------------------------------------------------------------

@@ -186,6 +186,42 @@ terminal_is_a_reason() {
   for_each_runtime terminal_is_a_reason
 }
 
+# A connection by a unix socket has two ends, and CRIU would need both.
+unix_connections_are_a_reason() {
+  local server way
+  for server in accepting listening; do
+    still run -d --name web --runtime "$RUNTIME" --rootfs "$ROOTFS" /bin/holder "$server" /socket >/dev/null
+    eventually says web listening
+    # Datagrams have one end: who sends them is not known to who gets them.
+    in_session web /bin/holder datagrams /socket
+    eventually session_says connected
+    live_checkpoint web "$WORK/archive"
+    still container restore --import "$WORK/archive" --name copy >/dev/null
+    has_state copy running
+    still rm --force copy >/dev/null
+    rm "$WORK/archive"
+    still exec -d web /bin/holder stream /socket
+    eventually is 2 sessions_of web
+    [[ $server == listening ]] || eventually says web accepted
+    for way in auto stock; do
+      fails_with "unix connection" still checkpoint -R --dry-run --memory-cut="$way" web
+      fails_with "unix connection" still checkpoint -R -e "$WORK/archive" --memory-cut="$way" web
+    done
+    still exec web sh -c 'kill $(pidof holder | tr " " "\n" | grep -vx 1)'
+    wait "$session" || true
+    # The end of one that was never accepted stays in the queue, which CRIU cannot dump.
+    if [[ $server == accepting ]]; then
+      eventually live_checkpoint web "$WORK/archive"
+      rm "$WORK/archive"
+    fi
+    still rm --force web >/dev/null
+  done
+}
+sessions_of() { processes_with "$1" 'datagrams\|stream' | wc -l; }
+@test "a unix connection with a session is refused before anything stands still" {
+  for_each_runtime unix_connections_are_a_reason
+}
+
 @test "a default checkpoint is refused while a session is there, and afterwards is not" {
   start_ticker web
   still exec -d web sleep 1000

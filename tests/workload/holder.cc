@@ -9,12 +9,14 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -174,12 +176,44 @@ int hold_sent_data(uint16_t port) {
 
 uint16_t port_in(const std::string& word) { return static_cast<uint16_t>(std::stoul(word)); }
 
+int unix_socket(int type, const std::string& path, bool is_client) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  const int socket = check(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "socket");
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  check(is_client ? ::connect(socket, generic, sizeof address)
+                  : ::bind(socket, generic, sizeof address),
+        path.c_str());
+  return socket;
+}
+
+// A stream and a socket for datagrams, whoever connects to them.
+[[noreturn]] void serve_unix(const std::string& path, bool accepts) {
+  const int server = unix_socket(SOCK_STREAM, path, false);
+  unix_socket(SOCK_DGRAM, path + ".log", false);
+  check(::listen(server, 4), "listen");
+  std::puts("listening");
+  while (accepts) {
+    check(::accept4(server, nullptr, nullptr, SOCK_CLOEXEC), "accept");
+    std::puts("accepted");
+  }
+  stay();
+}
+
+[[noreturn]] void hold_unix(int type, const std::string& path) {
+  unix_socket(type, path, true);
+  std::puts("connected");
+  stay();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
       "lock FILE | tcp PORT | echo PORT | fill PORT | death SIGNAL | "
-      "deep directory|file|nothing",
+      "deep directory|file|nothing | accepting PATH | listening PATH | stream PATH | "
+      "datagrams PATH",
       "Holds a file lock or a TCP connection, or serves connections, until it is killed.",
       "lock  hold an exclusive flock; prints \"locked\"\n"
       "tcp   pass numbers over a loopback connection; prints \"passed N\", \"closed\" at its end\n"
@@ -188,7 +222,9 @@ int main(int argc, char** argv) try {
       "is right"
       "\ndeath  ask for the signal when the parent ends, and so does a child\n"
       "deep  make directories in each other, beyond the longest path, and stay in the last, have a "
-      "file open there, or neither; prints \"deep\"");
+      "file open there, or neither; prints \"deep\"\n"
+      "accepting, listening  have unix sockets, at PATH and PATH.log; stream, datagrams  "
+      "connect");
   const auto words = flags.parse(argc, argv, 2);
   const std::string& what = words[0];
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
@@ -197,6 +233,9 @@ int main(int argc, char** argv) try {
   if (what == "tcp") hold_connection(port_in(words[1]));
   if (what == "deep") go_deep(words[1]);
   if (what == "death") die_with_parent(std::stoi(words[1]));
+  if (what == "accepting" || what == "listening") serve_unix(words[1], what == "accepting");
+  if (what == "stream") hold_unix(SOCK_STREAM, words[1]);
+  if (what == "datagrams") hold_unix(SOCK_DGRAM, words[1] + ".log");
   if (what == "fill") return hold_sent_data(port_in(words[1]));
   std::fprintf(stderr, "holder: no resource '%s', see --help\n", what.c_str());
   return workload::kUsage;
