@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include <cstring>
 #include <string>
 
 #include "archive/seen_paths.h"
@@ -61,7 +60,7 @@ Source stream_of(std::function<std::string(int)> make) {
       }
     }
     const size_t count = std::min(size, piece.size() - at);
-    std::memcpy(buffer, piece.data() + at, count);
+    piece.copy(buffer, count, at);
     at += count;
     return count;
   };
