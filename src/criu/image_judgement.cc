@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "criu/image_files.h"
 #include "criu/image_privileges.h"
+#include "criu/numbers.h"
 #include "oci/capabilities.h"
 #include "oci/seccomp.h"
 #include "oci/seccomp_filter.h"
@@ -19,17 +20,6 @@
 
 namespace still::criu {
 namespace {
-
-// Numbers of CRIU's images.
-enum FsType : uint32_t {
-  kProc = 1,
-  kSysfs = 2,
-  kTmpfs = 5,
-  kDevpts = 6,
-  kCgroup = 12,
-  kMqueue = 14,
-  kCgroup2 = 23
-};
 
 // What add_tmpfs() may be told of one that is empty: its root alone.
 constexpr uint64_t kEmptyTmpfsBytes = uint64_t{64} << 10;

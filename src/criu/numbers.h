@@ -29,4 +29,14 @@ enum FileType : uint32_t {
   kProcess = 20
 };
 
+enum FsType : uint32_t {
+  kProc = 1,
+  kSysfs = 2,
+  kTmpfs = 5,
+  kDevpts = 6,
+  kCgroup = 12,
+  kMqueue = 14,
+  kCgroup2 = 23
+};
+
 }  // namespace still::criu
