@@ -175,22 +175,16 @@ std::string why_not_consistent(const cut::Cut& cut, const Plan& plan,
   return "somebody outside the container changed files while it stood still: " + foreign;
 }
 
-// Why a restore of what was captured fails; empty: it does not, or is not to be tried.
-std::string try_captured(const subject::Subject& subject, const Plan& plan,
-                         const std::filesystem::path& images,
-                         const std::vector<cut::CapturedTree>& trees,
-                         const std::filesystem::path& place) try {
-  if (!plan.options.verify_restore) return {};
-  Trial trial{.subject = subject,
-              .images = images,
-              .trees = {},
-              .tcp_established = plan.options.tcp_established,
-              .file_locks = plan.options.file_locks,
-              .timeout = plan.options.runtime_timeout};
+// Why no restore brings back what was captured; empty: nothing is known to be in the way.
+std::string why_not_restorable(const subject::Subject& subject, const Plan& plan,
+                               const std::filesystem::path& images,
+                               const std::vector<cut::CapturedTree>& trees,
+                               const std::filesystem::path& place) try {
+  Trial trial{.subject = subject, .options = plan.options, .images = images, .trees = {}};
   for (size_t i = 0; i < trees.size(); ++i) {
     trial.trees.emplace_back(plan.trees[i].tree, trees[i].path);
   }
-  try_restore(trial, place);
+  require_restorable(trial, place);
   return {};
 } catch (const Error& error) {
   if (error.kind() != ErrorKind::kUnsupported) throw;
@@ -312,14 +306,10 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   say_left_out(result.left_out, observer);
   result.cut_pass = captures.last_pass();
   const auto trees = captures.results(result.cut.was_frozen);
-  // The first of them that has something to say.
   result.inconsistent_because = why_not_consistent(result.cut, plan, trees);
   if (result.inconsistent_because.empty()) {
-    result.inconsistent_because = why_not_restorable(place.images());
-  }
-  if (result.inconsistent_because.empty()) {
-    result.inconsistent_because = try_captured(subject, plan, place.images(), trees,
-                                               trial_place(host.layout.staging(), operation.key()));
+    result.inconsistent_because = why_not_restorable(
+        subject, plan, place.images(), trees, trial_place(host.layout.staging(), operation.key()));
   }
   judge(result, plan, observer);
   // CRIU 4.1.1 writes no times of its own when it has kept pages.

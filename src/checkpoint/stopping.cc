@@ -88,29 +88,15 @@ class Question {
   std::future<void> answered_;
 };
 
-// Its processes are still held, and its trees as they will be.
-void try_in_place(const subject::Subject& subject, const Plan& plan,
-                  const std::filesystem::path& images, const std::filesystem::path& place) {
-  Trial trial{.subject = subject,
-              .images = images,
-              .trees = {},
-              .tcp_established = plan.options.tcp_established,
-              .file_locks = plan.options.file_locks,
-              .timeout = plan.options.runtime_timeout};
-  for (const subject::Tree& tree : subject.trees) trial.trees.emplace_back(tree, tree.source);
-  try_restore(trial, place);
-}
-
 void run_dump(const subject::Held& container, const journal::Host& host, const Plan& plan,
               const std::filesystem::path& images, journal::Operation& operation, cut::Cut& cut) {
   const subject::Subject& subject = container.subject();
+  // Its processes are still held, and its trees as they will be.
   const auto examine = [&] {
-    if (const auto reason = why_not_restorable(images); !reason.empty()) {
-      throw Error(ErrorKind::kUnsupported, reason, "end what is named; the container runs on");
-    }
     if (!plan.options.tcp_established) cut::require_no_connections(images);
-    if (!plan.options.verify_restore) return;
-    try_in_place(subject, plan, images, trial_place(host.layout.staging(), operation.key()));
+    Trial trial{.subject = subject, .options = plan.options, .images = images, .trees = {}};
+    for (const subject::Tree& tree : subject.trees) trial.trees.emplace_back(tree, tree.source);
+    require_restorable(trial, trial_place(host.layout.staging(), operation.key()));
   };
   const auto socket = subject.dump_work / "question";
   const pid_t init = subject.init.pid;

@@ -15,20 +15,18 @@
 #include "base/text.h"
 #include "base/undo.h"
 #include "cgroup/container_cgroup.h"
-#include "cgroup/location.h"
 #include "checkpoint/leftovers.h"
-#include "criu/cgroups.h"
 #include "criu/configuration.h"
 #include "criu/criu.h"
 #include "criu/examination.h"
-#include "criu/mount_sources.h"
-#include "criu/parent_death.h"
 #include "journal/paths.h"
+#include "oci/runtime.h"
 #include "oci/spec.h"
 #include "os/files.h"
 #include "os/mount.h"
 #include "os/process.h"
 #include "os/temp_dir.h"
+#include "subject/fit_images.h"
 
 namespace still::checkpoint {
 namespace {
@@ -97,8 +95,8 @@ oci::RestoreOptions write_options(const Trial& trial, const Place& place,
                                   const oci::OciRuntime& runtime) {
   oci::RestoreOptions options{.image_directory = place.images(),
                               .work_directory = place.work(),
-                              .tcp_established = trial.tcp_established,
-                              .file_locks = trial.file_locks,
+                              .tcp_established = trial.options.tcp_established,
+                              .file_locks = trial.options.file_locks,
                               .criu_configuration = place.configuration()};
   auto criu_options = runtime.criu_options(options);
   // Each process gets a SIGSTOP before it is let go.
@@ -119,14 +117,7 @@ void prepare(const Trial& trial, const Place& place) {
                                 .sources = mount_trees(trial, place)};
   write_file_atomically(place.bundle() / "config.json",
                         oci::move_spec(trial.subject.spec_dump, places), 0600);
-  const auto nested =
-      criu::move_cgroups(place.images(), {.from = trial.subject.cgroup,
-                                          .to = place.cgroup(),
-                                          .hierarchies = cgroup::mounted_hierarchies()});
-  cgroup::make_cgroup(place.cgroup());
-  for (const std::string& path : nested) cgroup::make_cgroup(place.cgroup() + "/" + path);
-  criu::forget_parent_death(place.images());
-  criu::forget_replaced_sources(place.images());
+  subject::fit_images(place.images(), trial.subject.cgroup, place.cgroup());
 }
 
 uint64_t size_of(const std::filesystem::path& directory) {
@@ -155,7 +146,7 @@ void run(const Trial& trial, const Place& place, const Command& command) {
   const Fd words = open_file(place.words(), O_RDWR | O_CREAT | O_APPEND, 0600);
   Child runtime = Child::start(with_descriptors(command, nothing, words));
   const auto reading = std::chrono::seconds(size_of(trial.images) / kBytesPerSecond);
-  const auto status = runtime.wait_until(deadline_in(trial.timeout + reading));
+  const auto status = runtime.wait_until(deadline_in(trial.options.runtime_timeout + reading));
   if (!status) {
     ::kill(-runtime.pid(), SIGKILL);
     throw Error(ErrorKind::kUnsupported, "a restore on trial did not end",
@@ -182,12 +173,19 @@ class Remains {
   const oci::OciRuntime& runtime_;
 };
 
-}  // namespace
-
-std::string why_not_restorable(const std::filesystem::path& images) {
-  const auto reasons = criu::find_unrestorable(images);
-  return reasons.empty() ? "" : "no restore could bring it back: " + join(reasons, ", ");
+void try_restore(const Trial& trial, const std::filesystem::path& directory) {
+  const TempDir own(directory);
+  const Place place{directory};
+  const auto runtime = oci::OciRuntime::open(trial.subject.runtime, place.state(), false);
+  const Remains remains(place, *runtime);
+  prepare(trial, place);
+  run(trial, place,
+      runtime->restore_command(place.name(), place.bundle(),
+                               write_options(trial, place, *runtime)));
+  hooks::reached("tried");
 }
+
+}  // namespace
 
 std::string why_not_tried(const subject::Subject& subject) {
   if (!subject.has_cgroup) return "has no cgroup of its own";
@@ -207,16 +205,13 @@ void note_trial(journal::Entry& entry, const std::filesystem::path& place) {
   entry.add(trial_step(Place{place}.cgroup()));
 }
 
-void try_restore(const Trial& trial, const std::filesystem::path& directory) {
-  const TempDir own(directory);
-  const Place place{directory};
-  const auto runtime = oci::OciRuntime::open(trial.subject.runtime, place.state(), false);
-  const Remains remains(place, *runtime);
-  prepare(trial, place);
-  run(trial, place,
-      runtime->restore_command(place.name(), place.bundle(),
-                               write_options(trial, place, *runtime)));
-  hooks::reached("tried");
+void require_restorable(const Trial& trial, const std::filesystem::path& place) {
+  const auto reasons = criu::find_unrestorable(trial.images);
+  if (!reasons.empty()) {
+    throw Error(ErrorKind::kUnsupported, "no restore could bring it back: " + join(reasons, ", "),
+                "end what is named; the container runs on");
+  }
+  if (trial.options.verify_restore) try_restore(trial, place);
 }
 
 }  // namespace still::checkpoint

@@ -143,7 +143,6 @@ class Container {
   // Monitor, runtime and tasks of a restore that came to nothing.
   void kill_all() const;
   void try_kill_all() const noexcept;
-  void prepare_cgroups(const std::filesystem::path& images, const std::string& dumped_cgroup) const;
   void start_process(const std::function<void()>& prepared);
   // Ends its processes, and says so in the record, which is not stored yet.
   void end_restored();

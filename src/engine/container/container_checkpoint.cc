@@ -8,10 +8,7 @@
 #include "base/log.h"
 #include "cgroup/container_cgroup.h"
 #include "criu/affinity.h"
-#include "criu/cgroups.h"
 #include "criu/criu.h"
-#include "criu/mount_sources.h"
-#include "criu/parent_death.h"
 #include "criu/seccomp.h"
 #include "engine/container/bundle.h"
 #include "engine/container/container.h"
@@ -22,6 +19,7 @@
 #include "os/files.h"
 #include "os/mount.h"
 #include "os/process.h"
+#include "subject/fit_images.h"
 #include "subject/processes.h"
 
 namespace still::engine {
@@ -196,9 +194,8 @@ void Container::start_restored(const oci::RestoreOptions& options,
   const auto oci_runtime = runtime();
   const store::ContainerRecord before = record_;
   try {
-    prepare_cgroups(options.image_directory, dumped_cgroup);
-    criu::forget_parent_death(options.image_directory);
-    criu::forget_replaced_sources(options.image_directory);
+    subject::fit_images(options.image_directory, config_.cgroups ? dumped_cgroup : "",
+                        config_.cgroups ? cgroup_path(config_, id()) : "");
     write_file_atomically(paths_.seccomp_filter(), criu::runtime_filter(options.image_directory),
                           0600);
     const pid_t pid = start_monitor(host_.layout, {.id = id(),
@@ -236,16 +233,6 @@ void Container::keep_seccomp() const {
   if (!record_.restored || !security_of(config_).seccomp) return;
   const auto filter = read_file_if_exists(paths_.seccomp_filter());
   if (filter && !filter->empty()) runtime()->keep_seccomp(id(), *filter);
-}
-
-void Container::prepare_cgroups(const std::filesystem::path& images,
-                                const std::string& dumped_cgroup) const {
-  const std::string own = config_.cgroups ? cgroup_path(config_, id()) : "";
-  const auto nested = criu::move_cgroups(images, {.from = config_.cgroups ? dumped_cgroup : "",
-                                                  .to = own,
-                                                  .hierarchies = cgroup::mounted_hierarchies()});
-  if (!own.empty()) cgroup::make_cgroup(own);
-  for (const std::string& path : nested) cgroup::make_cgroup(own + "/" + path);
 }
 
 }  // namespace still::engine

@@ -1,0 +1,21 @@
+#include "subject/fit_images.h"
+
+#include "cgroup/container_cgroup.h"
+#include "cgroup/location.h"
+#include "criu/cgroups.h"
+#include "criu/mount_sources.h"
+#include "criu/parent_death.h"
+
+namespace still::subject {
+
+void fit_images(const std::filesystem::path& images, const std::string& from,
+                const std::string& to) {
+  const auto nested = criu::move_cgroups(
+      images, {.from = from, .to = to, .hierarchies = cgroup::mounted_hierarchies()});
+  if (!to.empty()) cgroup::make_cgroup(to);
+  for (const std::string& path : nested) cgroup::make_cgroup(to + "/" + path);
+  criu::forget_parent_death(images);
+  criu::forget_replaced_sources(images);
+}
+
+}  // namespace still::subject
