@@ -22,6 +22,7 @@ extern "C" {  // glibc 2.41 forgets to say so
 #include "base/text.h"
 #include "os/fd.h"
 #include "os/files.h"
+#include "os/proc_entries.h"
 #include "os/process.h"
 #include "os/unix_sockets.h"
 
@@ -135,12 +136,9 @@ std::optional<uint64_t> socket_inode(const std::filesystem::path& descriptor) {
 
 // Calls visit(path, inode) for each descriptor of the process that is a socket.
 void for_each_socket(pid_t pid, const auto& visit) {
-  std::error_code ended;
-  using Directory = std::filesystem::directory_iterator;
-  for (Directory entry(formatted("/proc/{}/fd", pid), ended); !ended && entry != Directory();
-       entry.increment(ended)) {
-    if (const auto inode = socket_inode(entry->path())) visit(entry->path(), *inode);
-  }
+  for_each_proc_entry(formatted("/proc/{}/fd", pid), [&](const std::filesystem::path& descriptor) {
+    if (const auto inode = socket_inode(descriptor)) visit(descriptor, *inode);
+  });
 }
 
 // Which process has a socket open, by its inode.

@@ -17,14 +17,13 @@ extern "C" {  // glibc 2.41 forgets to say so
 #include "base/format.h"
 #include "base/text.h"
 #include "os/fd.h"
+#include "os/proc_entries.h"
 #include "os/process.h"
 
 namespace still::checkpoint {
 namespace {
 
 constexpr uint64_t kBlock = 512;  // of st_blocks
-
-using Directory = std::filesystem::directory_iterator;
 
 class Collector {
  public:
@@ -33,13 +32,13 @@ class Collector {
   void look_at(pid_t pid) {
     const auto process = open_pidfd(pid);
     if (!process) return;
-    for_each_link(formatted("/proc/{}/fd", pid), [&](const std::string& path) {
+    for_each_proc_entry(formatted("/proc/{}/fd", pid), [&](const std::string& path) {
       const auto status = status_of(path);
       if (!status || !is_new(*status)) return;
       if (S_ISFIFO(status->st_mode)) add_pipe(*process, path);
       if (S_ISREG(status->st_mode)) add_file(path, *status);
     });
-    for_each_link(formatted("/proc/{}/map_files", pid), [&](const std::string& path) {
+    for_each_proc_entry(formatted("/proc/{}/map_files", pid), [&](const std::string& path) {
       const auto status = status_of(path);
       if (status && is_new(*status) && S_ISREG(status->st_mode)) add_file(path, *status);
     });
@@ -48,15 +47,6 @@ class Collector {
   const Written& written() const { return written_; }
 
  private:
-  template <typename Visit>
-  static void for_each_link(const std::string& directory, const Visit& visit) {
-    std::error_code ended;
-    for (Directory entry(directory, ended); !ended && entry != Directory();
-         entry.increment(ended)) {
-      visit(entry->path().native());
-    }
-  }
-
   static std::optional<struct stat> status_of(const std::string& path) {
     struct stat status{};
     return ::stat(path.c_str(), &status) == 0 ? std::optional(status) : std::nullopt;

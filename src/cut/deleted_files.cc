@@ -14,6 +14,7 @@
 #include "cut/mapped_files.h"
 #include "os/files.h"
 #include "os/parallel.h"
+#include "os/proc_entries.h"
 #include "tree/mirror.h"
 
 namespace still::cut {
@@ -38,13 +39,8 @@ std::optional<decltype(statfs::f_type)> file_system_of(const std::string& path) 
 }
 
 void for_each_link(pid_t process, const auto& visit) {
-  using Directory = std::filesystem::directory_iterator;
   for (const char* kind : {"fd", "map_files"}) {
-    std::error_code ended;
-    for (Directory entry(formatted("/proc/{}/{}", process, kind), ended);
-         !ended && entry != Directory(); entry.increment(ended)) {
-      visit(entry->path().native());
-    }
+    for_each_proc_entry(formatted("/proc/{}/{}", process, kind), visit);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "os/files.h"
 #include "os/maps.h"
 #include "os/parallel.h"
+#include "os/proc_entries.h"
 #include "os/process.h"
 #include "os/process_status.h"
 
@@ -24,13 +25,11 @@ constexpr std::chrono::seconds kEndTimeout{2};
 // Empty if it has ended.
 std::vector<pid_t> threads_of(pid_t pid) {
   std::vector<pid_t> threads;
-  std::error_code ended;
-  std::filesystem::directory_iterator entry(formatted("/proc/{}/task", pid), ended);
-  for (; !ended && entry != std::filesystem::directory_iterator(); entry.increment(ended)) {
-    if (const auto tid = parse_integer(entry->path().filename().native())) {
+  for_each_proc_entry(formatted("/proc/{}/task", pid), [&](const std::filesystem::path& entry) {
+    if (const auto tid = parse_integer(entry.filename().native())) {
       threads.push_back(static_cast<pid_t>(*tid));
     }
-  }
+  });
   std::ranges::sort(threads);
   // The first one of the process, if it has not ended, knows its stack.
   const auto leader = std::ranges::find(threads, pid);

@@ -11,6 +11,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/proc_entries.h"
 #include "os/process_status.h"
 
 namespace still {
@@ -40,14 +41,12 @@ std::optional<uint64_t> limit_of(pid_t pid) {
 // Of every user that has any.
 std::map<uint64_t, uint64_t> count_tasks() {
   std::map<uint64_t, uint64_t> tasks;
-  std::error_code error;
-  std::filesystem::directory_iterator entry("/proc", error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const auto pid = parse_integer(entry->path().filename().native());
-    if (!pid) continue;
+  for_each_proc_entry("/proc", [&](const std::filesystem::path& entry) {
+    const auto pid = parse_integer(entry.filename().native());
+    if (!pid) return;
     const auto user = status_number(static_cast<pid_t>(*pid), "Uid");
     if (user) tasks[*user] += status_number(static_cast<pid_t>(*pid), "Threads").value_or(0);
-  }
+  });
   return tasks;
 }
 
