@@ -50,23 +50,19 @@ Freezers open_freezers(const subject::Group& group) {
   return freezers;
 }
 
-// All that are frozen; the cgroups know it at once, where a container has one.
-std::vector<pid_t> all_processes(const subject::Subject& subject, const Freezers& freezers) {
-  if (!freezers.own) return subject::processes_of(subject);
-  std::vector<pid_t> pids = freezers.own->processes();
+// The container's own; its cgroup knows them at once, where it has one.
+std::vector<pid_t> own_processes(const subject::Subject& subject, const Freezers& freezers) {
+  return freezers.own ? freezers.own->processes() : subject::processes_of(subject);
+}
+
+// All that are frozen.
+std::vector<pid_t> with_sharers(std::vector<pid_t> own, const Freezers& freezers) {
   for (const auto& sharer : freezers.sharers) {
     if (!sharer) continue;
     const auto more = sharer->processes();
-    pids.insert(pids.end(), more.begin(), more.end());
+    own.insert(own.end(), more.begin(), more.end());
   }
-  return pids;
-}
-
-// Those of them that CRIU leaves out of the container's images.
-std::vector<std::string> describe_sessions(const subject::Subject& subject,
-                                           const Freezers& freezers) {
-  const auto own = freezers.own ? freezers.own->processes() : subject::processes_of(subject);
-  return subject::describe(subject::divide(own, subject.init.pid).sessions);
+  return own;
 }
 
 void say_left_out(const std::vector<std::string>& sessions, cut::Observer& observer) {
@@ -267,9 +263,10 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   criu::Affinities affinities;
   // Asked for while all stands still.
   const auto look_at_processes = [&] {
-    result.left_out = describe_sessions(subject, freezers);
-    affinities = criu::read_affinities(subject::processes_of(subject), subject.init.pid);
-    return all_processes(subject, freezers);
+    auto own = own_processes(subject, freezers);
+    result.left_out = subject::describe(subject::divide(own, subject.init.pid).sessions);
+    affinities = criu::read_affinities(own, subject.init.pid);
+    return with_sharers(std::move(own), freezers);
   };
   std::optional<cut::DeletedFiles> deleted;
   if (copies_deleted_files(plan)) deleted.emplace(subject, place, cancellation.token());
