@@ -18,7 +18,6 @@ teardown() {
   finish_store
 }
 
-says() { still logs "$1" | grep -q "$2"; }
 gaps() { still logs "$1" | grep -c gap_us || true; }
 has_more_gaps() { [[ $(gaps "$1") -gt $2 ]]; }
 

@@ -4,19 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load helpers
-load workload
-load checkpoint_support
-
-setup_file() {
-  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
-  make_rootfs busybox "$ROOTFS"
-}
-
-setup() { begin_store; }
-teardown() { finish_store; }
-
-says() { still logs "$1" | grep -q "$2"; }
+load usual
 
 # rules NAME ARGUMENT...: of the firewall that packets in the container pass.
 rules() { nsenter --net --target "$(state "$1" Pid)" iptables --wait "${@:2}"; }

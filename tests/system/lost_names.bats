@@ -19,8 +19,6 @@ setup_file() {
 setup() { begin_store; }
 teardown() { finish_store; }
 
-says() { still logs "$1" | grep -q "$2"; }
-
 # What is in the directories, with times of change; a file that has one of CRIU's names is the container's own.
 listing() { still exec "$1" sh -c 'cd / && stat -c "%n %h %Y %Z" files files/* data data/* dev/shm dev/shm/* scratch scratch/*'; }
 

@@ -4,17 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load helpers
-load workload
-load checkpoint_support
-
-setup_file() {
-  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
-  make_rootfs busybox "$ROOTFS"
-}
-
-setup() { begin_store; }
-teardown() { finish_store; }
+load usual
 
 # begin NAME PROGRAM [ARGUMENT...]: a container of $RUNTIME that says when it is ready.
 begin() {

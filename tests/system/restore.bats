@@ -3,17 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load helpers
-load workload
-load checkpoint_support
-
-setup_file() {
-  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
-  make_rootfs busybox "$ROOTFS"
-}
-
-setup() { begin_store; }
-teardown() { finish_store; }
+load usual
 
 # The container's root file system as it sees it itself.
 merged() { echo "$STILL_ROOT/containers/$(still inspect --format '{{.Id}}' "$1")/merged"; }
