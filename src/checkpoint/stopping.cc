@@ -91,8 +91,13 @@ class Question {
 void run_dump(const subject::Held& container, const journal::Host& host, const Plan& plan,
               const std::filesystem::path& images, journal::Operation& operation, cut::Cut& cut) {
   const subject::Subject& subject = container.subject();
+  const auto note_affinities = [&] {
+    criu::write_affinities(images,
+                           criu::read_affinities(subject::processes_of(subject), subject.init.pid));
+  };
   // Its processes are still held, and its trees as they will be.
   const auto examine = [&] {
+    note_affinities();
     if (!plan.options.tcp_established) cut::require_no_connections(images);
     Trial trial{.subject = subject, .options = plan.options, .images = images, .trees = {}};
     for (const subject::Tree& tree : subject.trees) trial.trees.emplace_back(tree, tree.source);
@@ -120,7 +125,7 @@ void run_dump(const subject::Held& container, const journal::Host& host, const P
     entry.runtime = identify_process(runtime.process().pid());
   });
   hooks::reached("guarded");
-  criu::write_affinities(images, criu::read_affinities(subject::processes_of(subject), init));
+  if (criu::question_program().empty()) note_affinities();  // while they can still change
   cut.dump_start = Instant::now();
   Question question(socket, runtime.process().pid(), examine);
   cut::RuntimeWatch watch(std::move(runtime), init, plan.options.runtime_timeout);

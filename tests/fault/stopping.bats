@@ -97,6 +97,20 @@ runtime_killed() {
   runs_or_comes_back
 }
 
+# What is bound to processors, and to which, is asked for while CRIU holds all processes.
+@test "an affinity that changes just before CRIU holds the container" {
+  local init
+  require "two processors" taskset --cpu-list 1 true
+  export init
+  init=$(still inspect --format '{{.State.Pid}}' busy)
+  taskset --cpu-list --pid 0 "$init"
+  LD_PRELOAD=$STILL_SLOW_CRIU STILL_TEST_CRIU_AT=seize STILL_TEST_CRIU_DO=1000 \
+    at dumping 'taskset --cpu-list --pid 1 "$init"' "$STILL_TEST_PROGRAM" checkpoint busy
+  runs_or_comes_back
+  init=$(still inspect --format '{{.State.Pid}}' busy)
+  [[ $(taskset --cpu-list --pid "$init") == *": 1" ]]
+}
+
 # The container has ended by then: its checkpoint stays where it is safe.
 target_moves() {
   mkdir "$WORK/target"
