@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::string_view kOld =
     "versions of CRIU before 3.4 wrote it, and what is in it is not checked";
-constexpr std::string_view kNetwork =
-    "it sets up a network, for which programs of the host are run; a container gets its network "
-    "from the engine";
 constexpr std::string_view kKernel = "it changes what the whole machine shares";
 
 // The names are those of CRIU's criu/image-desc.c, with the files that runtimes put beside them.
@@ -66,16 +63,16 @@ constexpr std::array kKinds = std::to_array<ImageFileKind>({
     {"pidns-%u.img", ImageUse::kRefused, "it is for a pid namespace of the host"},
     {"userns-%u.img", ImageUse::kRefused, "it maps users of the host"},
 
-    {"ifaddr-%u.img", ImageUse::kRefused, kNetwork},
-    {"ip6tables-%u.img", ImageUse::kRefused, kNetwork},
-    {"iptables-%u.img", ImageUse::kRefused, kNetwork},
-    {"netdev-%u.img", ImageUse::kRefused, kNetwork},
-    {"netns-ct-%u.img", ImageUse::kRefused, kNetwork},
-    {"netns-exp-%u.img", ImageUse::kRefused, kNetwork},
-    {"nftables-%u.img", ImageUse::kRefused, kNetwork},
-    {"route-%u.img", ImageUse::kRefused, kNetwork},
-    {"route6-%u.img", ImageUse::kRefused, kNetwork},
-    {"rule-%u.img", ImageUse::kRefused, kNetwork},
+    {"ifaddr-%u.img", ImageUse::kNetwork},
+    {"ip6tables-%u.img", ImageUse::kNetwork},
+    {"iptables-%u.img", ImageUse::kNetwork},
+    {"netdev-%u.img", ImageUse::kNetwork},
+    {"netns-ct-%u.img", ImageUse::kNetwork},
+    {"netns-exp-%u.img", ImageUse::kNetwork},
+    {"nftables-%u.img", ImageUse::kNetwork},
+    {"route-%u.img", ImageUse::kNetwork},
+    {"route6-%u.img", ImageUse::kNetwork},
+    {"rule-%u.img", ImageUse::kNetwork},
 
     {"bpfmap-file.img", ImageUse::kRefused, kOld},
     {"creds-%u.img", ImageUse::kRefused, kOld},

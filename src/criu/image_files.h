@@ -12,6 +12,7 @@ enum class ImageUse {
   kHead,     // those of its first message are; what follows is the content of a file, of any size
   kTmpfs,    // the content of a tmpfs, packed: looked at as other trees are
   kInside,   // nothing in it reaches beyond the container
+  kNetwork,  // sets up a network: removed before a restore (criu/network.h)
   kRefused,  // no archive needs it
 };
 

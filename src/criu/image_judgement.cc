@@ -131,6 +131,7 @@ void ImagePrivileges::find_namespaces(const ImageLimits& limits,
                                       std::vector<std::string>& found) const {
   if (!host_) refuse("the CRIU images do not say which namespaces are the host's");
   std::set<std::string> shared;
+  std::set<uint32_t> networks;
   for (const std::string& process : processes_) {
     const auto ids = inside_.find(process);
     if (ids == inside_.end()) refuse("the CRIU images do not say the namespaces of every process");
@@ -140,9 +141,13 @@ void ImagePrivileges::find_namespaces(const ImageLimits& limits,
       if (own == ids->second.ids.end() || of_host == host_->ids.end() ||
           own->second == of_host->second) {
         shared.insert(kind);
+      } else if (kind == std::string_view("network")) {
+        networks.insert(own->second);
       }
     }
   }
+  // All would get the one that the runtime provides.
+  if (networks.size() > 1) refuse("the container has made a network namespace of its own");
   if (limits.host_network) shared.erase("network");
   for (const std::string& kind : shared) found.push_back("the host's " + kind + " namespace");
 }
@@ -184,8 +189,10 @@ void ImagePrivileges::find_mounts(const ImageLimits& limits,
     return mount != at.end() && is_pseudo(mount->second->type);
   };
   for (const oci::ProtectedPath& path : oci::protected_paths()) {
-    if (!shows(path.path.starts_with("/sys") ? "/sys" : "/proc") || !path_exists(path.path))
+    if (!shows(path.path.starts_with("/sys") ? "/sys" : "/proc") || !path_exists(path.path) ||
+        limits.visible.contains(path.path)) {
       continue;
+    }
     const auto mount = at.find(path.path);
     const bool is_safe = mount != at.end() && (path.is_masked ? !is_pseudo(mount->second->type)
                                                               : mount->second->read_only);

@@ -43,6 +43,7 @@ struct ImageLimits {
   std::map<std::string, std::optional<uint64_t>> tmpfs{};
   std::optional<uint64_t> memory_bytes{};
   Scheduling scheduling{};
+  std::set<std::string> visible{};  // of oci::protected_paths(): those that need not be
 };
 
 class ImagePrivileges {

@@ -19,6 +19,13 @@
 namespace still::restore {
 namespace {
 
+void require_certificate(const UnpackedArchive& archive, const RestoreOptions& options) {
+  const std::string reason = archive.inconsistent_because();
+  if (!options.require_certificate || reason.empty()) return;
+  throw Error(ErrorKind::kUsage, "the checkpoint is not certified consistent: " + printable(reason),
+              "leave --require-certificate out to restore it all the same");
+}
+
 void fill_volumes(const UnpackedArchive& archive, const RestoreOptions& options,
                   subject::NewContainer& made) {
   if (options.ignore_volumes) return;
@@ -77,6 +84,7 @@ RestoreResult restore_archive(const std::filesystem::path& file, subject::Destin
                            destination.dumps(),
                            read_options(options.identity, cut::Step::kUnpack, observer));
   }();
+  require_certificate(archive, options);
   hooks::reached("unpacked");
   cancellation.check(cut::kNothingRestored);
   const auto made = destination.decide(archive.config_dump(), archive.privileges(),
@@ -105,10 +113,8 @@ RestoreResult restore_archive(const std::filesystem::path& file, subject::Destin
   has_succeeded(operation);
   made->keep();
 
-  if (archive.manifest()) {
-    result.consistent = archive.manifest()->consistent;
-    result.inconsistent_because = archive.manifest()->inconsistent_because;
-  }
+  result.inconsistent_because = archive.inconsistent_because();
+  result.consistent = result.inconsistent_because.empty();
   result.total = std::chrono::steady_clock::now() - start;
   return result;
 }

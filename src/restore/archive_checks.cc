@@ -122,6 +122,7 @@ void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,
       privileges_.add(file, read_all(content));
       break;
     case criu::ImageUse::kInside:
+    case criu::ImageUse::kNetwork:
     case criu::ImageUse::kRefused:  // has thrown
       break;
   }

@@ -22,6 +22,7 @@ struct RestoreOptions {
   // From an archive only:
   std::string identity;  // file of the age identity that opens it; empty: it is not encrypted
   subject::Wishes wishes;
+  bool require_certificate = false;  // that it is consistent
   bool ignore_rootfs = false;
   bool ignore_volumes = false;
 };
@@ -29,7 +30,7 @@ struct RestoreOptions {
 struct RestoreResult {
   std::string container_id;
   std::string container_name;
-  bool consistent = true;  // what the archive's manifest says; true in place
+  bool consistent = true;  // what the archive's manifest says, false without one; true in place
   std::string inconsistent_because;
   std::optional<criu::RestoreStatistics> criu;
   std::chrono::nanoseconds runtime_duration{};
@@ -48,7 +49,8 @@ RestoreResult restore_in_place(subject::Destination& destination, const std::str
 
 // Makes a container of destination's from an archive and lets it run on from the instant of the
 // cut. The archive is verified as a whole before anything is made. Throws Error: kCorrupt (the
-// archive, naming the member), kUsage (it asks for more than was granted), kNotFound (no such base
+// archive, naming the member), kUsage (it asks for more than was granted, or lacks the certificate
+// that is required), kNotFound (no such base
 // image, root file system or bind mount source), kConflict (name, id or volume exists), kRuntime
 // (runtime or CRIU). Whatever fails, no container, volume, mount or cgroup is left.
 RestoreResult restore_archive(const std::filesystem::path& archive,

@@ -66,6 +66,16 @@ void UnpackedArchive::extract(const std::string& member, const std::filesystem::
   throw error.in(member);
 }
 
+std::string UnpackedArchive::inconsistent_because() const {
+  if (!manifest_) {
+    return "the archive has no manifest, so nothing says whether memory and files are of one "
+           "instant";
+  }
+  if (manifest_->consistent) return "";
+  const std::string& reason = manifest_->inconsistent_because;
+  return reason.empty() ? "its manifest does not say why" : reason;
+}
+
 std::string UnpackedArchive::dumped_cgroup() const {
   if (manifest_ && manifest_->cgroup) return *manifest_->cgroup;
   // Archives of the first version do not say so; theirs follows from the configuration.

@@ -22,7 +22,8 @@ class UnpackedArchive {
   UnpackedArchive(const std::filesystem::path& archive, std::filesystem::path directory,
                   const subject::DumpReader& dumps, const archive::ReadOptions& options);
 
-  const std::optional<archive::Manifest>& manifest() const { return manifest_; }
+  // Why the archive is not certified consistent; empty: it is.
+  std::string inconsistent_because() const;
   const subject::ArchivedContainer& container() const { return container_; }
   const std::string& config_dump() const { return checks_.config_dump(); }
   // Where the container lived when it was dumped, as a path below the hierarchies' mounts; empty:

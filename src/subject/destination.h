@@ -96,6 +96,7 @@ class Restorable {
 struct Wishes {
   std::string name;    // empty: the archive's name and id
   std::string rootfs;  // a directory instead of the archive's base; empty: that
+  std::string image;   // an image instead of it: what the engine knows one by; empty: that
   std::map<std::string, std::string> rename_volumes;  // the archive's name -> new name
 };
 

@@ -4,7 +4,9 @@
 #include "cgroup/location.h"
 #include "criu/cgroups.h"
 #include "criu/mount_sources.h"
+#include "criu/network.h"
 #include "criu/parent_death.h"
+#include "criu/root_mode.h"
 
 namespace still::subject {
 
@@ -14,6 +16,8 @@ void fit_images(const std::filesystem::path& images, const std::string& from,
       images, {.from = from, .to = to, .hierarchies = cgroup::mounted_hierarchies()});
   if (!to.empty()) cgroup::make_cgroup(to);
   for (const std::string& path : nested) cgroup::make_cgroup(to + "/" + path);
+  criu::use_provided_network(images);
+  criu::forget_root_mode(images);
   criu::forget_parent_death(images);
   criu::forget_replaced_sources(images);
 }

@@ -204,7 +204,7 @@ asks() {
 
 @test "deleted.files that lead outside" {
   forged victim put deleted.files "[\"$up$WORK/victim\"]"
-  forged victim put deleted.files "[\"$WORK/victim\"]"
+  forged victim put deleted.files "[\"/$WORK/victim\"]"
   forged "a/../.." put deleted.files "[\"a/../../victim\"]"
   forged "remove" put deleted.files '[""]'
   forged "remove" put deleted.files '["."]'
@@ -335,16 +335,29 @@ asks_with() {
   asks "a mount at /evil" more mountpoints- 1=5 2=999 3=66 4=95 5=0 6=/ 7=/evil 8=tmpfs 9=
 }
 
-# The first were run: iptables-restore takes the name of a program, for one.
 @test "CRIU images of kinds that nobody needs" {
   local name
-  for name in iptables-10 ip6tables-10 nftables-10 netdev-10 route-10 rule-10 binfmt-misc-9 binfmt-misc \
+  for name in binfmt-misc-9 binfmt-misc \
     apparmor autofs-5 userns-4 pidns-8 irmap-cache reg-files creds-1 unixsk; do
     forged "$name.img" put "checkpoint/$name.img" evil
   done
   forged evil.img put checkpoint/evil.img evil
   forged core-1x.img put checkpoint/core-1x.img evil
-  forged "no network namespace that the engine made" image netns- 8 -
+}
+
+# iptables-restore takes the name of a program, for one. The container gets the network that its engine makes.
+@test "CRIU images that set up a network are not looked at" {
+  local name
+  for name in ifaddr iptables ip6tables nftables netdev netns-ct netns-exp route route6 rule; do
+    forge put "checkpoint/$name-10.img" evil
+    mv "$WORK/forged.tar" "$WORK/web.tar"
+  done
+  forge image netns- 8 -
+  still restore -i "$WORK/forged.tar" --rootfs "$ROOTFS"
+  alive web
+  is lo still exec web ls /sys/class/net
+  still rm -f web
+  still volume rm data
 }
 
 @test "CRIU images that leave a task outside of the container's cgroup" {

@@ -481,9 +481,28 @@ TEST_F(ImagePrivilegesTest, FilesThatAreMadeLieBehindNoLink) {
   }
 }
 
-TEST_F(ImagePrivilegesTest, OnlyTheEngineMakesNetworks) {
+// Whatever the images say of it, the container gets the one that its engine makes; but one alone.
+TEST_F(ImagePrivilegesTest, ThereIsOneNetwork) {
   files_["netns-10.img"] = image(0x55933752, {number(1, 1)});
-  EXPECT_EQ(test::kind_thrown_by([&] { read(); }), ErrorKind::kCorrupt);
+  EXPECT_THAT(beyond(), IsEmpty());
+  files_["core-7.img"] = core({});
+  files_["ids-7.img"] = image(0x54432030, {namespaces(300)});
+  EXPECT_EQ(test::kind_thrown_by([&] { beyond(); }), ErrorKind::kCorrupt);
+}
+
+TEST_F(ImagePrivilegesTest, WhatMayBeSeenNeedNotBeHidden) {
+  const auto lack = [&](const std::string& place) {
+    std::vector<std::string> mounts = usual_mounts();
+    std::erase_if(mounts, [&](const std::string& mount) { return mount.contains(place); });
+    files_["mountpoints-9.img"] = mounts_image(mounts);
+  };
+  lack("/proc/interrupts");
+  EXPECT_THAT(beyond(), ElementsAre("a view of /proc/interrupts"));
+  auto limits = usual();
+  limits.visible = {"/proc/interrupts"};
+  EXPECT_THAT(beyond(limits), IsEmpty());
+  lack("/proc/keys");
+  EXPECT_THAT(beyond(limits), ElementsAre("a view of /proc/keys"));
 }
 
 TEST_F(ImagePrivilegesTest, PluginsAreRefused) {
@@ -496,9 +515,10 @@ TEST(ImageFiles, AreKnownByTheirNames) {
   EXPECT_EQ(image_file_kind("core-7.img").pattern, "core-%u.img");
   EXPECT_EQ(image_file_kind("ghost-file-1f.img").use, ImageUse::kHead);
   EXPECT_EQ(image_file_kind("tmpfs-dev-54.tar.gz.img").pattern, "tmpfs-dev-%u.tar.gz.img");
+  EXPECT_EQ(image_file_kind("iptables-10.img").use, ImageUse::kNetwork);
   EXPECT_EQ(image_file_kind("pagemap-shmem-7.img").pattern, "pagemap-shmem-%u.img");
   for (const char* name : {"", "core-.img", "core-7", "core-7f.img", "core--7.img", "xcore-7.img",
-                           "tmpfs-dev-.tar.gz.img", "iptables-10.img", "binfmt-misc.img", "evil",
+                           "tmpfs-dev-.tar.gz.img", "binfmt-misc.img", "evil",
                            "reg-files.img", "core-%u.img "}) {
     EXPECT_EQ(test::kind_thrown_by([&] { image_file_kind(name); }), ErrorKind::kCorrupt) << name;
   }

@@ -8,7 +8,9 @@
 #include "criu/cgroups.h"
 #include "criu/failure.h"
 #include "criu/mount_sources.h"
+#include "criu/network.h"
 #include "criu_image_bytes.h"
+#include "criu/root_mode.h"
 #include "os/files.h"
 #include "support.h"
 
@@ -405,6 +407,45 @@ TEST(MountSources, ThatWereReplacedAreForgottenWhereTheRuntimeGivesThem) {
   const auto expected = {mount("/conf", false), mount("", true), mount("/d", false)};
   // Fields that we do not know are written behind the others.
   EXPECT_EQ(sorted(content), sorted(test::image(kMounts, expected)));
+}
+
+// Of a container that has a network namespace (5) with or without an image of it, and CRIU's (1).
+TEST(CriuNetwork, IsTheOneThatTheRuntimeProvides) {
+  constexpr uint32_t kIds = 0x54432030;
+  constexpr uint32_t kNetwork = 0x55933752;
+  const test::Scratch scratch;
+  const std::string of_criu = test::bytes(3, test::number(6, 1));
+  write_text(scratch / "inventory.img", test::word(0x58313116) +
+                                            test::word(static_cast<uint32_t>(of_criu.size())) +
+                                            of_criu);
+  write_text(scratch / "ids-1.img", test::image(kIds, {test::number(6, 5)}));
+  write_text(scratch / "ids-2.img", test::image(kIds, {test::number(6, 1)}));
+  const std::string provided = test::image(kNetwork, {test::bytes(8, "extRootNetNS")});
+  for (const char* before : {"", "conf"}) {
+    for (const char* name : {"netdev-5.img", "iptables-5.img", "route6-5.img", "netns-ct-5.img"})
+      write_text(scratch / name, "evil");
+    if (*before != '\0')
+      write_text(scratch / "netns-5.img", test::image(kNetwork, {test::bytes(1, before)}));
+    use_provided_network(scratch.path());
+    EXPECT_EQ(read_file(scratch / "netns-5.img"), provided);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch.path()), {}), 4);
+    std::filesystem::remove(scratch / "netns-5.img");
+  }
+}
+
+TEST(CriuRootMode, IsWhateverTheRootHas) {
+  constexpr uint32_t kFiles = 0x56303138;
+  const auto file = [](const std::string& name, bool with_mode) {
+    return test::number(1, 1) + test::number(2, 3) +
+           test::bytes(3, test::number(1, 3) + test::bytes(6, name) +
+                              (with_mode ? test::number(10, 040555) : ""));
+  };
+  const test::Scratch scratch;
+  const auto path = scratch / "files.img";
+  write_text(path, test::image(kFiles, {file("/", true), file("/tmp", true), file("/", false)}));
+  forget_root_mode(scratch.path());
+  EXPECT_EQ(read_file(path),
+            test::image(kFiles, {file("/", false), file("/tmp", true), file("/", false)}));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "restore/restore.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "base/log.h"
@@ -23,6 +24,7 @@ struct RestoreFlags {
   std::optional<std::string> import_file;
   std::optional<std::string> name;
   std::optional<std::string> rootfs;
+  std::optional<std::string> image;
   std::optional<std::string> identity;
   ContainerFlags grants;
   std::vector<std::string> rename_volumes;  // OLD=NEW
@@ -42,9 +44,11 @@ void refuse_without_import(const RestoreFlags& flags) {
   };
   refuse(flags.name.has_value(), "--name");
   refuse(flags.rootfs.has_value(), "--rootfs");
+  refuse(flags.image.has_value(), "--image");
   refuse(flags.identity.has_value(), "--identity");
   refuse(!flags.rename_volumes.empty(), "--rename-volume");
   refuse(flags.allow_spec, "--allow-spec");
+  refuse(flags.options.require_certificate, "--require-certificate");
   refuse(flags.grants.runtime.has_value(), "--runtime");
   refuse(!sources::demands_of(make_grants(flags.grants)).empty(), "what grants more to an archive");
   refuse(flags.options.ignore_rootfs, "--ignore-rootfs");
@@ -52,6 +56,10 @@ void refuse_without_import(const RestoreFlags& flags) {
 }
 
 void refuse_with_import(const RestoreFlags& flags) {
+  if (flags.rootfs && flags.image) {
+    throw Error(ErrorKind::kUsage, "--rootfs and --image both name what the container begins with",
+                "leave one of them out");
+  }
   const engine::Selection& selection = flags.containers.selection;
   if (selection.references.empty() && !selection.all && !selection.latest) return;
   throw Error(ErrorKind::kUsage, "--import restores an archive and takes no container",
@@ -62,6 +70,7 @@ restore::RestoreOptions read_options(const RestoreFlags& flags) {
   restore::RestoreOptions options = flags.options;
   options.wishes.name = flags.name.value_or("");
   options.wishes.rootfs = flags.rootfs.value_or("");
+  options.wishes.image = flags.image.value_or("");
   options.identity = flags.identity.value_or("");
   for (const std::string& rename : flags.rename_volumes) {
     const size_t equals = rename.find('=');
@@ -96,7 +105,8 @@ class Restores {
         options_(read_options(flags)),
         grants_{.everything = flags.allow_spec,
                 .granted = make_grants(flags.grants),
-                .runtime = flags.grants.runtime},
+                .runtime = flags.grants.runtime,
+                .without_network = std::ranges::contains(flags.grants.networks, "none")},
         destination_(context.host(), grants_) {}
 
   void from_archive() {
@@ -178,6 +188,10 @@ void add_flags(CLI::App& command, RestoreFlags& flags) {
   add_value(command, "-n,--name", flags.name, "Name of the new container, with --import", "NAME");
   add_value(command, "--rootfs", flags.rootfs,
             "Directory to use as base root file system, with --import", "DIR");
+  add_value(command, "--image", flags.image,
+            "Image to use as base, with --import: a name or id here, or one of "
+            "containers-storage:, docker-daemon:, oci:, oci-archive:, docker-archive:",
+            "IMAGE");
   add_value(command, "--identity", flags.identity,
             "Age identity that opens an encrypted archive, with --import", "FILE");
   add_list(command, "--rename-volume", flags.rename_volumes,
@@ -196,6 +210,9 @@ void add_flags(CLI::App& command, RestoreFlags& flags) {
   command.add_flag("--print-stats", flags.print_stats, "Print times as JSON");
   command.add_flag("--allow-spec", flags.allow_spec,
                    "Grant all that the archive asks for beyond the default: it is trusted");
+  command.add_flag("--require-certificate", options.require_certificate,
+                   "Refuse an archive whose manifest does not certify that it is consistent, and "
+                   "one without a manifest, with --import");
   add_granting_flags(command, flags.grants);
   not_yet_value(command, "--import-previous");
   not_yet_flag(command, "--ignore-static-ip");

@@ -100,6 +100,7 @@ void write_bundle(const store::Layout& layout, const Identity& identity,
                   const ContainerConfig& config, const ContainerPaths& paths) {
   make_directory(paths.bundle(), 0700);
   make_etc_files(paths, config, hostname_of(config, identity.id), identity.name);
+  if (config.from_podman) open_file(paths.containerenv(), O_WRONLY | O_CREAT, 0644);
   const auto spec = oci::build_spec(spec_settings(layout, identity, config, paths));
   write_file_atomically(paths.bundle() / "config.json", spec.dump(), 0600);
 }

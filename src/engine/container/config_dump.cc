@@ -4,6 +4,8 @@
 
 #include "archive/members.h"
 #include "base/error.h"
+#include "engine/container/bundle.h"
+#include "engine/container/libpod_config.h"
 #include "oci/runtime.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -23,6 +25,28 @@ json named_volumes(const ContainerConfig& config) {
                        {"options", {volume.read_only ? "ro" : "rw"}}});
   }
   return volumes;
+}
+
+ArchivedContainer parse_own(const json& dump) {
+  ArchivedContainer container{.id = dump.at("id"),
+                              .name = dump.at("name"),
+                              .config = parse_container_config(dump.at(kOwnKey).dump())};
+  container.config.cgroup.clear();
+  container.cgroup = cgroup_path(container.config, container.id);
+  return container;
+}
+
+ArchivedContainer parse_libpod(const json& dump) {
+  if (!is_libpod_config(dump)) {
+    throw Error(ErrorKind::kUnsupported, "the archive was written neither by Still nor by Podman",
+                "restore it with the engine that wrote it");
+  }
+  return {.maker = Maker::kPodman,
+          .id = dump.at("id"),
+          .name = dump.at("name"),
+          .config = from_libpod_config(dump),
+          .cgroup = libpod_cgroup(dump),
+          .left_out = other_libpod_limits(dump)};
 }
 
 }  // namespace
@@ -48,21 +72,16 @@ std::string write_config_dump(const Container& container) {
   return dump.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
-bool is_our_config_dump(std::string_view text) try {
-  return json::parse(text).contains(kOwnKey);
+bool is_known_config_dump(std::string_view text) try {
+  const json dump = json::parse(text);
+  return dump.contains(kOwnKey) || is_libpod_config(dump);
 } catch (const json::exception& error) {
   throw archive::damaged_member(archive::MemberKind::kConfig, error);
 }
 
 ArchivedContainer parse_config_dump(std::string_view text) try {
   const json dump = json::parse(text);
-  if (!dump.contains(kOwnKey)) {
-    throw Error(ErrorKind::kUnsupported, "the archive was not written by Still",
-                "restore it with the engine that wrote it");
-  }
-  ContainerConfig config = parse_container_config(dump.at(kOwnKey).dump());
-  config.cgroup.clear();
-  return {dump.at("id"), dump.at("name"), std::move(config)};
+  return dump.contains(kOwnKey) ? parse_own(dump) : parse_libpod(dump);
 } catch (const json::exception& error) {
   throw archive::damaged_member(archive::MemberKind::kConfig, error);
 }

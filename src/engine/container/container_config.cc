@@ -62,6 +62,7 @@ void visit_fields(Visitor&& visit, auto& config)
   visit("init", config.init);
   visit("readOnly", config.read_only);
   visit("removeWhenDone", config.remove_when_done);
+  visit("fromPodman", config.from_podman);
   visit("volumes", config.volumes);
   visit("binds", config.binds);
   visit("tmpfs", config.tmpfs);

@@ -61,6 +61,9 @@ struct ContainerConfig {
   bool init = false;        // --init: a reaping init runs as pid 1
   bool read_only = false;
   bool remove_when_done = false;  // --rm
+  // Podman has made it: it has the empty file /run/.containerenv, and sees of /proc and /sys what
+  // Podman does not hide.
+  bool from_podman = false;
   std::vector<VolumeMount> volumes;
   std::vector<BindMount> binds;
   std::vector<TmpfsMount> tmpfs;

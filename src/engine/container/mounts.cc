@@ -118,6 +118,9 @@ void add_own_mounts(std::vector<oci::SpecMount>& mounts, const ContainerConfig& 
     add_default(mounts, bind(paths.etc() / name, std::string("/etc/") + name,
                              {"bind", "rprivate", access(config.read_only)}));
   }
+  if (config.from_podman) {
+    add_default(mounts, bind(paths.containerenv(), kContainerenvPath, {"bind", "rprivate"}));
+  }
   if (config.init) mounts.push_back(bind(find_init_program(), kInitPath, {"bind", "ro"}));
   if (!config.read_only) return;
   for (const char* directory : kReadOnlyTmpfs) {

@@ -17,6 +17,8 @@ namespace still::engine {
 
 // Where the reaping init of --init is.
 inline constexpr const char* kInitPath = "/dev/init";
+// By which programs know that they are in a container.
+inline constexpr const char* kContainerenvPath = "/run/.containerenv";
 
 // "/a/../b" is "/b", "//x/" is "/x".
 std::string canonical_destination(const std::string& destination);

@@ -17,6 +17,7 @@ struct ContainerPaths {
   std::filesystem::path merged() const { return base / "merged"; }  // mount point
   std::filesystem::path shm() const { return base / "shm"; }        // mount point
   std::filesystem::path etc() const { return base / "etc"; }        // hosts, hostname, ...
+  std::filesystem::path containerenv() const { return base / "containerenv"; }
   std::filesystem::path log() const { return base / "ctr.log"; }
   std::filesystem::path checkpoint() const { return base / "checkpoint"; }  // CRIU images
   // A mount that keeps the network namespace of a container without a network of the host's.

@@ -25,6 +25,10 @@ class Images {
   // A docker-archive or an OCI layout (directory or tar), read through skopeo; "-" for standard
   // input. Returns the names (or the id where there is none) of what was loaded.
   std::vector<std::string> load(const std::string& source);
+  // Takes an image from where skopeo has it ("containers-storage:...", "docker-daemon:..."). names:
+  // what it is called here. Returns its id, which is not the one there if skopeo had to bring its
+  // configuration into OCI's form.
+  std::string fetch(const std::string& source, const std::vector<std::string>& names);
   // Removes a name; with its last name the image and every layer no other image has.
   // Error(kConflict) naming the container if one uses it.
   void remove(const std::string& reference);
@@ -36,6 +40,9 @@ class Images {
   std::vector<std::string> load_oci_archive(const std::filesystem::path& path,
                                             const std::filesystem::path& work);
   // names: instead of those that the layout has.
+  std::vector<store::ImageRecord> put_layout(
+      const std::filesystem::path& layout, const std::optional<std::vector<std::string>>& names);
+  // Returns what load() does.
   std::vector<std::string> load_layout(const std::filesystem::path& layout,
                                        const std::optional<std::vector<std::string>>& names);
   store::ImageRecord unpack_image(const Fd& directory, const OciImage& image,

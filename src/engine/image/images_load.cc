@@ -124,19 +124,34 @@ std::vector<std::string> Images::load_oci_archive(const std::filesystem::path& p
   return load_layout(layout, std::nullopt);
 }
 
-std::vector<std::string> Images::load_layout(const std::filesystem::path& layout,
-                                             const std::optional<std::vector<std::string>>& names) {
+std::vector<store::ImageRecord> Images::put_layout(
+    const std::filesystem::path& layout, const std::optional<std::vector<std::string>>& names) {
   const Fd directory = open_directory(layout);
   const Fd lock = store::lock_shared_part(host_.layout, "images");
   remove_unfinished_layers(host_.layout);
-  std::vector<std::string> loaded;
+  std::vector<store::ImageRecord> records;
   for (const OciImage& image : read_oci_layout(directory)) {
-    const auto record = unpack_image(directory, image, names.value_or(full_names(image.names)));
-    put(record);
+    records.push_back(unpack_image(directory, image, names.value_or(full_names(image.names))));
+    put(records.back());
+  }
+  return records;
+}
+
+std::vector<std::string> Images::load_layout(const std::filesystem::path& layout,
+                                             const std::optional<std::vector<std::string>>& names) {
+  std::vector<std::string> loaded;
+  for (const store::ImageRecord& record : put_layout(layout, names)) {
     const auto said = record.names.empty() ? std::vector{record.id} : record.names;
     loaded.insert(loaded.end(), said.begin(), said.end());
   }
   return loaded;
+}
+
+std::string Images::fetch(const std::string& source, const std::vector<std::string>& names) {
+  const TempDir work(host_.layout.staging(), "load-");
+  const auto layout = work.path() / "layout";
+  copy_with_skopeo(source, layout);
+  return put_layout(layout, names).front().id;
 }
 
 store::ImageRecord Images::unpack_image(const Fd& directory, const OciImage& image,

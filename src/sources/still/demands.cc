@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "engine/container/libpod_config.h"
 #include "engine/container/mounts.h"
 #include "engine/container/security.h"
 #include "oci/capabilities.h"
@@ -89,6 +90,10 @@ std::optional<ContainerConfig> known_container(store::Store& store, const std::s
   return std::nullopt;
 }
 
+// What Podman 5 does not hide from any container, and Still does.
+using Paths = std::set<std::string>;
+Paths seen_with_podman() { return {"/proc/interrupts", "/sys/dev/block"}; }
+
 bool is_usual_runtime(const std::string& name) { return name == "crun" || name == "runc"; }
 
 // Each gives CRIU the mounts in its own way, and finds only its own in the images. To know of which
@@ -102,6 +107,17 @@ void take_runtime(ContainerConfig& asked, const std::optional<std::string>& want
                 "leave --runtime out, or name another " + asked.runtime);
   }
   asked.runtime = *wanted;
+}
+
+// Its processes find a network namespace in which there is only the loopback device.
+void take_network(ContainerConfig& asked, bool without) {
+  if (asked.network != engine::kPodmanNetwork) return;
+  if (!without) {
+    throw Error(ErrorKind::kUsage,
+                "the container had a network that Podman had made, which Still does not offer",
+                "restore it without one: --network none");
+  }
+  asked.network = "none";
 }
 
 void take_binds(ContainerConfig& asked, const ContainerConfig& granted) {
@@ -164,7 +180,8 @@ std::vector<std::string> demands_of(const criu::ImagePrivileges& images,
                         .cgroup = config.cgroups,
                         .tmpfs = engine::tmpfs_sizes(config),
                         .memory_bytes = config.memory_limit_bytes,
-                        .scheduling = scheduling_of(config)});
+                        .scheduling = scheduling_of(config),
+                        .visible = config.from_podman ? seen_with_podman() : Paths{}});
 }
 
 std::vector<TreeDemand> demands_of(const subject::PrivilegedTrees& trees) {
@@ -190,6 +207,7 @@ ContainerConfig grant(ContainerConfig asked, const criu::ImagePrivileges& images
                       const subject::PrivilegedTrees& trees, const std::string& container_id,
                       const Grants& grants, store::Store& store) {
   take_runtime(asked, grants.runtime);
+  take_network(asked, grants.without_network);
   take_binds(asked, grants.granted);
   const auto demands = demands_of(asked);
   const auto of_trees = demands_of(trees);

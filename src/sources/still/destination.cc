@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/undo.h"
 #include "criu/open_files.h"
@@ -12,6 +13,7 @@
 #include "engine/container/etc_files.h"
 #include "engine/container/volumes.h"
 #include "os/files.h"
+#include "sources/still/base_image.h"
 
 namespace still::sources {
 namespace {
@@ -40,29 +42,25 @@ void rename_volumes(ContainerConfig& config, const subject::Wishes& wishes) {
 }
 
 void take_rootfs(ContainerConfig& config, const subject::Wishes& wishes) {
+  if (!wishes.image.empty()) config.rootfs.clear();
   if (wishes.rootfs.empty()) return;
   config.rootfs = std::filesystem::absolute(wishes.rootfs).lexically_normal();
   config.image.clear();
   config.image_id.clear();
 }
 
-void check_base(const ContainerConfig& config, store::Store& store) {
-  if (!config.rootfs.empty()) {
-    if (std::filesystem::is_directory(config.rootfs)) return;
-    throw Error(
-        ErrorKind::kNotFound,
-        "the container's root file system " + printable(config.rootfs) + " does not exist here",
-        "name where it is with --rootfs DIR");
-  }
-  try {
-    store.find_image(config.image_id);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kNotFound) throw;
-    throw Error(ErrorKind::kNotFound,
-                "the container's image " + config.image + " (" + config.image_id.substr(0, 12) +
-                    ") is not in this store",
-                "load it with still image load, or name its root file system with --rootfs DIR");
-  }
+void check_rootfs(const ContainerConfig& config) {
+  if (std::filesystem::is_directory(config.rootfs)) return;
+  throw Error(
+      ErrorKind::kNotFound,
+      "the container's root file system " + printable(config.rootfs) + " does not exist here",
+      "name where it is with --rootfs DIR");
+}
+
+void take_base(ContainerConfig& config, const subject::Wishes& wishes, const journal::Host& host) {
+  if (!wishes.image.empty()) return take_image(config, wishes.image, host);
+  if (!config.rootfs.empty()) return check_rootfs(config);
+  take_archived_image(config, host);
 }
 
 void check_binds(const ContainerConfig& config) {
@@ -85,15 +83,16 @@ void check_name_free(store::Store& store, const std::string& name) {
 ContainerConfig decide_config(const engine::ArchivedContainer& archived,
                               const criu::ImagePrivileges& images,
                               const subject::PrivilegedTrees& trees, const subject::Wishes& wishes,
-                              Grants grants, store::Store& store) {
+                              Grants grants, const journal::Host& host) {
+  store::Store& store = host.store;
   check_name_free(store, wishes.name.empty() ? archived.name : wishes.name);
   ContainerConfig config = archived.config;
   take_rootfs(config, wishes);
   grants.granted.rootfs = wishes.rootfs.empty() ? "" : config.rootfs;
   config = grant(std::move(config), images, trees, archived.id, grants, store);
   rename_volumes(config, wishes);
-  check_base(config, store);
   check_binds(config);
+  take_base(config, wishes, host);
   return config;
 }
 
@@ -261,7 +260,11 @@ std::unique_ptr<subject::NewContainer> StillDestination::decide(
     const subject::PrivilegedTrees& trees, const subject::Wishes& wishes,
     const std::string& operation) {
   engine::ArchivedContainer archived = engine::parse_config_dump(config_dump);
-  archived.config = decide_config(archived, images, trees, wishes, grants_, host_.store);
+  archived.config = decide_config(archived, images, trees, wishes, grants_, host_);
+  if (!archived.left_out.empty()) {
+    warn("limits that the container had with Podman and does not get here: " +
+         printable(join(archived.left_out, ", ")));
+  }
   return std::make_unique<FromArchive>(host_, std::move(archived), wishes, operation);
 }
 

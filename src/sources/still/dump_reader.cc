@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "engine/container/bundle.h"
 #include "engine/container/config_dump.h"
 #include "sources/still/demands.h"
 #include "sources/still/spec_check.h"
@@ -11,7 +10,7 @@
 namespace still::sources {
 
 bool StillDumpReader::knows(std::string_view config_dump) const {
-  return engine::is_our_config_dump(config_dump);
+  return engine::is_known_config_dump(config_dump);
 }
 
 subject::ArchivedContainer StillDumpReader::read(std::string_view config_dump) const {
@@ -22,12 +21,17 @@ subject::ArchivedContainer StillDumpReader::read(std::string_view config_dump) c
   }
   return {.id = container.id,
           .name = container.name,
-          .cgroup = engine::cgroup_path(container.config, container.id),
+          .cgroup = container.cgroup,
           .volumes = std::move(volumes)};
 }
 
 void StillDumpReader::check_spec(std::string_view config_dump, std::string_view spec_dump) const {
-  sources::check_spec(spec_dump, engine::parse_config_dump(config_dump).config);
+  const engine::ArchivedContainer container = engine::parse_config_dump(config_dump);
+  if (container.maker == engine::Maker::kPodman) {
+    check_podman_spec(spec_dump, container.config);
+  } else {
+    sources::check_spec(spec_dump, container.config);
+  }
 }
 
 std::vector<std::string> StillDumpReader::demands(std::string_view config_dump,

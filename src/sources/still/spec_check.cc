@@ -96,7 +96,8 @@ bool is_bind(const std::string& source, const std::string& destination,
 bool is_own(const std::string& destination, const ContainerConfig& config) {
   const auto is_file = [&](const char* name) { return destination == std::string("/etc/") + name; };
   return destination == "/dev/shm" || std::ranges::any_of(engine::kEtcFiles, is_file) ||
-         (config.init && destination == engine::kInitPath);
+         (config.init && destination == engine::kInitPath) ||
+         (config.from_podman && destination == engine::kContainerenvPath);
 }
 
 void check_mounts(const json& mounts, const ContainerConfig& config) {
@@ -114,6 +115,14 @@ void check_mounts(const json& mounts, const ContainerConfig& config) {
 }
 
 }  // namespace
+
+void check_podman_spec(std::string_view spec_dump, const ContainerConfig& config) try {
+  const json spec = json::parse(spec_dump);
+  check_capabilities(spec.at("process"), config);
+  check_mounts(spec.at("mounts"), config);
+} catch (const json::exception& error) {
+  throw Error(ErrorKind::kCorrupt, "it is no runtime spec: " + printable(error.what()));
+}
 
 void check_spec(std::string_view spec_dump, const ContainerConfig& config) try {
   const json spec = json::parse(spec_dump);

@@ -1,0 +1,21 @@
+#include "criu/root_mode.h"
+
+#include "criu/image.h"
+#include "criu/images.pb.h"
+#include "os/files.h"
+
+namespace still::criu {
+
+void forget_root_mode(const std::filesystem::path& images) {
+  const auto path = images / "files.img";
+  const std::string content = read_file(path);
+  std::string forgetful = begin_image(kFilesImage);
+  for (const std::string_view entry : image_entries(content, kFilesImage)) {
+    auto file = parse_entry<messages::File>(entry, path);
+    if (file.has_regular() && file.regular().name() == "/") file.mutable_regular()->clear_mode();
+    append_entry(forgetful, file);
+  }
+  write_file_atomically(path, forgetful, 0600);
+}
+
+}  // namespace still::criu

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# Archives that travel: what Podman has written is restored by Still. Podman is the real one, with its storage where it is by
+# default, because archives name volumes by their place there. Its cgroups are v2 alone.
+
+load helpers
+load podman
+
+setup_file() { make_exchange_images; }
+setup() { begin_exchange; }
+teardown() { finish_exchange; }
+
+# from_podman RUNTIME KIND COMPRESSION VOLUME: as the table below has it.
+from_podman() {
+  local live=() volume=()
+  [[ $2 == stopped ]] || live=(--leave-running)
+  [[ $4 == without ]] || volume=(--volume data:/data)
+  start_traveller_of_podman "$1" "${volume[@]}"
+  pm --runtime "$1" container checkpoint "${live[@]}" --compress "$3" --export "$WORK/travel" travel >/dev/null
+  forget_podman
+  # Kept by the test's own store, where the container's image is not: it comes from Podman's.
+  run --separate-stderr still restore --import "$WORK/travel"
+  echo "$output $stderr"
+  [[ $status -eq 0 && $stderr == *"no manifest"* && ${#stderr_lines[@]} -eq 1 ]]
+  has_travelled "$4" still exec travel
+}
+
+for runtime in crun runc; do
+  for kind in live stopped; do
+    for compression in zstd gzip none; do
+      for volume in with without; do
+        bats_test_function --description "Podman to Still: $runtime, $kind, $compression, $volume a volume" -- \
+          from_podman "$runtime" "$kind" "$compression" "$volume"
+      done
+    done
+  done
+done
+
+# archive_of_podman [FLAG...]: of a container that was made with these, in $WORK/travel; Podman has forgotten it.
+archive_of_podman() {
+  start_traveller_of_podman crun "$@"
+  pm container checkpoint --compress none --export "$WORK/travel" travel >/dev/null
+  forget_podman
+}
+
+@test "a container of Podman's goes on under another name, and from there by Still's archives" {
+  archive_of_podman --volume data:/data
+  still restore -i "$WORK/travel" --name second --rename-volume data=data2
+  has_travelled with still exec second
+  still checkpoint -R -e "$WORK/again" second
+  [[ $(tar -xOf "$WORK/again" still.json | jq .consistent) == true ]]
+  still restore -i "$WORK/again" --name third --rename-volume data2=data3 --require-certificate
+  has_travelled with still exec third
+  still checkpoint third
+  still restore third
+  has_travelled with still exec third
+  # Its file system has all that it had; only what Podman makes for each container is Still's now.
+  [[ $(still exec third cat /proc/1/cgroup) == *0::/* ]]
+  still exec third test -f /run/.containerenv
+  still exec third ip address show lo | grep -q 127.0.0.1
+}
+
+@test "--require-certificate refuses what Podman has written" {
+  archive_of_podman
+  fails_with "no manifest" still restore -i "$WORK/travel" --require-certificate
+  [[ -z $(still ps -aq) ]]
+  still archive verify "$WORK/travel" | grep "no manifest"
+}
+
+@test "the image of a container of Podman's: from Still's store, from Podman's, named, a directory, or nowhere" {
+  archive_of_podman
+  load_exchange_image
+  [[ $(still image ls -q | wc -l) -eq 1 ]]
+  still restore -i "$WORK/travel"
+  [[ $(still image ls -q | wc -l) -eq 1 ]]
+  has_travelled without still exec travel
+  still rm -f travel
+  still image rm "$EXCHANGE_IMAGE"
+
+  still restore -i "$WORK/travel"
+  [[ $(still image ls -q --no-trunc) == *"$(image_of_podman)" ]]
+  still rm -f travel
+  still image rm "$(image_of_podman)"
+
+  still restore -i "$WORK/travel" --image "oci:$BATS_FILE_TMPDIR/layout"
+  still rm -f travel
+  still image rm "$(image_of_podman)"
+
+  still restore -i "$WORK/travel" --rootfs "$BATS_FILE_TMPDIR/rootfs"
+  has_travelled without still exec travel
+  still rm -f travel
+
+  fails_with "--rootfs and --image" still restore -i "$WORK/travel" --rootfs / --image "$EXCHANGE_IMAGE"
+  fails_with "no/such" still restore -i "$WORK/travel" --image no/such
+  local none='"'$(printf '0%.0s' {1..64})'"'
+  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set rootfsImageID "$none"
+  fails_with "nor in that of Podman" still restore -i "$WORK/forged"
+  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set rootfsImageID "\"[x]/../$WORK\""
+  fails_with "nor in that of Podman" still restore -i "$WORK/forged"
+  nothing_restored
+}
+
+@test "an archive of Podman's gets no more than it is granted" {
+  mkdir "$WORK/source"
+  archive_of_podman --volume "$WORK/source:/bound:ro" --cap-add NET_ADMIN
+  run still restore -i "$WORK/travel"
+  echo "$output"
+  [[ $status -eq 125 && $output == *"-v $WORK/source:/bound:ro"* && $output == *"--cap-add CAP_NET_ADMIN"* ]]
+  fails_with "--cap-add CAP_NET_ADMIN" still restore -i "$WORK/travel" -v "$WORK/source:/bound:ro"
+  nothing_restored
+  still restore -i "$WORK/travel" -v "$WORK/source:/bound:ro" --cap-add NET_ADMIN
+  has_travelled without still exec travel
+  still rm -f travel
+
+  # Said by one of the two and not by the other.
+  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set spec.mounts "[]"
+  fails_with "spec.dump" still restore -i "$WORK/forged" --allow-spec
+  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set privileged true
+  fails_with "all privileges" still restore -i "$WORK/forged" --allow-spec
+  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set createNetNS true
+  fails_with "--network none" still restore -i "$WORK/forged" --allow-spec
+  nothing_restored
+  still restore -i "$WORK/forged" --allow-spec --network none
+  has_travelled without still exec travel
+}
+
+@test "limits that Still does not set are named" {
+  archive_of_podman
+  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set spec.linux.resources '{"cpu": {"shares": 512}, "devices": [{"allow": false, "access": "rwm"}]}'
+  run --separate-stderr still restore -i "$WORK/forged"
+  [[ $status -eq 0 && $stderr == *"does not get here: cpu/shares"* ]]
+}
