@@ -1,4 +1,5 @@
-// The member deleted.files: paths that the checkpointed root file system has lost.
+// The members deleted.files, paths that the checkpointed root file system has lost, and
+// replaced.files, those at which it has something else that nothing of before shows through.
 #pragma once
 
 #include <string>

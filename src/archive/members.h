@@ -12,19 +12,20 @@
 namespace still::archive {
 
 enum class MemberKind {
-  kManifest,      // archive/manifest.h
-  kConfig,        // the container's configuration, in libpod's keys
-  kSpec,          // the OCI runtime spec
-  kImage,         // CRIU's images: a directory and all below it
-  kRootfs,        // a tree
-  kDeletedFiles,  // archive/deleted_files.h
-  kShm,           // a tree
-  kVolume,        // a tree for each
-  kStatistics,    // CRIU's
-  kLog,           // the container's
-  kEtc,           // a tree; where other readers take no notice of it
-  kArtifacts,     // a directory that Podman expects
-  kOther,         // unknown here
+  kManifest,       // archive/manifest.h
+  kConfig,         // the container's configuration, in libpod's keys
+  kSpec,           // the OCI runtime spec
+  kImage,          // CRIU's images: a directory and all below it
+  kRootfs,         // a tree
+  kDeletedFiles,   // archive/deleted_files.h
+  kReplacedFiles,  // the same; where other readers take no notice of it
+  kShm,            // a tree
+  kVolume,         // a tree for each
+  kStatistics,     // CRIU's
+  kLog,            // the container's
+  kEtc,            // a tree; where other readers take no notice of it
+  kArtifacts,      // a directory that Podman expects
+  kOther,          // unknown here
 };
 
 // Of a kind of which there is one, or the directory of those of which there are several

@@ -100,10 +100,12 @@ class ArchiveWriter::Implementation {
     end(name, link_target.size());
   }
 
-  void add_files_below(const std::string& prefix, const Fd& directory, Reading reading) {
+  void add_files_below(const std::string& prefix, const Fd& directory, Reading reading,
+                       const std::map<std::string, std::string>& instead) {
     add_directory(prefix);
+    for (const auto& [path, content] : instead) add_bytes(prefix + "/" + path, content);
     walk_tree(directory, {.sorted = true}, [&](const WalkEntry& entry) {
-      if (entry.kind == WalkEntry::kDirectoryLeave) return;
+      if (entry.kind == WalkEntry::kDirectoryLeave || instead.contains(entry.path)) return;
       const std::string name = prefix + "/" + entry.path;
       if (S_ISDIR(entry.status.st_mode)) return add_directory(name);
       if (S_ISLNK(entry.status.st_mode)) {
@@ -244,9 +246,9 @@ void ArchiveWriter::add_directory(const std::string& member) {
   implementation_->add_directory(member);
 }
 
-void ArchiveWriter::add_files_below(const std::string& prefix, const Fd& directory,
-                                    Reading reading) {
-  implementation_->add_files_below(prefix, directory, reading);
+void ArchiveWriter::add_files_below(const std::string& prefix, const Fd& directory, Reading reading,
+                                    const std::map<std::string, std::string>& instead) {
+  implementation_->add_files_below(prefix, directory, reading, instead);
 }
 
 TreeTarTotals ArchiveWriter::add_tree(const std::string& member, const Fd& root,

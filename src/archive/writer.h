@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -61,9 +62,11 @@ class ArchiveWriter {
   // An empty directory entry, name without the closing slash.
   void add_directory(const std::string& member);
   // Regular files, directories and links below a directory of the host, each as a member
-  // PREFIX/path; the entry PREFIX/ itself first.
+  // PREFIX/path; the entry PREFIX/ itself first. instead: contents by the paths of files that are
+  // taken for what is there, or come in addition.
   void add_files_below(const std::string& prefix, const Fd& directory,
-                       Reading reading = Reading::kKeep);
+                       Reading reading = Reading::kKeep,
+                       const std::map<std::string, std::string>& instead = {});
   // A tree as an inner tar (tree_tar.h) under this member name.
   TreeTarTotals add_tree(const std::string& member, const Fd& root, const TreeTarOptions& options);
 

@@ -14,6 +14,7 @@
 #include "os/atomic_file.h"
 #include "os/files.h"
 #include "os/temp_dir.h"
+#include "subject/fit_images.h"
 #include "tree/overlay.h"
 
 namespace still::checkpoint {
@@ -23,11 +24,18 @@ Fd open_directory(const std::filesystem::path& path) {
   return open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-std::string deleted_files(const subject::Subject& subject, const std::filesystem::path& upper) {
+tree::Removals removed_paths(const subject::Subject& subject, const std::filesystem::path& upper) {
   std::vector<Fd> lower;
   for (const auto& layer : subject.lower_layers) lower.push_back(open_directory(layer));
-  return archive::write_deleted_files(
-      tree::removed_paths(open_directory(upper), lower, subject.engine_paths));
+  return tree::removed_paths(open_directory(upper), lower, subject.engine_paths);
+}
+
+// Given back while they are read, if nobody else wants them.
+void add_images(archive::ArchiveWriter& writer, const ArchiveSources& sources) {
+  writer.add_files_below(
+      name_of(archive::MemberKind::kImage), open_directory(sources.images),
+      sources.use_up_images ? archive::Reading::kUseUp : archive::Reading::kKeep,
+      subject::portable_images(sources.images, sources.cgroup, sources.archived_cgroup));
 }
 
 archive::TreeTarOptions tar_options(const cut::TreePlan& tree, const cut::CapturedTree& captured,
@@ -108,11 +116,10 @@ uint64_t write_plain(const std::shared_ptr<const FilePlace>& target, const Plan&
   using archive::MemberKind;
   writer.add_bytes(name_of(MemberKind::kConfig), sources.config_dump);
   writer.add_bytes(name_of(MemberKind::kSpec), sources.spec_dump);
-  writer.add_files_below(
-      name_of(MemberKind::kImage), open_directory(sources.images),
-      sources.use_up_images ? archive::Reading::kUseUp : archive::Reading::kKeep);
+  add_images(writer, sources);
   if (!sources.deleted_files.empty()) {
     writer.add_bytes(name_of(MemberKind::kDeletedFiles), sources.deleted_files);
+    writer.add_bytes(name_of(MemberKind::kReplacedFiles), sources.replaced_files);
   }
   for (const cut::TreePlan& tree : plan.trees) {
     add_tree(writer, tree, sources, manifest);
@@ -160,18 +167,23 @@ ArchiveSources gather_sources(const subject::Subject& subject, const store::Layo
                               std::filesystem::path work,
                               std::map<std::string, cut::CapturedTree> trees) {
   ArchiveSources sources{.images = std::move(images),
+                         .cgroup = subject.has_cgroup ? subject.cgroup : "",
+                         .archived_cgroup = archived_cgroup(subject),
                          .work = std::move(work),
                          .trees = std::move(trees),
                          .engine_paths = subject.engine_paths,
                          .config_dump = subject.config_dump,
                          .spec_dump = subject.spec_dump,
                          .deleted_files = {},
+                         .replaced_files = {},
                          .log = subject.log,
                          .key = key,
                          .plain = plain_place(layout, key)};
   if (const auto rootfs = sources.trees.find(name_of(archive::MemberKind::kRootfs));
       rootfs != sources.trees.end()) {
-    sources.deleted_files = deleted_files(subject, rootfs->second.path);
+    const tree::Removals removed = removed_paths(subject, rootfs->second.path);
+    sources.deleted_files = archive::write_deleted_files(removed.gone);
+    sources.replaced_files = archive::write_deleted_files(removed.replaced);
   }
   return sources;
 }

@@ -20,13 +20,18 @@ namespace still::checkpoint {
 // Where the parts of a cut lie. Gathered while the container is locked; afterwards nothing of the
 // container itself is read any more but its log.
 struct ArchiveSources {
-  std::filesystem::path images;                    // CRIU's
+  std::filesystem::path images;  // CRIU's
+  // The container's cgroup, as they have it, and as the archive does: Subject.
+  std::string cgroup{};
+  std::string archived_cgroup{};
   std::filesystem::path work;                      // CRIU's log and statistics
   std::map<std::string, cut::CapturedTree> trees;  // by member
   std::vector<std::string> engine_paths{};         // as of the subject
   std::string config_dump;
   std::string spec_dump;
-  std::string deleted_files;  // empty: the root file system is not part of the checkpoint
+  // Members; empty: the root file system is not part of the checkpoint.
+  std::string deleted_files;
+  std::string replaced_files;
   std::filesystem::path log;
   uint64_t log_bytes = UINT64_MAX;  // its length at the cut
   // The images are only for this archive: their space is given back while they are read.

@@ -32,7 +32,7 @@ archive::Manifest describe(const subject::Held& container, const Plan& plan) {
   manifest.container_id = subject.id;
   manifest.container_name = subject.name;
   manifest.image = subject.image;
-  manifest.cgroup = subject.has_cgroup ? subject.cgroup : "";
+  manifest.cgroup = archived_cgroup(subject);
   manifest.runtime = runtime->name();
   manifest.versions = {{"still", STILL_VERSION},
                        {"criu", criu::criu_version()},

@@ -12,6 +12,8 @@
 namespace still::criu {
 namespace {
 
+constexpr const char* kCgroupFile = "cgroup.img";
+
 // "/a" of the path "/still/ID/a" below "/still/ID"; nullopt for a path that is not below: a hostile
 // image could name "/still/ID/../other".
 std::optional<std::string> path_below(const std::string& path, const std::string& top) {
@@ -20,6 +22,23 @@ std::optional<std::string> path_below(const std::string& path, const std::string
   if (!rest.empty() && rest[0] != '/') return std::nullopt;
   if (std::ranges::contains(split(rest, '/'), "..")) return std::nullopt;
   return rest;
+}
+
+// The container's cgroup is one directory, as CRIU itself has it: where the runtime names another
+// one for it ("--cgroup-root"), CRIU puts that in its place.
+void add_directories(messages::CgroupController& controller, const std::string& top,
+                     const std::set<std::string>& nested) {
+  messages::CgroupDirectory& directory = *controller.add_directories();
+  directory.set_name(top.substr(1));
+  for (const std::string& path : nested) {
+    auto* list = directory.mutable_children();
+    for (const std::string& name : split(path.substr(1), '/')) {
+      auto there = std::ranges::find(*list, name, &messages::CgroupDirectory::name);
+      messages::CgroupDirectory* child = there == list->end() ? list->Add() : &*there;
+      child->set_name(name);
+      list = child->mutable_children();
+    }
+  }
 }
 
 class Mover {
@@ -110,7 +129,7 @@ class Mover {
 
 std::vector<std::string> move_cgroups(const std::filesystem::path& image_directory,
                                       const CgroupMove& move) {
-  const auto file = image_directory / "cgroup.img";
+  const auto file = image_directory / kCgroupFile;
   const auto image = read_file_if_exists(file);
   if (!image) return {};
   auto cgroups = parse_image<messages::Cgroups>(*image, kCgroupImage, file);
@@ -118,6 +137,37 @@ std::vector<std::string> move_cgroups(const std::filesystem::path& image_directo
   mover.apply(cgroups);
   write_file_atomically(file, make_image(kCgroupImage, cgroups), 0600);
   return mover.nested();
+}
+
+std::map<std::string, std::string> own_cgroups(const std::filesystem::path& image_directory,
+                                               const std::string& from, const std::string& to) {
+  const auto file = image_directory / kCgroupFile;
+  const auto image = read_file_if_exists(file);
+  if (!image) return {};
+  auto cgroups = parse_image<messages::Cgroups>(*image, kCgroupImage, file);
+  std::map<std::string, std::set<std::string>> nested;  // paths below the top, by hierarchy
+  for (messages::CgroupSet& set : *cgroups.mutable_sets()) {
+    messages::CgroupSet kept;
+    for (messages::CgroupMember& member : *set.mutable_members()) {
+      const auto rest = to.empty() ? std::nullopt : path_below(member.path(), from);
+      if (!rest) continue;
+      member.set_path(to + *rest);
+      if (member.namespace_prefix() > 0) {
+        member.set_namespace_prefix(static_cast<uint32_t>(to.size()));
+      }
+      auto& paths = nested[member.name()];
+      if (!rest->empty()) paths.insert(*rest);
+      kept.add_members()->Swap(&member);
+    }
+    set.mutable_members()->Swap(kept.mutable_members());
+  }
+  cgroups.clear_controllers();
+  for (const auto& [hierarchy, paths] : nested) {
+    messages::CgroupController& controller = *cgroups.add_controllers();
+    for (const std::string& name : split(hierarchy, ',')) controller.add_names(name);
+    add_directories(controller, to, paths);
+  }
+  return {{kCgroupFile, make_image(kCgroupImage, cgroups)}};
 }
 
 }  // namespace still::criu

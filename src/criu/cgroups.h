@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,12 @@ struct CgroupMove {
 // Without cgroup.img: nothing to do. Throws Error(kCorrupt).
 std::vector<std::string> move_cgroups(const std::filesystem::path& image_directory,
                                       const CgroupMove& move);
+
+// The file cgroup.img, by its name, for images that any runtime can restore: every task is in `to`
+// where it was in `from`, or below it as it was there, and CRIU makes these cgroups, without
+// limits, if they are missing. Hierarchies in which the container had no cgroup of its own are not
+// named. Nothing without cgroup.img. Throws Error(kCorrupt).
+std::map<std::string, std::string> own_cgroups(const std::filesystem::path& image_directory,
+                                               const std::string& from, const std::string& to);
 
 }  // namespace still::criu

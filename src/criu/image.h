@@ -32,6 +32,7 @@ inline constexpr ImageKind kFilesImage{0x54564319, 0x56303138};
 inline constexpr ImageKind kDescriptorsImage{0x54564319, 0x56213732};
 inline constexpr ImageKind kCgroupImage{0x54564319, 0x59383330};
 inline constexpr ImageKind kNetworkImage{0x54564319, 0x55933752};
+inline constexpr ImageKind kNetworkDeviceImage{0x54564319, 0x57373951};
 inline constexpr ImageKind kRemapImage{0x54564319, 0x59133954};
 inline constexpr ImageKind kSeccompImage{0x54564319, 0x64413049};
 inline constexpr ImageKind kMmImage{0x54564319, 0x57492820};

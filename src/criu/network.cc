@@ -1,5 +1,7 @@
 #include "criu/network.h"
 
+#include <net/if.h>
+
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +20,9 @@ namespace {
 // criuNsToKey() of runc.
 constexpr const char* kProvided = "extRootNetNS";
 
+constexpr uint32_t kLoopback = 1;         // ND_TYPE__LOOPBACK of CRIU's images/netdev.proto
+constexpr uint32_t kLoopbackMtu = 65536;  // the kernel's
+
 std::vector<std::filesystem::path> files_of(const std::filesystem::path& images) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(images)) {
@@ -28,7 +33,8 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& images)
 
 bool sets_up_network(const std::filesystem::path& file) {
   for (const ImageFileKind& kind : image_file_kinds()) {
-    if (kind.use == ImageUse::kNetwork && !number_in(file.filename().native(), kind.pattern).empty())
+    if (kind.use == ImageUse::kNetwork &&
+        !number_in(file.filename().native(), kind.pattern).empty())
       return true;
   }
   return false;
@@ -75,6 +81,22 @@ void use_provided_network(const std::filesystem::path& images) {
   for (const uint32_t network : own_networks(images)) {
     write_image(images / formatted("netns-{}.img", network), make_image(kNetworkImage, provided));
   }
+}
+
+std::map<std::string, std::string> own_network(const std::filesystem::path& images) {
+  messages::NetworkDevice loopback;
+  loopback.set_type(kLoopback);
+  loopback.set_index(1);
+  loopback.set_mtu(kLoopbackMtu);
+  loopback.set_flags(IFF_UP | IFF_LOOPBACK | IFF_RUNNING);
+  loopback.set_name("lo");
+  std::map<std::string, std::string> files;
+  for (const uint32_t network : own_networks(images)) {
+    files[formatted("netns-{}.img", network)] =
+        make_image(kNetworkImage, messages::NetworkNamespace());
+    files[formatted("netdev-{}.img", network)] = make_image(kNetworkDeviceImage, loopback);
+  }
+  return files;
 }
 
 }  // namespace still::criu

@@ -7,6 +7,10 @@
 namespace still::criu {
 
 void forget_root_mode(const std::filesystem::path& images) {
+  write_file_atomically(images / "files.img", without_root_mode(images), 0600);
+}
+
+std::string without_root_mode(const std::filesystem::path& images) {
   const auto path = images / "files.img";
   const std::string content = read_file(path);
   std::string forgetful = begin_image(kFilesImage);
@@ -15,7 +19,7 @@ void forget_root_mode(const std::filesystem::path& images) {
     if (file.has_regular() && file.regular().name() == "/") file.mutable_regular()->clear_mode();
     append_entry(forgetful, file);
   }
-  write_file_atomically(path, forgetful, 0600);
+  return forgetful;
 }
 
 }  // namespace still::criu

@@ -74,6 +74,7 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
       archive::check_spec_dump(*spec_dump_);
       break;
     case MemberKind::kDeletedFiles:
+    case MemberKind::kReplacedFiles:
       tree::check_removable(archive::parse_deleted_files(read_all(content)));
       break;
     case MemberKind::kRootfs:

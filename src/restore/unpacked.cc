@@ -83,8 +83,10 @@ std::string UnpackedArchive::dumped_cgroup() const {
 }
 
 void UnpackedArchive::fill_rootfs(const std::filesystem::path& merged) const {
-  const auto deleted = read_file_if_exists(directory_.path() / name_of(MemberKind::kDeletedFiles));
-  if (deleted) tree::remove_paths(open_directory(merged), archive::parse_deleted_files(*deleted));
+  for (const MemberKind kind : {MemberKind::kDeletedFiles, MemberKind::kReplacedFiles}) {
+    const auto paths = read_file_if_exists(directory_.path() / name_of(kind));
+    if (paths) tree::remove_paths(open_directory(merged), archive::parse_deleted_files(*paths));
+  }
   extract(name_of(MemberKind::kRootfs), merged, archive::kRootfsExtraction);
 }
 

@@ -22,4 +22,12 @@ void fit_images(const std::filesystem::path& images, const std::string& from,
   criu::forget_replaced_sources(images);
 }
 
+std::map<std::string, std::string> portable_images(const std::filesystem::path& images,
+                                                   const std::string& from, const std::string& to) {
+  auto files = criu::own_network(images);
+  files.merge(criu::own_cgroups(images, from, to));
+  files["files.img"] = criu::without_root_mode(images);
+  return files;
+}
+
 }  // namespace still::subject

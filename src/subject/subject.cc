@@ -18,6 +18,11 @@ std::string name_of(const Tree& tree) {
   return {};
 }
 
+std::string archived_cgroup(const Subject& subject) {
+  if (!subject.has_cgroup) return "";
+  return subject.cgroup_in_archives.empty() ? subject.cgroup : subject.cgroup_in_archives;
+}
+
 std::unique_ptr<cgroup::Freezer> freezer_of(const Subject& subject) {
   if (!subject.has_cgroup || subject.init.pid == 0) return nullptr;
   const auto own = cgroup::find_own_cgroup(subject.cgroup, subject.init.pid);

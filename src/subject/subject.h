@@ -49,6 +49,8 @@ struct Subject {
   std::string runtime;   // the OCI runtime as the engine was told of it, for messages
   // The cgroup that the engine made for it, as a path below the hierarchies' mounts ("/still/ID").
   std::string cgroup;
+  // What it is called in archives, in spec_dump and in the images; empty: as it is.
+  std::string cgroup_in_archives;
   bool has_cgroup = true;  // false: none was made, and it lives where its engine does
   bool has_host_network = false;
   bool has_terminal = false;
@@ -68,6 +70,8 @@ struct Subject {
   std::string config_dump, spec_dump;  // members of the archive
 };
 
+// Where its archives say that it lived; empty: it had no cgroup of its own.
+std::string archived_cgroup(const Subject& subject);
 // The freezer of its own cgroup; null without one (also when it lives in one that the engine did
 // not make for it).
 std::unique_ptr<cgroup::Freezer> freezer_of(const Subject& subject);

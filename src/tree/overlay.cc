@@ -18,12 +18,12 @@ namespace still::tree {
 namespace {
 
 // Walks the upper layer and moves through the view of the lower ones at its side.
-class RemovedPaths {
+class RemovalFinder {
  public:
-  RemovedPaths(const Fd& upper, const std::vector<Fd>& lower,
-               const std::vector<std::string>& excluded)
-      : excluded_(excluded), lower_(lower), hiding_{is_opaque(upper) ? kHides : kMerges} {
-    if (hiding_.back() == kHides) add_hidden(upper, {});
+  RemovalFinder(const Fd& upper, const std::vector<Fd>& lower,
+                const std::vector<std::string>& excluded)
+      : excluded_(excluded), lower_(lower), hides_{is_opaque(upper)} {
+    if (hides_.back()) add_hidden(upper, {});
   }
 
   void visit(const WalkEntry& entry) {
@@ -31,48 +31,39 @@ class RemovedPaths {
       case WalkEntry::kDirectoryEnter:
         return enter(entry);
       case WalkEntry::kDirectoryLeave:
-        hiding_.pop_back();
+        hides_.pop_back();
         return lower_.leave();
       case WalkEntry::kOther:
         return look_at(entry);
     }
   }
 
-  std::vector<std::string> sorted() && {
-    std::ranges::sort(paths_);
+  Removals sorted() && {
+    std::ranges::sort(paths_.gone);
+    std::ranges::sort(paths_.replaced);
     return std::move(paths_);
   }
 
  private:
   using Kind = LowerView::Kind;
 
-  // What a directory of the upper layer, and every one below it, does to the lower layers.
-  enum Hiding {
-    kMerges,
-    kHides,    // opaque
-    kRemoved,  // listed itself: all that is below it goes with it
-  };
-
   void enter(const WalkEntry& entry) {
     const Fd directory = open_at(entry.parent, entry.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    hiding_.push_back(hiding_of(directory, entry));
+    hides_.push_back(hides(directory, entry));
     lower_.enter(entry.name);
-    if (hiding_.back() == kHides) add_hidden(directory, entry.path + "/");
+    if (hides_.back()) add_hidden(directory, entry.path + "/");
   }
 
   // An opaque directory is one that was removed and made anew; restored as such it can be renamed
   // like the original, which a merged one cannot (EXDEV).
-  Hiding hiding_of(const Fd& directory, const WalkEntry& entry) {
-    if (hiding_.back() == kRemoved) return kRemoved;
+  bool hides(const Fd& directory, const WalkEntry& entry) {
     const Kind below = lower_.kind_of(entry.name);
-    if (below == Kind::kOther) {
-      add(entry.path);
-      return hiding_.back();
+    if (below == Kind::kOther) add(paths_.replaced, entry.path);
+    if (hides_.back() || !is_opaque(directory)) return hides_.back();
+    if (below == Kind::kDirectory && !holds_excluded(entry.path)) {
+      add(paths_.replaced, entry.path);
     }
-    if (hiding_.back() == kHides || !is_opaque(directory)) return hiding_.back();
-    if (below == Kind::kAbsent || holds_excluded(entry.path)) return kHides;
-    add(entry.path);
-    return kRemoved;
+    return true;
   }
 
   bool holds_excluded(const std::string& path) const {
@@ -81,28 +72,30 @@ class RemovedPaths {
   }
 
   void look_at(const WalkEntry& entry) {
-    if (hiding_.back() == kRemoved) return;
     const Kind below = lower_.kind_of(entry.name);
-    const bool removed =
-        is_whiteout(entry.status) ? below != Kind::kAbsent : below == Kind::kDirectory;
-    if (removed) add(entry.path);
+    if (is_whiteout(entry.status)) {
+      if (below != Kind::kAbsent) add(paths_.gone, entry.path);
+    } else if (below == Kind::kDirectory) {
+      add(paths_.replaced, entry.path);
+    }
   }
 
   // Names of the upper layer itself are looked at when the walk comes to them.
   void add_hidden(const Fd& upper_directory, const std::string& prefix) {
     for (const std::string& name : lower_.names()) {
-      if (!stat_at(upper_directory, name)) add(prefix + name);
+      if (!stat_at(upper_directory, name)) add(paths_.gone, prefix + name);
     }
   }
 
-  void add(const std::string& path) {
-    if (!lies_in(path, excluded_)) paths_.push_back(path);
+  void add(std::vector<std::string>& paths, const std::string& path) {
+    if (!lies_in(path, excluded_)) paths.push_back(path);
   }
 
   const std::vector<std::string>& excluded_;
   LowerView lower_;
-  std::vector<Hiding> hiding_;  // for each directory on the way down
-  std::vector<std::string> paths_;
+  // For each directory on the way down: whether it, or one above it, is opaque.
+  std::vector<bool> hides_;
+  Removals paths_;
 };
 
 void check_plain(const std::string& path) {
@@ -132,9 +125,9 @@ void remove_path(const Fd& root, const std::string& path) {
 
 }  // namespace
 
-std::vector<std::string> removed_paths(const Fd& upper, const std::vector<Fd>& lower,
-                                       const std::vector<std::string>& excluded) {
-  RemovedPaths removed(upper, lower, excluded);
+Removals removed_paths(const Fd& upper, const std::vector<Fd>& lower,
+                       const std::vector<std::string>& excluded) {
+  RemovalFinder removed(upper, lower, excluded);
   walk_tree(upper, {}, [&](const WalkEntry& entry) { removed.visit(entry); });
   return std::move(removed).sorted();
 }

@@ -11,15 +11,22 @@
 
 namespace still::tree {
 
-// Paths ("a/b", relative, any bytes) of the merged tree that must be removed before the content of
-// the upper layer is laid over the lower layers: entries with a whiteout, directories that were
-// removed and made anew (opaque), and entries whose kind changed between directory and
-// non-directory. A removed directory stands for everything below it. Of an opaque directory that
-// holds an excluded path, what it hides is listed instead. Sorted.
+// Paths ("a/b", relative, any bytes), each list sorted.
+struct Removals {
+  // Entries of the lower layers that the merged tree has not: those with a whiteout, and those that
+  // a directory of the upper layer hides. A directory stands for everything below it. Since the
+  // upper layer has nothing there, it is all the same whether they are removed before its content
+  // is laid over the lower layers or afterwards.
+  std::vector<std::string> gone;
+  // Entries of the lower layers that are to be removed before, because others of the same name take
+  // their place: directories that were removed and made anew (opaque), but for those that hold an
+  // excluded path, and entries whose kind changed between directory and non-directory.
+  std::vector<std::string> replaced;
+};
 // upper: the upper layer or a literal copy of it. lower: the layers below, the top one first.
 // excluded: paths (and everything below them) to leave out.
-std::vector<std::string> removed_paths(const Fd& upper, const std::vector<Fd>& lower,
-                                       const std::vector<std::string>& excluded);
+Removals removed_paths(const Fd& upper, const std::vector<Fd>& lower,
+                       const std::vector<std::string>& excluded);
 
 // Removes the paths from the tree below root, for restore. Paths come from an archive: no part of
 // them may be a link, but the entry itself may. An entry that does not exist is no error. Throws

@@ -78,6 +78,15 @@ start_traveller_of_podman() {
   eventually counts pm exec travel
 }
 
+# From the same image, in the test's own store.
+start_traveller_of_still() {
+  local runtime=$1
+  shift
+  still image inspect "$EXCHANGE_IMAGE" >/dev/null 2>&1 || load_exchange_image
+  still run --detach --name travel --runtime "$runtime" "$@" "$EXCHANGE_IMAGE" sh -c "$TRAVELLER" >/dev/null
+  eventually counts still exec travel
+}
+
 # counts EXEC...: whether the program that runs commands in the container finds it at work.
 counts() { [[ $("$@" cat /count) -gt 3 ]]; }
 count_moves() { [[ $("${@:2}" cat /count) -gt $1 ]]; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Archives that travel: what Podman has written is restored by Still. Podman is the real one, with its storage where it is by
-# default, because archives name volumes by their place there. Its cgroups are v2 alone.
+# Archives that travel: what Podman has written is restored by Still, and what Still has written by Podman. Podman is the real one,
+# with its storage where it is by default, because archives name volumes by their place there. Its cgroups are v2 alone.
 
 load helpers
 load podman
@@ -24,10 +24,29 @@ from_podman() {
   has_travelled "$4" still exec travel
 }
 
+# from_still RUNTIME KIND COMPRESSION VOLUME
+from_still() {
+  local live=() volume=()
+  [[ $2 == stopped ]] || live=(--leave-running)
+  [[ $4 == without ]] || volume=(--volume data:/data)
+  start_traveller_of_still "$1" "${volume[@]}"
+  still container checkpoint "${live[@]}" --compress "$3" --export "$WORK/travel" travel
+  still rm --force travel
+  [[ $4 == without ]] || still volume rm data
+  pm --runtime "$1" container restore --import "$WORK/travel"
+  has_travelled "$4" pm exec travel
+  # In the cgroup where Podman looks for them are all of its processes: two of them stay.
+  [[ $(wc -l <"/sys/fs/cgroup$(pm inspect --format '{{.State.CgroupPath}}' travel)/cgroup.procs") -ge 3 ]]
+  pm logs travel | grep -q '^tick'
+  pm stop --time 0 travel
+}
+
 for runtime in crun runc; do
   for kind in live stopped; do
     for compression in zstd gzip none; do
       for volume in with without; do
+        bats_test_function --description "Still to Podman: $runtime, $kind, $compression, $volume a volume" -- \
+          from_still "$runtime" "$kind" "$compression" "$volume"
         bats_test_function --description "Podman to Still: $runtime, $kind, $compression, $volume a volume" -- \
           from_podman "$runtime" "$kind" "$compression" "$volume"
       done
@@ -128,4 +147,65 @@ archive_of_podman() {
   "$system_tests/forge" "$WORK/travel" "$WORK/forged" set spec.linux.resources '{"cpu": {"shares": 512}, "devices": [{"allow": false, "access": "rwm"}]}'
   run --separate-stderr still restore -i "$WORK/forged"
   [[ $status -eq 0 && $stderr == *"does not get here: cpu/shares"* ]]
+}
+
+@test "a container of Still's goes on with Podman under another name, and with Still again" {
+  local runtime
+  for runtime in crun runc; do
+    start_traveller_of_still "$runtime" --volume data:/data
+    still checkpoint -R -e "$WORK/travel" travel
+    still rm -f travel
+    still volume rm data
+    pm --runtime "$runtime" container restore --import "$WORK/travel" --name second
+    has_travelled with pm exec second
+    # Beside it the original, from the same archive.
+    still restore -i "$WORK/travel" --require-certificate
+    has_travelled with still exec travel
+    still checkpoint travel
+    still restore travel
+    has_travelled with still exec travel
+    pm pause second
+    pm unpause second
+    has_travelled with pm exec second
+    pm restart --time 0 second
+    eventually counts pm exec second
+    still rm -f travel
+    still volume rm data
+    forget_podman
+  done
+}
+
+@test "the loopback device of a container that has travelled to Podman" {
+  start_traveller_of_still crun
+  still checkpoint -e "$WORK/travel" travel
+  pm container restore --import "$WORK/travel"
+  pm exec travel ip address show lo | grep -q 127.0.0.1
+}
+
+@test "containers of Still's on the host's network, and read-only with limits of processes" {
+  start_traveller_of_still crun --network host
+  still checkpoint -e "$WORK/travel" travel
+  pm container restore --import "$WORK/travel"
+  has_travelled without pm exec travel
+  forget_podman
+  still rm travel
+
+  still run -d --name travel --read-only --tmpfs /scratch --ulimit nofile=100:200 --cap-drop CHOWN "$EXCHANGE_IMAGE" \
+    sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/scratch/count; sleep 0.02; done' >/dev/null
+  eventually still exec travel test -s /scratch/count
+  still checkpoint -e "$WORK/travel" travel
+  pm container restore --import "$WORK/travel"
+  local before
+  before=$(pm exec travel cat /scratch/count)
+  # shellcheck disable=SC2016
+  eventually pm exec travel sh -c '[ $(cat /scratch/count) -gt '"$before"' ]'
+  is 200 pm exec travel sh -c 'ulimit -Hn'
+}
+
+@test "a container of Still's without an image is none that Podman can restore" {
+  still run -d --name travel --rootfs "$BATS_FILE_TMPDIR/rootfs" sh -c "$TRAVELLER" >/dev/null
+  eventually counts still exec travel
+  still checkpoint -e "$WORK/travel" travel
+  ends_with 125 pm container restore --import "$WORK/travel"
+  [[ -z $(pm ps --all --quiet) ]]
 }

@@ -41,8 +41,8 @@ TEST(DeletedFiles, RefusesWhatIsNoListOfStrings) {
 TEST(Members, AreKnownByTheirNames) {
   for (const auto kind :
        {MemberKind::kManifest, MemberKind::kConfig, MemberKind::kSpec, MemberKind::kRootfs,
-        MemberKind::kDeletedFiles, MemberKind::kShm, MemberKind::kStatistics, MemberKind::kLog,
-        MemberKind::kEtc, MemberKind::kArtifacts}) {
+        MemberKind::kDeletedFiles, MemberKind::kReplacedFiles, MemberKind::kShm,
+        MemberKind::kStatistics, MemberKind::kLog, MemberKind::kEtc, MemberKind::kArtifacts}) {
     EXPECT_EQ(kind_of(name_of(kind)), kind) << name_of(kind);
   }
   EXPECT_EQ(kind_of(volume_member("data")), MemberKind::kVolume);

@@ -85,6 +85,18 @@ TEST_P(Writer, WritesWhatTheReaderReads) {
   EXPECT_EQ(test::describe_tree(scratch_ / "restored"), test::describe_tree(scratch_ / "volume"));
 }
 
+TEST_P(Writer, TakesOtherContentForFilesAndInAddition) {
+  ArchiveWriter writer(target(), GetParam());
+  writer.add_files_below("checkpoint", open_dir(scratch_ / "images"), Reading::kKeep,
+                         {{"inventory.img", "another"}, {"more.img", "more"}});
+  writer.commit({});
+  unpack_archive(target(), open_dir(scratch_.make("out")));
+  EXPECT_EQ(read_file(scratch_ / "out/checkpoint/inventory.img"), "another");
+  EXPECT_EQ(read_file(scratch_ / "out/checkpoint/more.img"), "more");
+  EXPECT_EQ(read_file(scratch_ / "out/checkpoint/pages-1.img"), std::string(3 << 20, 'p'));
+  EXPECT_EQ(read_file(scratch_ / "images/inventory.img"), "inventory");
+}
+
 TEST_P(Writer, MakesAnArchiveThatIsPrivateAndAlone) {
   const mode_t mask = ::umask(0);
   write_archive();

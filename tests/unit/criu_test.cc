@@ -9,8 +9,8 @@
 #include "criu/failure.h"
 #include "criu/mount_sources.h"
 #include "criu/network.h"
-#include "criu_image_bytes.h"
 #include "criu/root_mode.h"
+#include "criu_image_bytes.h"
 #include "os/files.h"
 #include "support.h"
 
@@ -289,6 +289,36 @@ TEST_F(CriuCgroups, OnV2TasksGoToTheNewCgroup) {
                                     .message(2, Message().text(1, "").number(3, 0))));
 }
 
+TEST_F(CriuCgroups, OfAnArchiveAreMadeByCriu) {
+  write(Message()
+            .message(1, set_of(2, {{"", "/still/old", 10}, {"freezer", "/init", 5}}))
+            .message(1, set_of(3, {{"", "/still/old/a/b", 10}}))
+            .message(1, set_of(4, {{"", "/still/old/c"}, {"cpu,cpuacct", "/still/old"}}))
+            .message(2, controller({"freezer"})));
+  const Message nested = Message()
+                             .text(1, "podman/new")
+                             .message(2, Message().text(1, "a").message(2, Message().text(1, "b")))
+                             .message(2, Message().text(1, "c"));
+  const auto files = own_cgroups(scratch_.path(), "/still/old", "/podman/new");
+  EXPECT_EQ(
+      files.at("cgroup.img"),
+      expected(Message()
+                   .message(1, set_of(2, {{"", "/podman/new", 11}}))
+                   .message(1, set_of(3, {{"", "/podman/new/a/b", 11}}))
+                   .message(1, set_of(4, {{"", "/podman/new/c"}, {"cpu,cpuacct", "/podman/new"}}))
+                   .message(2, Message().text(1, "").message(2, nested))
+                   .message(2, Message()
+                                   .text(1, "cpu")
+                                   .text(1, "cpuacct")
+                                   .message(2, Message().text(1, "podman/new")))));
+  EXPECT_EQ(
+      own_cgroups(scratch_.path(), "", "").at("cgroup.img"),
+      expected(
+          Message().message(1, set_of(2, {})).message(1, set_of(3, {})).message(1, set_of(4, {}))));
+  const test::Scratch without;
+  EXPECT_THAT(own_cgroups(without.path(), "/a", "/b"), IsEmpty());
+}
+
 TEST_F(CriuCgroups, OnV1InEveryHierarchyThatIsMountedHere) {
   write(Message()
             .message(1, set_of(2, {{"", "/init"},
@@ -415,9 +445,8 @@ TEST(CriuNetwork, IsTheOneThatTheRuntimeProvides) {
   constexpr uint32_t kNetwork = 0x55933752;
   const test::Scratch scratch;
   const std::string of_criu = test::bytes(3, test::number(6, 1));
-  write_text(scratch / "inventory.img", test::word(0x58313116) +
-                                            test::word(static_cast<uint32_t>(of_criu.size())) +
-                                            of_criu);
+  write_text(scratch / "inventory.img",
+             test::word(0x58313116) + test::word(static_cast<uint32_t>(of_criu.size())) + of_criu);
   write_text(scratch / "ids-1.img", test::image(kIds, {test::number(6, 5)}));
   write_text(scratch / "ids-2.img", test::image(kIds, {test::number(6, 1)}));
   const std::string provided = test::image(kNetwork, {test::bytes(8, "extRootNetNS")});
@@ -431,6 +460,24 @@ TEST(CriuNetwork, IsTheOneThatTheRuntimeProvides) {
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch.path()), {}), 4);
     std::filesystem::remove(scratch / "netns-5.img");
   }
+}
+
+// Of the same: what any runtime restores.
+TEST(CriuNetwork, OfItsOwnHasALoopbackDevice) {
+  const test::Scratch scratch;
+  const std::string of_criu = test::bytes(3, test::number(6, 1));
+  write_text(scratch / "inventory.img",
+             test::word(0x58313116) + test::word(static_cast<uint32_t>(of_criu.size())) + of_criu);
+  write_text(scratch / "ids-1.img", test::image(0x54432030, {test::number(6, 1)}));
+  EXPECT_THAT(own_network(scratch.path()), IsEmpty());
+  write_text(scratch / "ids-1.img", test::image(0x54432030, {test::number(6, 5)}));
+  // lo, as index 1, of 65536 bytes, up, loopback, running.
+  const std::string loopback = test::number(1, 1) + test::number(2, 1) + test::number(3, 65536) +
+                               test::number(4, 0x49) + test::bytes(5, "lo");
+  EXPECT_THAT(
+      own_network(scratch.path()),
+      testing::ElementsAre(testing::Pair("netdev-5.img", test::image(0x57373951, {loopback})),
+                           testing::Pair("netns-5.img", test::image(0x55933752, {""}))));
 }
 
 TEST(CriuRootMode, IsWhateverTheRootHas) {

@@ -165,8 +165,7 @@ TEST(LibpodConfig, SpecDumpHasNothingElse) {
   const ContainerConfig config = config_of(usual());
   json spec = {{"process", usual()["spec"]["process"]}, {"mounts", json::array()}};
   const auto mount = [&](const std::string& source, const std::string& destination) {
-    spec["mounts"].push_back(
-        {{"type", "bind"}, {"source", source}, {"destination", destination}});
+    spec["mounts"].push_back({{"type", "bind"}, {"source", source}, {"destination", destination}});
   };
   for (const char* own : {"/etc/hosts", "/etc/hostname", "/dev/shm", "/run/.containerenv"})
     mount("/run/x/userdata/file", own);

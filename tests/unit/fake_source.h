@@ -66,7 +66,10 @@ class Programs {
   static constexpr const char* kCrun = R"(
     case "$*" in *checkpoint*) ;; *) echo 'crun version 1.21'; exit ;; esac
     for word in "$@"; do
-      case $word in --image-path=*) echo image >"${word#*=}/inventory.img" ;; esac
+      case $word in --image-path=*)
+        printf '\026\061\061\130\0\0\0\0' >"${word#*=}/inventory.img"
+        printf '\031\103\126\124\070\061\060\126' >"${word#*=}/files.img" ;;
+      esac
     done)";
 
   void add(const char* name, const std::string& script) {

@@ -5,6 +5,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <regex>
+
 #include "archive/tree_tar.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -43,7 +45,11 @@ class RemovedPaths : public testing::Test {
   fs::path lower1(const std::string& name) const { return scratch_ / ("lower1/" + name); }
   fs::path lower2(const std::string& name) const { return scratch_ / ("lower2/" + name); }
 
-  std::vector<std::string> removed(const std::vector<std::string>& excluded = {}) const {
+  std::vector<std::string> gone(const std::vector<std::string>& excluded = {}) const {
+    return removed(excluded).gone;
+  }
+  std::vector<std::string> replaced() const { return removed({}).replaced; }
+  Removals removed(const std::vector<std::string>& excluded) const {
     std::vector<Fd> lower;
     lower.push_back(open_dir(scratch_ / "lower1"));
     lower.push_back(open_dir(scratch_ / "lower2"));
@@ -58,21 +64,21 @@ TEST_F(RemovedPaths, IsEmptyForAddedAndChangedFiles) {
   write_text(upper("changed"), "new");
   write_text(upper("added"), "new");
   make_directory(upper("directory"));
-  EXPECT_THAT(removed(), IsEmpty());
+  EXPECT_THAT(gone(), IsEmpty());
 }
 
 TEST_F(RemovedPaths, ListsWhiteoutsOfWhatIsThere) {
   write_text(lower2("gone"), "x");
   make_whiteout(upper("gone"));
   make_whiteout(upper("never was"));
-  EXPECT_THAT(removed(), ElementsAre("gone"));
+  EXPECT_THAT(gone(), ElementsAre("gone"));
 }
 
 TEST_F(RemovedPaths, ListsARemovedDirectoryOnce) {
   make_directory(lower1("d"));
   write_text(lower1("d/file"), "x");
   make_whiteout(upper("d"));
-  EXPECT_THAT(removed(), ElementsAre("d"));
+  EXPECT_THAT(gone(), ElementsAre("d"));
 }
 
 TEST_F(RemovedPaths, ListsChangesBetweenDirectoryAndOtherKinds) {
@@ -84,10 +90,11 @@ TEST_F(RemovedPaths, ListsChangesBetweenDirectoryAndOtherKinds) {
   write_text(upper("was a file/inside"), "x");
   write_text(lower1("was a file, now a link"), "x");
   fs::create_symlink("x", upper("was a file, now a link"));
-  EXPECT_THAT(removed(), ElementsAre("was a directory", "was a file"));
+  EXPECT_THAT(gone(), IsEmpty());
+  EXPECT_THAT(replaced(), ElementsAre("was a directory", "was a file"));
 }
 
-TEST_F(RemovedPaths, ListsAnOpaqueDirectoryItself) {
+TEST_F(RemovedPaths, ListsAnOpaqueDirectoryAndWhatItHides) {
   make_directories(lower1("d/sub/deeper"));
   write_text(lower1("d/hidden"), "x");
   write_text(lower2("kept"), "x");
@@ -98,7 +105,8 @@ TEST_F(RemovedPaths, ListsAnOpaqueDirectoryItself) {
   make_directories(upper("d/sub"));
   make_opaque(upper("d"));
   write_text(upper("d/replaced"), "y");
-  EXPECT_THAT(removed(), ElementsAre("d"));
+  EXPECT_THAT(gone(), ElementsAre("d/hidden", "d/hidden too", "d/sub/deeper", "d/sub/hidden"));
+  EXPECT_THAT(replaced(), ElementsAre("d"));
 }
 
 TEST_F(RemovedPaths, ListsWhatAnOpaqueDirectoryWithAnExcludedPathHides) {
@@ -110,11 +118,12 @@ TEST_F(RemovedPaths, ListsWhatAnOpaqueDirectoryWithAnExcludedPathHides) {
   write_text(lower1("d/sub/hidden"), "x");
   make_directories(upper("d/sub"));
   make_opaque(upper("d"));
-  EXPECT_THAT(removed({"d/excluded"}),
+  EXPECT_THAT(gone({"d/excluded"}),
               ElementsAre("d/hidden", "d/hidden too", "d/sub/deeper", "d/sub/hidden"));
+  EXPECT_THAT(removed({"d/excluded"}).replaced, IsEmpty());
 }
 
-TEST_F(RemovedPaths, ListsNothingBelowAnOpaqueDirectory) {
+TEST_F(RemovedPaths, ListsChangesOfKindBelowAnOpaqueDirectory) {
   make_directories(lower1("d/directory"));
   write_text(lower1("d/file"), "x");
   write_text(lower1("d/whiteout"), "x");
@@ -122,7 +131,8 @@ TEST_F(RemovedPaths, ListsNothingBelowAnOpaqueDirectory) {
   make_opaque(upper("d"));
   write_text(upper("d/directory"), "x");
   make_whiteout(upper("d/whiteout"));
-  EXPECT_THAT(removed(), ElementsAre("d"));
+  EXPECT_THAT(gone(), ElementsAre("d/whiteout"));
+  EXPECT_THAT(replaced(), ElementsAre("d", "d/directory", "d/file"));
 }
 
 TEST_F(RemovedPaths, TakesADirectoryWithXattrWhiteoutsForAPlainOne) {
@@ -130,7 +140,7 @@ TEST_F(RemovedPaths, TakesADirectoryWithXattrWhiteoutsForAPlainOne) {
   write_text(lower1("d/shows"), "x");
   make_directory(upper("d"));
   make_opaque(upper("d"), "x");
-  EXPECT_THAT(removed(), IsEmpty());
+  EXPECT_THAT(gone(), IsEmpty());
 }
 
 TEST_F(RemovedPaths, SeesWhiteoutsInLowerLayers) {
@@ -140,7 +150,7 @@ TEST_F(RemovedPaths, SeesWhiteoutsInLowerLayers) {
   make_directory(lower2("d"));
   make_whiteout(lower1("d"));
   write_text(upper("d"), "x");
-  EXPECT_THAT(removed(), IsEmpty());
+  EXPECT_THAT(gone(), IsEmpty());
 }
 
 TEST_F(RemovedPaths, SeesOpaqueDirectoriesInLowerLayers) {
@@ -151,7 +161,8 @@ TEST_F(RemovedPaths, SeesOpaqueDirectoriesInLowerLayers) {
   write_text(lower1("d/shows"), "x");
   make_directory(upper("d"));
   make_opaque(upper("d"));
-  EXPECT_THAT(removed(), ElementsAre("d"));
+  EXPECT_THAT(gone(), ElementsAre("d/shows"));
+  EXPECT_THAT(replaced(), ElementsAre("d"));
 }
 
 TEST_F(RemovedPaths, SeesFilesThatHideDirectoriesInLowerLayers) {
@@ -160,7 +171,8 @@ TEST_F(RemovedPaths, SeesFilesThatHideDirectoriesInLowerLayers) {
   write_text(lower1("d"), "x");
   make_directory(upper("d"));
   make_whiteout(upper("d/hidden"));
-  EXPECT_THAT(removed(), ElementsAre("d"));
+  EXPECT_THAT(gone(), IsEmpty());
+  EXPECT_THAT(replaced(), ElementsAre("d"));
 }
 
 TEST_F(RemovedPaths, LeavesOutWhatIsExcluded) {
@@ -170,13 +182,13 @@ TEST_F(RemovedPaths, LeavesOutWhatIsExcluded) {
   make_directory(upper("run"));
   make_whiteout(upper("run/file"));
   make_whiteout(upper("runner"));
-  EXPECT_THAT(removed({"run"}), ElementsAre("runner"));
+  EXPECT_THAT(gone({"run"}), ElementsAre("runner"));
 }
 
 TEST_F(RemovedPaths, KeepsNamesOfAnyBytes) {
   write_text(lower1("\xff\n"), "x");
   make_whiteout(upper("\xff\n"));
-  EXPECT_THAT(removed(), ElementsAre("\xff\n"));
+  EXPECT_THAT(gone(), ElementsAre("\xff\n"));
 }
 
 // The proof: what a real overlay shows after changes is what removal and extraction make of the
@@ -185,8 +197,8 @@ class OverlayRoundTrip : public testing::Test {
  protected:
   void SetUp() override {
     STILL_REQUIRE_ROOT();
-    for (const char* name :
-         {"lower1", "lower2", "upper", "work", "merged", "upper2", "work2", "merged2", "staged"}) {
+    for (const char* name : {"lower1", "lower2", "upper", "work", "merged", "upper2", "work2",
+                             "merged2", "upper3", "work3", "merged3", "staged"}) {
       scratch_.make(name);
     }
     make_lower_layers();
@@ -194,7 +206,7 @@ class OverlayRoundTrip : public testing::Test {
   }
 
   void TearDown() override {
-    for (const char* name : {"merged", "merged2"}) unmount_all(scratch_ / name);
+    for (const char* name : {"merged", "merged2", "merged3"}) unmount_all(scratch_ / name);
   }
 
   void make_lower_layers() const {
@@ -220,9 +232,12 @@ class OverlayRoundTrip : public testing::Test {
 
   fs::path merged(const std::string& name) const { return scratch_ / ("merged/" + name); }
 
-  // Captures the upper layer as a checkpoint does, applies it to new layers as a restore does.
-  std::vector<std::string> restored() const {
-    copy_tree(open_dir(scratch_ / "upper"), open_dir(scratch_ / "staged"));
+  // Captures the upper layer as a checkpoint does, applies it to new layers as a restore of Still's
+  // does, which removes first, or of Podman's, which removes what is gone at last.
+  std::vector<std::string> restored(bool removes_first) const {
+    const std::string number = removes_first ? "2" : "3";
+    const fs::path target = scratch_ / ("merged" + number);
+    if (removes_first) copy_tree(open_dir(scratch_ / "upper"), open_dir(scratch_ / "staged"));
     std::vector<Fd> lower;
     lower.push_back(open_dir(scratch_ / "lower1"));
     lower.push_back(open_dir(scratch_ / "lower2"));
@@ -230,8 +245,10 @@ class OverlayRoundTrip : public testing::Test {
     std::string tar;
     archive::write_tree_tar(open_dir(scratch_ / "staged"), {.excluded = {}, .upper_layer = true},
                             [&](std::string_view data) { tar += data; });
-    mount_layers("upper2", "work2", "merged2");
-    remove_paths(open_dir(scratch_ / "merged2"), removed);
+    mount_layers(("upper" + number).c_str(), ("work" + number).c_str(),
+                 ("merged" + number).c_str());
+    remove_paths(open_dir(target), removed.replaced);
+    if (removes_first) remove_paths(open_dir(target), removed.gone);
     std::string_view rest = tar;
     archive::extract_tree_tar(
         [&](char* buffer, size_t size) {
@@ -239,11 +256,23 @@ class OverlayRoundTrip : public testing::Test {
           rest.remove_prefix(copied);
           return copied;
         },
-        open_dir(scratch_ / "merged2"), {.allow_devices = true, .allow_trusted_xattrs = true});
-    return test::describe_tree(scratch_ / "merged2");
+        open_dir(target), {.allow_devices = true, .allow_trusted_xattrs = true});
+    if (!removes_first) remove_paths(open_dir(target), removed.gone);
+    return test::describe_tree(target);
   }
 
-  void expect_same() const { EXPECT_EQ(restored(), test::describe_tree(scratch_ / "merged")); }
+  void expect_same() const {
+    const auto expected = test::describe_tree(scratch_ / "merged");
+    EXPECT_EQ(restored(true), expected);
+    EXPECT_EQ(without_times(restored(false)), without_times(expected));
+  }
+
+  // Removing changes the times of the directories that something is removed from.
+  static std::vector<std::string> without_times(std::vector<std::string> entries) {
+    for (std::string& entry : entries)
+      entry = std::regex_replace(entry, std::regex(" [0-9]+\\.[0-9]{9}"), "");
+    return entries;
+  }
 
   Scratch scratch_;
 };

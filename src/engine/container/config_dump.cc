@@ -20,11 +20,34 @@ constexpr const char* kOwnKey = "still";
 json named_volumes(const ContainerConfig& config) {
   json volumes = json::array();
   for (const VolumeMount& volume : config.volumes) {
-    volumes.push_back({{"volumeName", volume.volume},
-                       {"dest", volume.destination},
-                       {"options", {volume.read_only ? "ro" : "rw"}}});
+    volumes.push_back(
+        {{"volumeName", volume.volume},
+         {"dest", volume.destination},
+         {"options", {volume.read_only ? "ro" : "rw", "rprivate", "nosuid", "nodev", "rbind"}}});
   }
   return volumes;
+}
+
+bool is_below(const std::filesystem::path& path, const std::filesystem::path& directory) {
+  const auto rest = path.lexically_relative(directory);
+  return !rest.empty() && *rest.begin() != "..";
+}
+
+// Without those of the engine's own files: Podman has its own for each.
+json portable_mounts(const json& mounts, const Container& container) {
+  json result = json::array();
+  for (json mount : mounts) {
+    const bool is_bind = mount.at("type") == "bind";
+    if (is_bind && is_below(mount.at("source").get<std::string>(), container.paths().base)) {
+      continue;
+    }
+    for (const VolumeMount& volume : container.config().volumes) {
+      if (mount.at("destination") == place_of(volume))
+        mount["source"] = libpod_volume(volume.volume);
+    }
+    result.push_back(std::move(mount));
+  }
+  return result;
 }
 
 ArchivedContainer parse_own(const json& dump) {
@@ -64,9 +87,20 @@ std::string write_config_dump(const Container& container) {
       {"runtime", config.runtime},
       {"createdTime", rfc3339(container.record().created_at)},
       {"noCgroups", !config.cgroups},
-      {"logPath", container.paths().log()},
       {"logDriver", config.log_driver},
-      {"ShmDir", container.paths().shm()},
+      // In which no network is. Without one Podman has no /etc/resolv.conf for the container, and
+      // CRIU nothing to mount there.
+      {"createNetNS", config.network == "none"},
+      {"cgroupManager", "cgroupfs"},
+      {"cgroupParent", kLibpodParent},
+      {"idMappingsOptions", {{"HostUIDMapping", true}, {"HostGIDMapping", true}}},
+      {"command", config.arguments},
+      {"labels", config.labels},
+      {"user", config.user},
+      {"stdin", config.open_stdin},
+      {"shmSize", config.shm_size_bytes},
+      {"stopSignal", config.stop_signal},
+      {"stopTimeout", config.stop_timeout_seconds},
       {kOwnKey, json::parse(to_json(config))},
   };
   return dump.dump(2, ' ', false, json::error_handler_t::replace);
@@ -90,7 +124,15 @@ std::string write_spec_dump(const Container& container) {
   json spec = json::parse(read_file(container.paths().bundle() / "config.json"));
   spec["annotations"].erase(oci::kCriuConfigurationAnnotation);  // a path of this machine
   spec["annotations"]["io.container.manager"] = "libpod";
+  spec["mounts"] = portable_mounts(spec.at("mounts"), container);
+  json& linux = spec.at("linux");
+  for (json& entry : linux.at("namespaces")) entry.erase("path");
+  if (linux.contains("cgroupsPath")) linux["cgroupsPath"] = archived_cgroup(container.id());
   return spec.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+std::string archived_cgroup(const std::string& container_id) {
+  return usual_libpod_cgroup(container_id);
 }
 
 }  // namespace still::engine

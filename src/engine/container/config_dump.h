@@ -23,6 +23,7 @@ struct ArchivedContainer {
   std::vector<std::string> left_out{};  // limits that config lacks: other_libpod_limits()
 };
 
+// With what Podman needs to make such a container of it: its cgroup, among others.
 std::string write_config_dump(const Container& container);
 // Whether Still or Podman wrote it. Throws Error(kCorrupt).
 bool is_known_config_dump(std::string_view json);
@@ -30,7 +31,12 @@ bool is_known_config_dump(std::string_view json);
 // container of Podman's with what Still does not offer.
 ArchivedContainer parse_config_dump(std::string_view json);
 
-// The bundle's runtime spec with the annotation by which checkpointctl tells the engine.
+// The bundle's runtime spec as Podman can restore with it: with the annotation by which
+// checkpointctl tells the engine, volumes where Podman has them, a network namespace that is made
+// anew, and without the mounts that Podman makes for every container.
 std::string write_spec_dump(const Container& container);
+
+// The cgroup that both of them name.
+std::string archived_cgroup(const std::string& container_id);
 
 }  // namespace still::engine

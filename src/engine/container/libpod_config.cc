@@ -225,8 +225,8 @@ ContainerConfig from_libpod_config(const json& dump) {
 }
 
 std::vector<std::string> other_libpod_limits(const json& dump) {
-  constexpr std::array kKnown = {"/devices",   "/memory/limit", "/memory/swap", "/pids/limit",
-                                 "/cpu/quota", "/cpu/period"};
+  constexpr std::array kKnown = {"/devices",    "/memory/limit", "/memory/swap",
+                                 "/pids/limit", "/cpu/quota",    "/cpu/period"};
   std::vector<std::string> others;
   const json resources = at(dump, "/spec/linux/resources").flatten();
   for (const auto& [path, value] : resources.items()) {
@@ -237,6 +237,12 @@ std::vector<std::string> other_libpod_limits(const json& dump) {
   return others;
 }
 
+std::filesystem::path libpod_volume(const std::string& name) {
+  return std::filesystem::path("/var/lib/containers/storage/volumes") / name / "_data";
+}
+
+std::string usual_libpod_cgroup(const std::string& id) { return kLibpodParent + ("/libpod-" + id); }
+
 std::string libpod_cgroup(const json& dump) {
   if (!has_cgroup(dump)) return "";
   const std::string id = dump.at("id");
@@ -244,7 +250,7 @@ std::string libpod_cgroup(const json& dump) {
   if (dump.value("cgroupManager", "") == "systemd") {
     return "/" + (parent.empty() ? "machine.slice" : parent) + "/libpod-" + id + ".scope";
   }
-  return (parent.empty() ? "/libpod_parent" : parent) + "/libpod-" + id;
+  return parent.empty() ? usual_libpod_cgroup(id) : parent + "/libpod-" + id;
 }
 
 }  // namespace still::engine

@@ -2,6 +2,7 @@
 // ContainerConfig.
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -9,6 +10,9 @@
 #include "engine/container/container_config.h"
 
 namespace still::engine {
+
+// Podman's cgroup for the cgroups of its containers, with its driver "cgroupfs".
+inline constexpr const char* kLibpodParent = "/libpod_parent";
 
 // A network that Podman makes and Still does not offer; as ContainerConfig::network.
 inline constexpr const char* kPodmanNetwork = "bridge";
@@ -28,6 +32,11 @@ ContainerConfig from_libpod_config(const nlohmann::json& dump);
 // "resources": "cpu/shares".
 std::vector<std::string> other_libpod_limits(const nlohmann::json& dump);
 
+// Where Podman keeps the content of a volume, if its storage is where it is by default.
+std::filesystem::path libpod_volume(const std::string& name);
+
+// The cgroup that Podman makes for a container without being told where, by its driver "cgroupfs".
+std::string usual_libpod_cgroup(const std::string& id);
 // The cgroup that Podman has made for it, as a path below the hierarchies' mounts; empty: none.
 std::string libpod_cgroup(const nlohmann::json& dump);
 

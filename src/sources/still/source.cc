@@ -112,6 +112,7 @@ subject::Subject describe(const engine::Container& container, const store::Layou
       .image = config.rootfs.empty() ? config.image : "rootfs:" + config.rootfs,
       .runtime = config.runtime,
       .cgroup = engine::cgroup_path(config, container.id()),
+      .cgroup_in_archives = engine::archived_cgroup(container.id()),
       .has_cgroup = config.cgroups,
       .has_host_network = config.network == "host",
       .has_terminal = config.terminal,
