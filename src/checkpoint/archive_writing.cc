@@ -14,7 +14,6 @@
 #include "os/atomic_file.h"
 #include "os/files.h"
 #include "os/temp_dir.h"
-#include "subject/fit_images.h"
 #include "tree/overlay.h"
 
 namespace still::checkpoint {
@@ -32,10 +31,9 @@ tree::Removals removed_paths(const subject::Subject& subject, const std::filesys
 
 // Given back while they are read, if nobody else wants them.
 void add_images(archive::ArchiveWriter& writer, const ArchiveSources& sources) {
-  writer.add_files_below(
-      name_of(archive::MemberKind::kImage), open_directory(sources.images),
-      sources.use_up_images ? archive::Reading::kUseUp : archive::Reading::kKeep,
-      subject::portable_images(sources.images, sources.cgroup, sources.archived_cgroup));
+  writer.add_files_below(name_of(archive::MemberKind::kImage), open_directory(sources.images),
+                         sources.use_up_images ? archive::Reading::kUseUp : archive::Reading::kKeep,
+                         subject::portable_images(sources.images, sources.portability));
 }
 
 archive::TreeTarOptions tar_options(const cut::TreePlan& tree, const cut::CapturedTree& captured,
@@ -167,8 +165,9 @@ ArchiveSources gather_sources(const subject::Subject& subject, const store::Layo
                               std::filesystem::path work,
                               std::map<std::string, cut::CapturedTree> trees) {
   ArchiveSources sources{.images = std::move(images),
-                         .cgroup = subject.has_cgroup ? subject.cgroup : "",
-                         .archived_cgroup = archived_cgroup(subject),
+                         .portability = {.from = subject.has_cgroup ? subject.cgroup : "",
+                                         .to = archived_cgroup(subject),
+                                         .has_loopback_alone = subject.has_loopback_alone},
                          .work = std::move(work),
                          .trees = std::move(trees),
                          .engine_paths = subject.engine_paths,

@@ -13,6 +13,7 @@
 #include "cut/observer.h"
 #include "cut/trees.h"
 #include "store/layout.h"
+#include "subject/fit_images.h"
 #include "subject/subject.h"
 
 namespace still::checkpoint {
@@ -20,10 +21,8 @@ namespace still::checkpoint {
 // Where the parts of a cut lie. Gathered while the container is locked; afterwards nothing of the
 // container itself is read any more but its log.
 struct ArchiveSources {
-  std::filesystem::path images;  // CRIU's
-  // The container's cgroup, as they have it, and as the archive does: Subject.
-  std::string cgroup{};
-  std::string archived_cgroup{};
+  std::filesystem::path images;                    // CRIU's
+  subject::Portability portability{};              // what the archive has them say
   std::filesystem::path work;                      // CRIU's log and statistics
   std::map<std::string, cut::CapturedTree> trees;  // by member
   std::vector<std::string> engine_paths{};         // as of the subject

@@ -23,9 +23,9 @@ void fit_images(const std::filesystem::path& images, const std::string& from,
 }
 
 std::map<std::string, std::string> portable_images(const std::filesystem::path& images,
-                                                   const std::string& from, const std::string& to) {
-  auto files = criu::own_network(images);
-  files.merge(criu::own_cgroups(images, from, to));
+                                                   const Portability& portability) {
+  auto files = criu::own_cgroups(images, portability.from, portability.to);
+  if (portability.has_loopback_alone) files.merge(criu::own_network(images));
   files["files.img"] = criu::without_root_mode(images);
   return files;
 }

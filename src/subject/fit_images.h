@@ -15,12 +15,16 @@ namespace still::subject {
 void fit_images(const std::filesystem::path& images, const std::string& from,
                 const std::string& to);
 
+struct Portability {
+  std::string from;                 // the container's cgroup in the images, as above
+  std::string to;                   // and in the archive
+  bool has_loopback_alone = false;  // Subject
+};
 // For an archive: those files of the images, by name, that are other ones there, or there alone.
 // Engines that take images as they are, as Podman does, can restore them then: CRIU makes the
-// cgroup `to` if it is missing, in place of `from` (both as above), and a network namespace with
-// a loopback device where the container has one of its own, and takes the root directory as it is.
-// Throws Error(kCorrupt), Error(kSystem).
+// cgroup if it is missing, and the network namespace if it has a loopback device alone, and takes
+// the root directory as it is. Throws Error(kCorrupt), Error(kSystem).
 std::map<std::string, std::string> portable_images(const std::filesystem::path& images,
-                                                   const std::string& from, const std::string& to);
+                                                   const Portability& portability);
 
 }  // namespace still::subject

@@ -53,6 +53,9 @@ struct Subject {
   std::string cgroup_in_archives;
   bool has_cgroup = true;  // false: none was made, and it lives where its engine does
   bool has_host_network = false;
+  // Images in archives have a network namespace with a loopback device instead of naming the
+  // engine's: there is nothing else in that, and not every engine would bring the device up.
+  bool has_loopback_alone = false;
   bool has_terminal = false;
   bool is_removed_when_done = false;  // --rm
   std::vector<Tree> trees;

@@ -110,8 +110,7 @@ archive_of_podman() {
 
   fails_with "--rootfs and --image" still restore -i "$WORK/travel" --rootfs / --image "$EXCHANGE_IMAGE"
   fails_with "no/such" still restore -i "$WORK/travel" --image no/such
-  local none='"'$(printf '0%.0s' {1..64})'"'
-  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set rootfsImageID "$none"
+  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set rootfsImageID "\"$(printf '0%.0s' {1..64})\""
   fails_with "nor in that of Podman" still restore -i "$WORK/forged"
   "$system_tests/forge" "$WORK/travel" "$WORK/forged" set rootfsImageID "\"[x]/../$WORK\""
   fails_with "nor in that of Podman" still restore -i "$WORK/forged"

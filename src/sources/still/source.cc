@@ -115,6 +115,7 @@ subject::Subject describe(const engine::Container& container, const store::Layou
       .cgroup_in_archives = engine::archived_cgroup(container.id()),
       .has_cgroup = config.cgroups,
       .has_host_network = config.network == "host",
+      .has_loopback_alone = config.network == "none",
       .has_terminal = config.terminal,
       .is_removed_when_done = config.remove_when_done,
       .log = paths.log(),
