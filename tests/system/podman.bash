@@ -74,7 +74,8 @@ readonly TRAVELLER='
 start_traveller_of_podman() {
   local runtime=$1
   shift
-  pm --runtime "$runtime" run --detach --name travel --network none --pids-limit 0 "$@" "$EXCHANGE_IMAGE" sh -c "$TRAVELLER" >/dev/null
+  [[ " $* " == *" --network "* ]] || set -- --network none "$@"
+  pm --runtime "$runtime" run --detach --name travel --pids-limit 0 "$@" "$EXCHANGE_IMAGE" sh -c "$TRAVELLER" >/dev/null
   eventually counts pm exec travel
 }
 

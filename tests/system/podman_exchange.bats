@@ -134,11 +134,16 @@ archive_of_podman() {
   fails_with "spec.dump" still restore -i "$WORK/forged" --allow-spec
   "$system_tests/forge" "$WORK/travel" "$WORK/forged" set privileged true
   fails_with "all privileges" still restore -i "$WORK/forged" --allow-spec
-  "$system_tests/forge" "$WORK/travel" "$WORK/forged" set createNetNS true
-  fails_with "--network none" still restore -i "$WORK/forged" --allow-spec
   nothing_restored
-  still restore -i "$WORK/forged" --allow-spec --network none
+}
+
+@test "a network of Podman's is given up by whom it belongs to" {
+  archive_of_podman --network bridge
+  fails_with "--network none" still restore -i "$WORK/travel" --allow-spec
+  nothing_restored
+  still restore -i "$WORK/travel" --network none
   has_travelled without still exec travel
+  is lo still exec travel ls /sys/class/net
 }
 
 @test "limits that Still does not set are named" {
