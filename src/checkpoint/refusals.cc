@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "checkpoint/bind_sources.h"
 #include "checkpoint/connections.h"
+#include "checkpoint/descriptors.h"
 #include "checkpoint/own_rules.h"
 #include "checkpoint/trial.h"
 #include "criu/criu.h"
@@ -120,50 +121,16 @@ void sessions_beside_the_end(const Held& container, const Plan& plan) {
               "end it first, or take a live checkpoint (--leave-running), which leaves it alone");
 }
 
+// At what comes and goes.
+constexpr int kLooks = 20;
+constexpr std::chrono::milliseconds kBetweenLooks{10};
+
 // All of them: CRIU stops sessions, too, while it dumps the others.
 std::vector<pid_t> all_of(const Held& container) {
   return subject::processes_of(container.subject());
 }
 std::vector<pid_t> dumped_of(const Held& container) {
   return subject::divided_processes_of(container.subject()).tree;
-}
-
-// The name of a resource that CRIU cannot dump, behind the target of a /proc/PID/fd link.
-std::string_view undumpable(const std::string& link) {
-  if (link == "anon_inode:[io_uring]") return "an io_uring";
-  if (link == "anon_inode:[userfaultfd]") return "a userfaultfd";
-  if (link == "anon_inode:seccomp notify") return "a listener for seccomp notifications";
-  return {};
-}
-
-// Whether events that somebody waits for a permission of (fanotify(7)) go to this descriptor: CRIU
-// opens files of the container, and would wait for a frozen process. information: of
-// /proc/PID/fdinfo (proc_pid_fdinfo(5)).
-bool gives_permissions(const std::string& information) {
-  // FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM and FAN_PRE_ACCESS of linux/fanotify.h.
-  constexpr uint64_t kPermissions = 0x10000 | 0x20000 | 0x40000 | 0x100000;
-  constexpr std::string_view kMask = " mask:";
-  for (size_t at = information.find(kMask); at != std::string::npos;
-       at = information.find(kMask, at + 1)) {
-    const std::string digits = information.substr(at + kMask.size());
-    if ((std::strtoull(digits.c_str(), nullptr, 16) & kPermissions) != 0) return true;
-  }
-  return false;
-}
-
-bool gives_permissions(pid_t pid, const std::string& descriptor) {
-  const auto information = read_file_if_exists(formatted("/proc/{}/fdinfo/{}", pid, descriptor));
-  return information && gives_permissions(*information);
-}
-
-// What a link of /proc stands for; empty if it has gone since it was listed, or has a path that the
-// kernel does not tell.
-std::string target_of(const Fd& directory, const std::string& link) try {
-  return read_link_at(directory, link);
-} catch (const Error& error) {
-  const int number = error.error_number();
-  if (number == ENOENT || number == ESRCH || number == ENAMETOOLONG) return {};
-  throw;
 }
 
 bool has_long_path(const Fd& directory, const std::string& link) try {
@@ -208,35 +175,45 @@ void long_paths(const Held& container, const Plan&) {
   }
 }
 
-// One of these that the process has open; empty: none. Of one that is not dumped only what would
-// keep CRIU from its work counts.
-std::string undumpable_descriptor(pid_t pid, bool is_dumped) {
-  std::string found;
-  const auto directory = open_if_exists(formatted("/proc/{}/fd", pid), O_RDONLY | O_DIRECTORY);
-  if (!directory) return found;  // the process has ended
-  for (const std::string& descriptor : list_names(*directory)) {
-    const std::string target = target_of(*directory, descriptor);
-    const auto resource = undumpable(target);
-    if (is_dumped && !resource.empty()) found = resource;
-    if (target == "anon_inode:[fanotify]" && gives_permissions(pid, descriptor)) {
-      found = "permission events of fanotify";
-    }
-  }
-  return found;
+void undumpable_descriptors(const Held& container, const Plan&) {
+  // CRIU opens files of the container whoever of it answers.
+  auto found = find_permission_events(all_of(container));
+  if (!found) found = find_undumpable(dumped_of(container));
+  if (!found) return;
+  throw Error(ErrorKind::kUnsupported,
+              formatted("process {} ({}) uses {}, which CRIU cannot dump", found->process,
+                        subject::command_of(found->process), found->words),
+              "switch it off in the program's configuration");
 }
 
-// CRIU 4.1 has no support for io_uring rings and userfaultfd descriptors, and would wait for ever
-// for a permission that a frozen process is to give.
-void undumpable_descriptors(const Held& container, const Plan&) {
-  const std::vector<pid_t> dumped = dumped_of(container);
-  for (const pid_t pid : all_of(container)) {
-    const std::string resource = undumpable_descriptor(pid, std::ranges::contains(dumped, pid));
-    if (resource.empty()) continue;
-    throw Error(ErrorKind::kUnsupported,
-                formatted("process {} ({}) uses {}, which CRIU cannot dump", pid,
-                          subject::command_of(pid), resource),
-                "switch it off in the program's configuration");
+// A live checkpoint reads files while their owner runs.
+void broken_leases(const Held& container, const Plan& plan) {
+  if (!plan.options.leave_running) return;
+  const auto found = find_broken_lease(all_of(container));
+  if (!found) return;
+  throw Error(
+      ErrorKind::kUnsupported,
+      formatted("process {} ({}) has a write lease on {} (fcntl(2), F_SETLEASE), which reading the "
+                "file for the copy would break",
+                found->process, subject::command_of(found->process), printable(found->target)),
+      "switch leases off in the program's configuration");
+}
+
+// Mostly somebody reads it in a moment.
+void waiting_terminals(const Held& container, const Plan&) {
+  std::optional<Descriptor> found;
+  for (int look = 0; look < kLooks; ++look) {
+    if (look > 0) std::this_thread::sleep_for(kBetweenLooks);
+    found = find_waiting_terminal(dumped_of(container));
+    if (!found) return;
   }
+  throw Error(
+      ErrorKind::kUnsupported,
+      formatted("something waits in {} (descriptor {} of process {}, {}) to be read, and would be "
+                "changed by reading it for the copy",
+                printable(found->target), found->number, found->process,
+                subject::command_of(found->process)),
+      "try again when the program has read it");
 }
 
 // CRIU's code is not made for a shadow stack, and a copy would be without the others.
@@ -327,11 +304,9 @@ void connections(const Held& container, const Plan& plan) {
 // CRIU cannot take connections out of the queue of a socket that listens. Mostly they are there for
 // a moment.
 void waiting_connections(const Held& container, const Plan&) {
-  constexpr int kLooks = 20;
-  constexpr std::chrono::milliseconds kBetween{10};
   TcpSockets sockets;
   for (int look = 0; look < kLooks; ++look) {
-    if (look > 0) std::this_thread::sleep_for(kBetween);
+    if (look > 0) std::this_thread::sleep_for(kBetweenLooks);
     sockets = tcp_sockets_of(dumped_of(container));
     if (sockets.crowded.empty()) return;
   }
@@ -383,6 +358,8 @@ constexpr std::array kPlanned = {impossible_target,
                                  sessions_beside_the_end,
                                  traced_processes,
                                  undumpable_descriptors,
+                                 broken_leases,
+                                 waiting_terminals,
                                  long_paths,
                                  stopped_processes,
                                  ended_main_threads,

@@ -46,6 +46,12 @@ std::optional<messages::Stats> read_statistics(const std::filesystem::path& file
               printable(file.native()) + " has statistics of another kind than expected");
 }
 
+// tty_do_dump_queued_data() in criu/tty.c, where our library lets it read nothing.
+constexpr std::string_view kTerminal = "Can't read data from tty";
+constexpr const char* kTerminalMeaning =
+    "something waits in a terminal of the container to be read, and would be changed by reading it "
+    "for the copy";
+
 // create_link_remap() in criu/files-reg.c; a path follows.
 constexpr std::string_view kLostName = "Can't link remap to ";
 
@@ -57,6 +63,7 @@ std::string quoted_behind(std::string_view error, std::string_view words, std::s
 // In words; nullopt for a line that is plain enough.
 std::optional<std::string> meaning_of(const std::string& error) {
   if (error.contains(kSocketComplaint)) return kSocketMeaning;
+  if (error.contains(kTerminal)) return kTerminalMeaning;
   if (error.contains(kLostName)) {
     return formatted(
         "{} has lost its name while it is open, and its other names are not to be found in the "

@@ -141,7 +141,7 @@ refused() {
   fails_with "$words" still checkpoint odd
   [[ ! -e $WORK/archive && $(state odd Status) == running ]]
   sleep 0.3
-  if says odd gap; then return 1; fi
+  if says odd "gap\|lost"; then return 1; fi
   still rm --force odd >/dev/null
 }
 everything_odd() {
@@ -150,9 +150,42 @@ everything_odd() {
   refused "a listener for seccomp notifications" rules notify
   refused "a personality of its own" rules personality
   refused "has ended while others go on" headless -
+  refused "something waits in /dev/p" have terminal
+  refused "an eventfd that is a semaphore" have semaphore
+  refused "a pipe in packet mode" have packets
+  refused "a pidfd of a thread" have pidfd
+  refused "a socket of the kind MPTCP" have mptcp
+  refused "a descriptor of the kind [landlock-ruleset]" have landlock
 }
 @test "what CRIU cannot hold is refused before anything stands still" {
   for_each_runtime everything_odd
+}
+
+leases_in_original_and_copy() {
+  local way
+  still run -d --name leasing --runtime "$RUNTIME" -v data:/data --rootfs "$ROOTFS" /bin/odd lease /leased >/dev/null
+  eventually says leasing ready
+  for way in fork stock; do
+    live_checkpoint leasing "$WORK/archive" --memory-cut="$way" --file-locks --compress none
+    restore_copy "$WORK/archive" copy data --file-locks >/dev/null
+    sleep 0.3
+    [[ $(state leasing Status) == running && $(state copy Status) == running ]]
+    if says leasing "lost\|gap" || says copy lost; then return 1; fi
+    remove_copy copy >/dev/null
+    rm "$WORK/archive"
+  done
+  still rm --force leasing >/dev/null
+  # Files of volumes are opened to be read.
+  still run -d --name leasing --runtime "$RUNTIME" -v data:/data --rootfs "$ROOTFS" /bin/odd lease /data/leased >/dev/null
+  eventually says leasing ready
+  for way in fork stock; do
+    fails_with "write lease on /data/leased" still checkpoint -R -e "$WORK/archive" --memory-cut="$way" --file-locks leasing
+  done
+  sleep 0.3
+  if says leasing "lost\|gap"; then return 1; fi
+}
+@test "a lease is not broken, and who has one does not stand still" {
+  for_each_runtime leases_in_original_and_copy
 }
 
 headless_is_running() {

@@ -1,13 +1,18 @@
 // The library that is preloaded into CRIU, in programs that do what CRIU does.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <format>
+#include <optional>
 
 #include "base/text.h"
 #include "criu/gate.h"
@@ -113,6 +118,79 @@ TEST_F(PreloadedTar, LeavesWhatIsNotSmallAndPlainToTar) {
   EXPECT_TRUE(is_left());
   std::filesystem::create_directories(tree_ / "1/2/3/4/5/6/7/8");
   EXPECT_TRUE(is_left());
+}
+
+// --- terminals -----------------------------------------------------------------------------------
+
+class PreloadedTerminal : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(::openpty(&master_, &slave_, nullptr, nullptr, nullptr), 0); }
+  void TearDown() override {
+    ::close(master_);
+    ::close(slave_);
+  }
+
+  void make_raw() const {
+    termios modes{};
+    ASSERT_EQ(::tcgetattr(slave_, &modes), 0);
+    ::cfmakeraw(&modes);
+    ASSERT_EQ(::tcsetattr(slave_, TCSANOW, &modes), 0);
+  }
+  static void say(int end, const std::string& text) {
+    ASSERT_EQ(::write(end, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  // What a program reads that reads like CRIU; nullopt: it may not.
+  static std::optional<std::string> read_like_criu(int end) {
+    const CommandResult result = run_command({.arguments = {"dd", "bs=16384", "count=1"},
+                                              .environment = {{"LD_PRELOAD", STILL_CRIU_PRELOAD}},
+                                              .descriptors = {{end, 0}}});
+    return result.status.ok() ? std::optional(result.output) : std::nullopt;
+  }
+  static int left_to_read(int end) {
+    int bytes = 0;
+    ::ioctl(end, FIONREAD, &bytes);
+    return bytes;
+  }
+
+  int master_ = -1;
+  int slave_ = -1;
+};
+
+TEST_F(PreloadedTerminal, WhatWouldComeBackAsItWasIsRead) {
+  make_raw();
+  say(slave_, "out\n");
+  say(master_, "in\n\3");
+  EXPECT_EQ(read_like_criu(master_), "out\n");
+  EXPECT_EQ(read_like_criu(slave_), "in\n\3");
+}
+
+TEST_F(PreloadedTerminal, WhatWouldBeChangedIsNotRead) {
+  say(slave_, "out\n");
+  say(master_, "in\n");
+  EXPECT_EQ(read_like_criu(master_), std::nullopt);
+  EXPECT_EQ(read_like_criu(slave_), std::nullopt);
+  EXPECT_EQ(left_to_read(master_), 9);  // "out", the echo of "in", and line ends of two bytes
+  EXPECT_EQ(left_to_read(slave_), 3);
+}
+
+TEST_F(PreloadedTerminal, PacketsAreNotRead) {
+  make_raw();
+  const int on = 1;
+  ASSERT_EQ(::ioctl(master_, TIOCPKT, &on), 0);
+  say(slave_, "out");
+  EXPECT_EQ(read_like_criu(master_), std::nullopt);
+}
+
+TEST_F(PreloadedTerminal, MoreThanTheKernelShowsIsNotRead) {
+  make_raw();
+  ASSERT_EQ(::fcntl(slave_, F_SETFL, O_NONBLOCK), 0);
+  const std::string much(8000, 'x');
+  ASSERT_GT(::write(slave_, much.data(), much.size()), 4095);
+  EXPECT_EQ(read_like_criu(master_), std::nullopt);
+}
+
+TEST_F(PreloadedTerminal, AnEmptyOneIsNotRead) {
+  EXPECT_EQ(read_like_criu(master_), std::nullopt);  // EAGAIN
 }
 
 // --- the gate ------------------------------------------------------------------------------------

@@ -4,14 +4,17 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -221,6 +224,54 @@ void wait_for_what_is_closed() {
   ::close(twice);
 }
 
+// As long as nobody opens the file. Whoever does has to wait for this process.
+void lease(const std::string& file) {
+  static volatile sig_atomic_t broken = 0;
+  check(std::signal(SIGIO, [](int) { broken = 1; }) == SIG_ERR ? -1 : 0, "signal");
+  const int leased = ::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  check(leased, file.c_str());
+  check(::write(leased, "lease", 5), "write");
+  check(::fcntl(leased, F_SETLEASE, F_WRLCK), "F_SETLEASE");
+  g_rules_hold = [leased] { return broken == 0 && ::fcntl(leased, F_GETLEASE) == F_WRLCK; };
+}
+
+// Lines were written in a terminal, and one was typed, and nobody has read either.
+void leave_terminal_unread() {
+  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  check(master, "posix_openpt");
+  check(::unlockpt(master), "unlockpt");
+  const int slave = ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  check(slave, "open");
+  check(::write(slave, "one\ntwo\n", 8), "write");
+  check(::write(master, "typed\n", 6), "write");
+  g_rules_hold = [master, slave] {  // the echo as well
+    int written = 0;
+    int typed = 0;
+    return ::ioctl(master, FIONREAD, &written) == 0 && written == 17 &&
+           ::ioctl(slave, FIONREAD, &typed) == 0 && typed == 6;
+  };
+}
+
+// Descriptors that CRIU does not bring back.
+void have(const std::string& kind) {
+  static const std::map<std::string, std::function<void()>> kKinds = {
+      {"terminal", leave_terminal_unread},
+      {"semaphore", [] { check(::eventfd(2, EFD_SEMAPHORE), "eventfd"); }},
+      {"packets",
+       [] {
+         std::array<int, 2> ends{};
+         check(::pipe2(ends.data(), O_DIRECT), "pipe2");
+       }},
+      {"pidfd",
+       [] { check(::syscall(SYS_pidfd_open, ::getpid(), O_EXCL), "pidfd_open of a thread"); }},
+      {"mptcp", [] { check(::socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), "socket"); }},
+      {"landlock", [] {
+         const std::array<uint64_t, 1> rules{1};
+         check(::syscall(SYS_landlock_create_ruleset, rules.data(), sizeof rules, 0), "landlock");
+       }}};
+  kKinds.at(kind)();
+}
+
 // The other thread goes on.
 [[noreturn]] void end_the_main_thread() {
   std::thread(watch_the_clock).detach();
@@ -231,7 +282,7 @@ void wait_for_what_is_closed() {
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
-      "traced|headless|permission|vfork|rules|memfd|epoll|watch DETAIL",
+      "traced|headless|permission|vfork|rules|memfd|epoll|lease|have|watch DETAIL",
       "Is in a state that CRIU cannot hold, or cannot bring back, until it is killed.",
       "traced      one of its processes traces the other\n"
       "headless    its main thread has ended\n"
@@ -242,6 +293,9 @@ int main(int argc, char** argv) try {
       "            notify, notify-unheard) or signals to it (dispatch); mdwe, sealed, personality\n"
       "memfd       its program is in memory alone\n"
       "epoll       an epoll set has a file by a descriptor that is closed\n"
+      "lease       it has a write lease on the file DETAIL\n"
+      "have        it has DETAIL: terminal (nobody reads it), semaphore, packets, pidfd, mptcp, "
+      "landlock\n"
       "watch       nothing is odd\n"
       "The others have no use for DETAIL.");
   const auto words = flags.parse(argc, argv, 2);
@@ -252,6 +306,8 @@ int main(int argc, char** argv) try {
   if (words[0] == "traced") trace_a_child();
   if (words[0] == "permission") ask_for_permission(words[1]);
   if (words[0] == "rules") set_rules(words[1]);
+  if (words[0] == "lease") lease(words[1]);
+  if (words[0] == "have") have(words[1]);
   if (words[0] == "vfork") spawn_without_end(std::chrono::microseconds(std::stoll(words[1])));
   watch_the_clock();
 } catch (const std::exception& error) {

@@ -54,6 +54,7 @@ const char* knowledge_path(const char* path, char (&buffer)[kPathSize]) {
 }
 
 EXPORTED ssize_t read(int fd, void* buffer, size_t size) {
+  if (!may_read_terminal(fd, size)) return -1;
   const ssize_t got = ::syscall(SYS_read, fd, buffer, size);
   // Only the probe reads a pagemap like this; the dump uses pread() and an ioctl.
   if (got != sizeof(uint64_t) || size != sizeof(uint64_t) || ::getenv(kVariable) == nullptr ||

@@ -133,6 +133,8 @@ EXPORTED int openat64(int directory, const char* path, int flags, ...) {
     va_end(arguments);
     if (is_over()) return fail();
   }
+  const int instead = instead_of_opening(directory, path, flags);
+  if (instead >= 0 || errno != 0) return instead;
   using Function = int(int, const char*, int, mode_t);
   static auto* next = reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, "openat64"));
   return next(directory, path, flags, mode);

@@ -37,3 +37,16 @@ void give_up();
 // Of a thread that is stopped: whether it can be had make system calls. False: one would end it,
 // and that has been told.
 bool bears_system_calls(pid_t thread);
+
+// --- terminals.cc
+// --------------------------------------------------------------------------------
+
+// Whether CRIU may read a piece of that size from the file. False: it must not, and errno says so.
+bool may_read_terminal(int file, size_t size);
+
+// --- leases.cc
+// -----------------------------------------------------------------------------------
+
+// A descriptor for CRIU in place of one that it would get by opening a file of its own once more
+// (directory: /proc/self, path: "fd/7"). Negative: there is none; with errno 0 CRIU may open it.
+int instead_of_opening(int directory, const char* path, int flags);
