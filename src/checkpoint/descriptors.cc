@@ -99,7 +99,18 @@ std::string protocol_of(const Descriptor& descriptor) {
   return size > 0 ? std::string(name.data()) : std::string();
 }
 
+// A namespace is known to CRIU by a process that lives in it. Other links of this form are none.
+bool is_of_other_namespace(const Descriptor& descriptor) {
+  constexpr std::array<std::string_view, 8> kNames = {"cgroup", "ipc",  "mnt",  "net",
+                                                      "pid",    "time", "user", "uts"};
+  const std::string name = descriptor.target.substr(0, descriptor.target.find(":["));
+  if (!std::ranges::contains(kNames, name)) return false;
+  const auto own = open_if_exists(formatted("/proc/{}/ns", descriptor.process), O_RDONLY);
+  return own && link_target(*own, name) != descriptor.target;
+}
+
 std::string undumpable(const Descriptor& descriptor) {
+  if (is_of_other_namespace(descriptor)) return "a namespace that it is not in";
   if (descriptor.target.starts_with("socket:[")) {
     return undumpable_protocol(protocol_of(descriptor));
   }

@@ -18,6 +18,7 @@
 #include "checkpoint/connections.h"
 #include "checkpoint/descriptors.h"
 #include "checkpoint/own_rules.h"
+#include "checkpoint/threads.h"
 #include "checkpoint/trial.h"
 #include "criu/criu.h"
 #include "criu/question.h"
@@ -230,6 +231,15 @@ void rules_of_its_own(const Held& container, const Plan&) {
   }
 }
 
+void separate_tasks(const Held& container, const Plan&) {
+  const auto found = find_separate(dumped_of(container));
+  if (!found) return;
+  throw Error(ErrorKind::kUnsupported,
+              formatted("task {} ({}) has {} of its own, which no checkpoint brings back",
+                        found->task, subject::command_of(found->task), found->words),
+              "have the program work without, or end it first");
+}
+
 // ptrace(2) waits for ever for a stopped process that cgroup v1 has frozen (ptrace_attach() in the
 // kernel waits for a stop of another kind), and CRIU with it.
 void stopped_processes(const Held& container, const Plan& plan) {
@@ -353,23 +363,12 @@ void impossible_trials(const Held& container, const Plan& plan) {
       "leave --verify-restore out");
 }
 
-constexpr std::array kPlanned = {impossible_target,
-                                 no_freezer,
-                                 sessions_beside_the_end,
-                                 traced_processes,
-                                 undumpable_descriptors,
-                                 broken_leases,
-                                 waiting_terminals,
-                                 long_paths,
-                                 stopped_processes,
-                                 ended_main_threads,
-                                 terminals_of_sessions,
-                                 rules_of_its_own,
-                                 connections,
-                                 waiting_connections,
-                                 connections_with_sessions,
-                                 changed_sources,
-                                 impossible_trials};
+constexpr std::array kPlanned = {
+    impossible_target,      no_freezer,         sessions_beside_the_end, traced_processes,
+    undumpable_descriptors, broken_leases,      waiting_terminals,       long_paths,
+    stopped_processes,      ended_main_threads, terminals_of_sessions,   rules_of_its_own,
+    separate_tasks,         connections,        waiting_connections,     connections_with_sessions,
+    changed_sources,        impossible_trials};
 
 // --- complete
 // --------------------------------------------------------------------------------------

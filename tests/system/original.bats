@@ -156,9 +156,34 @@ everything_odd() {
   refused "a pidfd of a thread" have pidfd
   refused "a socket of the kind MPTCP" have mptcp
   refused "a descriptor of the kind [landlock-ruleset]" have landlock
+  refused "a table of descriptors of its own" thread descriptors
+  refused "a working directory, root or umask of its own" thread directory
+  refused "a uts namespace of its own" thread hostname
 }
 @test "what CRIU cannot hold is refused before anything stands still" {
   for_each_runtime everything_odd
+}
+
+namespaces_within() {
+  local kind
+  for kind in "-U user" "-n network" "-u uts" "-i ipc" "-fp pid"; do
+    still run -d --name nested --runtime "$RUNTIME" --cap-add SYS_ADMIN --security-opt seccomp=unconfined --rootfs "$ROOTFS" \
+      sh -c "unshare ${kind% *} sh -c 'echo ready; sleep 1000' & wait" >/dev/null
+    eventually says nested ready
+    fails_with "${kind#* } namespace of its own" still checkpoint -R -e "$WORK/archive" nested
+    fails_with "${kind#* } namespace of its own" still checkpoint nested
+    [[ $(state nested Status) == running ]]
+    still rm --force nested >/dev/null
+  done
+  # CRIU knows mount namespaces.
+  still run -d --name nested --runtime "$RUNTIME" --cap-add SYS_ADMIN --security-opt seccomp=unconfined --rootfs "$ROOTFS" \
+    sh -c "unshare -m sh -c 'echo ready; sleep 1000' & wait" >/dev/null
+  eventually says nested ready
+  live_checkpoint nested "$WORK/archive"
+  rm "$WORK/archive"
+}
+@test "a namespace within the container is refused before anything stands still" {
+  for_each_runtime namespaces_within
 }
 
 leases_in_original_and_copy() {
@@ -322,7 +347,7 @@ same_reason() {
   still rm --force hard >/dev/null
 }
 reasons_of_criu() {
-  same_reason "Can't dump nested user namespace" sh -c 'unshare -U sh -c "echo ready; sleep 1000"; sleep 1000'
+  same_reason "Can't lookup mount" sh -c 'mount -t tmpfs none /tmp; exec 3>/tmp/file; umount -l /tmp; echo ready; sleep 1000'
   same_reason "lock" sh -c '/bin/holder lock /lockfile & sleep 0.5; echo ready; wait'
 }
 @test "CRIU's reason reaches the user whichever way was taken" {

@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -272,6 +274,19 @@ void have(const std::string& kind) {
   kKinds.at(kind)();
 }
 
+// A thread has of its own what threads share (unshare(2)).
+void separate_a_thread(const std::string& what) {
+  static const std::map<std::string, int> kKinds = {
+      {"directory", CLONE_FS}, {"descriptors", CLONE_FILES}, {"hostname", CLONE_NEWUTS}};
+  static std::atomic<bool> is_separate = false;
+  std::thread([kind = kKinds.at(what)] {
+    check(::unshare(kind), "unshare");
+    is_separate = true;
+    for (;;) ::pause();
+  }).detach();
+  while (!is_separate) std::this_thread::yield();
+}
+
 // The other thread goes on.
 [[noreturn]] void end_the_main_thread() {
   std::thread(watch_the_clock).detach();
@@ -282,7 +297,7 @@ void have(const std::string& kind) {
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
-      "traced|headless|permission|vfork|rules|memfd|epoll|lease|have|watch DETAIL",
+      "traced|headless|permission|vfork|rules|memfd|epoll|lease|have|thread|watch DETAIL",
       "Is in a state that CRIU cannot hold, or cannot bring back, until it is killed.",
       "traced      one of its processes traces the other\n"
       "headless    its main thread has ended\n"
@@ -296,6 +311,7 @@ int main(int argc, char** argv) try {
       "lease       it has a write lease on the file DETAIL\n"
       "have        it has DETAIL: terminal (nobody reads it), semaphore, packets, pidfd, mptcp, "
       "landlock\n"
+      "thread      a thread has DETAIL of its own: directory, descriptors, hostname\n"
       "watch       nothing is odd\n"
       "The others have no use for DETAIL.");
   const auto words = flags.parse(argc, argv, 2);
@@ -308,6 +324,7 @@ int main(int argc, char** argv) try {
   if (words[0] == "rules") set_rules(words[1]);
   if (words[0] == "lease") lease(words[1]);
   if (words[0] == "have") have(words[1]);
+  if (words[0] == "thread") separate_a_thread(words[1]);
   if (words[0] == "vfork") spawn_without_end(std::chrono::microseconds(std::stoll(words[1])));
   watch_the_clock();
 } catch (const std::exception& error) {
