@@ -20,6 +20,7 @@
 #include "criu/criu.h"
 #include "criu/failure.h"
 #include "criu/preloading.h"
+#include "criu/wiped_memory.h"
 #include "cut/cancellation.h"
 #include "cut/dump_command.h"
 #include "cut/leftovers.h"
@@ -261,11 +262,14 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   auto memory = cut::MemoryWay::open(plan.memory, subject, place);
   CheckpointResult result{.memory_choice = plan.memory};
   criu::Affinities affinities;
+  criu::WipedMemory wiped;
   // Asked for while all stands still.
   const auto look_at_processes = [&] {
     auto own = own_processes(subject, freezers);
     result.left_out = subject::describe(subject::divide(own, subject.init.pid).sessions);
     affinities = criu::read_affinities(own, subject.init.pid);
+    // Copies tell of it afterwards.
+    if (std::holds_alternative<cut::ByCriu>(plan.memory)) wiped = criu::read_wiped_memory(own);
     return with_sharers(std::move(own), freezers);
   };
   std::optional<cut::DeletedFiles> deleted;
@@ -299,6 +303,7 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   hooks::reached("merged");
   cut::begin_calls_anew(place.images(), observer);
   criu::write_affinities(place.images(), affinities);
+  criu::note_wiped_memory(place.images(), wiped);
 
   say_left_out(result.left_out, observer);
   result.cut_pass = captures.last_pass();

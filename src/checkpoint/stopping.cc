@@ -18,6 +18,7 @@
 #include "criu/failure.h"
 #include "criu/gate.h"
 #include "criu/question.h"
+#include "criu/wiped_memory.h"
 #include "cut/cancellation.h"
 #include "cut/dump_command.h"
 #include "cut/guardian.h"
@@ -91,13 +92,16 @@ class Question {
 void run_dump(const subject::Held& container, const journal::Host& host, const Plan& plan,
               const std::filesystem::path& images, journal::Operation& operation, cut::Cut& cut) {
   const subject::Subject& subject = container.subject();
-  const auto note_affinities = [&] {
-    criu::write_affinities(images,
-                           criu::read_affinities(subject::processes_of(subject), subject.init.pid));
+  criu::WipedMemory wiped;
+  const auto look_at_processes = [&] {
+    const auto processes = subject::processes_of(subject);
+    criu::write_affinities(images, criu::read_affinities(processes, subject.init.pid));
+    wiped = criu::read_wiped_memory(processes);
   };
   // Its processes are still held, and its trees as they will be.
   const auto examine = [&] {
-    note_affinities();
+    look_at_processes();
+    criu::note_wiped_memory(images, wiped);
     if (!plan.options.tcp_established) cut::require_no_connections(images);
     Trial trial{.subject = subject, .options = plan.options, .images = images, .trees = {}};
     for (const subject::Tree& tree : subject.trees) trial.trees.emplace_back(tree, tree.source);
@@ -125,7 +129,8 @@ void run_dump(const subject::Held& container, const journal::Host& host, const P
     entry.runtime = identify_process(runtime.process().pid());
   });
   hooks::reached("guarded");
-  if (criu::question_program().empty()) note_affinities();  // while they can still change
+  const bool asks = !criu::question_program().empty();
+  if (!asks) look_at_processes();  // while they can still change
   cut.dump_start = Instant::now();
   Question question(socket, runtime.process().pid(), examine);
   cut::RuntimeWatch watch(std::move(runtime), init, plan.options.runtime_timeout);
@@ -137,6 +142,7 @@ void run_dump(const subject::Held& container, const journal::Host& host, const P
     throw;
   }
   cut::require_images(images);
+  if (!asks) criu::note_wiped_memory(images, wiped);
   hooks::reached("dumped");
   cut.dump_end = Instant::now();
 }

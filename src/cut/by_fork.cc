@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hooks.h"
 #include "criu/memory_images.h"
+#include "criu/wiped_memory.h"
 #include "memory/copy_snapshot.h"
 #include "memory/soft_dirty.h"
 #include "os/files.h"
@@ -84,6 +85,9 @@ memory::MergeTotals ForkWay::finish(Cancellation& cancellation, Observer& observ
     hooks::reached("copied");
     const auto totals = memory::merge(place_.images(), memory::snapshots_of(copy_.copies()),
                                       [&] { cancellation.check(); });
+    criu::WipedMemory wiped;
+    for (const memory::Copy& copy : copy_.copies()) wiped[copy.process] = copy.wiped;
+    criu::note_wiped_memory(place_.images(), wiped);
     copy_.end();
     remove_tree(place_.parent());
     return totals;

@@ -66,30 +66,7 @@ bool is_copy(pid_t pid) {
   return stat && stat->exit_signal == 0;
 }
 
-using Range = std::pair<uint64_t, uint64_t>;  // addresses, the end outside
-
-// What a fork does not carry over with its content (VmFlags of proc_pid_smaps(5)): "dc" is not
-// there at all, "wf" is there and zero. In the order of addresses. Takes its time with much memory.
-std::vector<Range> mappings_with_flags(pid_t pid, const std::vector<std::string>& flags) {
-  std::vector<Range> found;
-  Range current;
-  const std::string text = read_file_if_exists(formatted("/proc/{}/smaps", pid)).value_or("");
-  constexpr std::string_view kFlags = "VmFlags:";
-  for (const std::string& line : split(text, '\n')) {
-    if (const auto mapping = parse_maps_line(line)) {
-      current = {mapping->start, mapping->end};
-    } else if (line.starts_with(kFlags)) {
-      const auto words = split(line.substr(kFlags.size()), ' ');
-      const auto is_set = [&](const std::string& flag) {
-        return std::ranges::contains(words, flag);
-      };
-      if (std::ranges::any_of(flags, is_set)) found.push_back(current);
-    }
-  }
-  return found;
-}
-
-bool is_covered(Range range, const std::vector<Range>& by) {
+bool is_covered(AddressRange range, const std::vector<AddressRange>& by) {
   for (const auto& [start, end] : by) {
     if (start <= range.first && range.first < end) range.first = end;
   }
@@ -159,6 +136,7 @@ void ForkCopy::prepare(const std::vector<pid_t>& processes) {
     try {
       if (has_ended(pid)) continue;
       landings_.find(pid, read_address_map(pid));
+      // "dc" is not there at all in a fork, "wf" is there and zero.
       expected_not_in_fork_[pid] = mappings_with_flags(pid, {"dc", "wf"});
     } catch (const Error& error) {
       // The process has ended, or is about to.
@@ -188,9 +166,9 @@ void ForkCopy::hold(const std::vector<pid_t>& processes, const std::filesystem::
   }
 }
 
-std::vector<Range> ForkCopy::expected_not_in_fork(pid_t pid) const {
+std::vector<AddressRange> ForkCopy::expected_not_in_fork(pid_t pid) const {
   const auto found = expected_not_in_fork_.find(pid);
-  return found == expected_not_in_fork_.end() ? std::vector<Range>() : found->second;
+  return found == expected_not_in_fork_.end() ? std::vector<AddressRange>() : found->second;
 }
 
 ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path& images) const {
@@ -208,7 +186,7 @@ ForkCopy::Process ForkCopy::hold_process(pid_t pid, const std::filesystem::path&
   process.map = read_address_map(pid);
   process.alternate_stack = criu::read_alternate_stack(images, process.image_pid);
   // CRIU's images do not know all of it, and to ask the kernel now would take too long: see keep().
-  std::vector<Range> not_in_fork = expected_not_in_fork(pid);
+  std::vector<AddressRange> not_in_fork = expected_not_in_fork(pid);
   for (const criu::Mapping& mapping : criu::read_mappings(images, process.image_pid)) {
     if (mapping.not_in_fork) not_in_fork.emplace_back(mapping.start, mapping.end);
   }
@@ -282,9 +260,10 @@ void ForkCopy::keep(Deadline deadline) {
       Tracee& child = share.children.emplace_back(Tracee::adopt(copy.child, deadline));
       make_inert(child, copy.system_call, copy.scratch, deadline);
     }
-    for (const Copy& copy : share.copies) {
+    for (Copy& copy : share.copies) {
       const auto expected = expected_not_in_fork(copy.parent);
-      for (const Range& wiped : mappings_with_flags(copy.child, {"wf"})) {
+      copy.wiped = mappings_with_flags(copy.child, {"wf"});
+      for (const AddressRange& wiped : copy.wiped) {
         if (is_covered(wiped, expected)) continue;
         throw Error(ErrorKind::kConflict,
                     formatted("process {} has just asked for memory to be wiped on fork ({:#x})",
@@ -292,6 +271,10 @@ void ForkCopy::keep(Deadline deadline) {
       }
     }
   });
+  copies_.clear();
+  for (const Share& share : shares_) {
+    copies_.insert(copies_.end(), share.copies.begin(), share.copies.end());
+  }
 }
 
 // One after the other: copies whose parents have ended have one parent now, and only one can hold

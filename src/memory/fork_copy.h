@@ -15,6 +15,7 @@
 #include "memory/landing.h"
 #include "memory/tracee.h"
 #include "memory/tracer.h"
+#include "os/maps.h"
 
 namespace still::memory {
 
@@ -25,6 +26,8 @@ struct Copy {
   pid_t child = 0;  // stands still; holds the memory of the instant of the fork, but for:
   // memory that does not come along in a fork, and what we have written over in the parent.
   std::vector<Bytes> corrections;
+  // What the process's children find wiped (MADV_WIPEONFORK); known after keep().
+  std::vector<AddressRange> wiped;
   uint64_t system_call = 0;  // address of an instruction
   uint64_t scratch = 0;      // address of bytes that a correction has
 };

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/format.h"
 #include "base/text.h"
+#include "os/files.h"
 
 namespace still {
 namespace {
@@ -59,6 +61,25 @@ std::optional<MapsLine> parse_maps_line(std::string_view line) {
                   .device = std::string(device),
                   .inode = *inode,
                   .name = decode(line.substr(std::min(line.find_first_not_of(' '), line.size())))};
+}
+
+std::vector<AddressRange> mappings_with_flags(pid_t pid, const std::vector<std::string>& flags) {
+  std::vector<AddressRange> found;
+  AddressRange current;
+  const std::string text = read_file_if_exists(formatted("/proc/{}/smaps", pid)).value_or("");
+  constexpr std::string_view kFlags = "VmFlags:";
+  for (const std::string& line : split(text, '\n')) {
+    if (const auto mapping = parse_maps_line(line)) {
+      current = {mapping->start, mapping->end};
+    } else if (line.starts_with(kFlags)) {
+      const auto words = split(line.substr(kFlags.size()), ' ');
+      const auto is_set = [&](const std::string& flag) {
+        return std::ranges::contains(words, flag);
+      };
+      if (std::ranges::any_of(flags, is_set)) found.push_back(current);
+    }
+  }
+  return found;
 }
 
 }  // namespace still

@@ -82,6 +82,8 @@ start_objects() {
   for runtime in $(runtimes); do
     start_objects things "$runtime"
     for way in stock fork; do copies things "$way" 1; done
+    still checkpoint things >/dev/null
+    still restore things >/dev/null
     ends_well things data
   done
 }

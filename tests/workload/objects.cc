@@ -176,6 +176,21 @@ void hold_terminal(Verdicts& verdicts) {
   });
 }
 
+// Its own value, and none in a child: what keeps parent and child from the same random numbers.
+void hold_wiped(Verdicts& verdicts) {
+  auto* word = static_cast<volatile int*>(
+      mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (word == MAP_FAILED) fail("mmap");
+  check(madvise(const_cast<int*>(word), kPage, MADV_WIPEONFORK), "madvise");
+  *word = 42;
+  verdicts.add("memory that is wiped in children", [word] {
+    const pid_t child = fork();
+    if (child == 0) _exit(*word);
+    int status = 0;
+    return *word == 42 && waitpid(child, &status, 0) == child && status == 0;
+  });
+}
+
 // A lock that one thread has and another one waits for.
 void hold_lock(Verdicts& verdicts) {
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -266,6 +281,7 @@ int main(int argc, char** argv) try {
   hold_timers(verdicts);
   hold_terminal(verdicts);
   hold_growing(verdicts);
+  hold_wiped(verdicts);
   hold_lock(verdicts);
   kOutput.line("objects=held");
   int signal = 0;
