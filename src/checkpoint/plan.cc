@@ -12,6 +12,7 @@
 #include "checkpoint/refusals.h"
 #include "criu/preloading.h"
 #include "os/files.h"
+#include "os/mount.h"
 
 namespace still::checkpoint {
 namespace {
@@ -41,7 +42,7 @@ std::vector<cut::TreePlan> plan_trees(const subject::Subject& subject, const sto
   const Fd staging = open_file(layout.staging(), O_RDONLY | O_DIRECTORY);
   for (const subject::Tree& tree : subject.trees) {
     if (!is_wanted(tree, options)) continue;
-    const Fd source = open_file(tree.source, O_RDONLY | O_DIRECTORY);
+    const Fd source = open_without_access_times(tree.source);
     try {
       trees.push_back({.tree = tree, .found = tree::survey_tree(source, staging)});
     } catch (const Error& error) {

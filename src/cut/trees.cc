@@ -12,6 +12,7 @@
 #include "base/hooks.h"
 #include "cut/mapped_files.h"
 #include "os/files.h"
+#include "os/mount.h"
 #include "os/priority.h"
 #include "tree/proof.h"
 
@@ -59,7 +60,7 @@ TreeCaptures::TreeCaptures(const std::vector<TreePlan>& trees, const std::filesy
       log_(open_if_exists(log, O_RDONLY)),
       cancellation_(cancellation) {
   for (const auto& [tree, found] : trees) {
-    const Fd source = open_file(tree.source, O_RDONLY | O_DIRECTORY);
+    const Fd source = open_without_access_times(tree.source);
     const std::string member = member_of(tree);
     try {
       entries_.push_back({.capture = tree::Capture::begin(

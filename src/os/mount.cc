@@ -109,6 +109,24 @@ bool is_mount_point(const std::filesystem::path& path) {
   return std::ranges::contains(read_mounts(), path, &MountEntry::target);
 }
 
+Fd open_without_access_times(const std::filesystem::path& directory) {
+  constexpr int kDirectory = O_RDONLY | O_DIRECTORY;
+  // A mount of our own, which goes when nobody has it open any more.
+  const int tree =
+      ::open_tree(AT_FDCWD, directory.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  if (tree < 0) return open_file(directory, kDirectory);
+  const Fd mounted(tree);
+  mount_attr quiet{};
+  quiet.attr_set = MOUNT_ATTR_NOATIME;
+  quiet.attr_clr = MOUNT_ATTR__ATIME;
+  quiet.propagation = MS_PRIVATE;
+  constexpr int kAll = AT_EMPTY_PATH | AT_RECURSIVE;
+  if (::mount_setattr(mounted.get(), "", kAll, &quiet, sizeof quiet) != 0) {
+    return open_file(directory, kDirectory);
+  }
+  return open_at(mounted, ".", kDirectory);
+}
+
 void mount(const std::string& source, const std::filesystem::path& target, const std::string& type,
            unsigned long flags, const std::string& data) {
   if (::mount(source.c_str(), target.c_str(), type.c_str(), flags, data.c_str()) != 0) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "os/fd.h"
+
 namespace still {
 
 // One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)), octal escapes decoded.
@@ -28,6 +30,11 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text);
 // Of this process.
 std::vector<MountEntry> read_mounts();
 bool is_mount_point(const std::filesystem::path& path);
+
+// A directory to read from, with what is mounted below it: what is read through it has the times of
+// its last access left alone, links and directories too. Where the kernel cannot (before Linux
+// 5.12), or does not let us, it is the directory as it is. Throws Error(kSystem).
+Fd open_without_access_times(const std::filesystem::path& directory);
 
 // mount(2). Error(kSystem) names type, source and target.
 void mount(const std::string& source, const std::filesystem::path& target, const std::string& type,

@@ -213,6 +213,27 @@ leases_in_original_and_copy() {
   for_each_runtime leases_in_original_and_copy
 }
 
+nothing_is_seen() {
+  local way before places='/tmp /tree /tree/inner /tree/link /data /data/inner /data/link'
+  still run -d --name watching --runtime "$RUNTIME" -v data:/data --rootfs "$ROOTFS" sh -c "
+    mkdir -p /tree/inner /data/inner; ln -s inner /tree/link; ln -s inner /data/link
+    for place in $places; do touch -h -d '2001-01-01 00:00:00' \$place; done
+    echo ready; sleep 1000" >/dev/null
+  eventually says watching ready
+  # shellcheck disable=SC2086
+  before=$(still exec watching stat -c '%n %X %Y' $places)
+  [[ $before == "/tmp 978307200 978307200"* ]]
+  for way in fork stock; do
+    live_checkpoint watching "$WORK/archive" --memory-cut="$way" --compress none
+    # shellcheck disable=SC2086
+    is "$before" still exec watching stat -c '%n %X %Y' $places
+    rm "$WORK/archive"
+  done
+}
+@test "no time of a directory or link says that it was looked at" {
+  for_each_runtime nothing_is_seen
+}
+
 headless_is_running() {
   begin headless /bin/odd headless -
   [[ $(still ps --format '{{.Names}} {{.State}}') == "headless running" ]]

@@ -1,9 +1,14 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <array>
 
 #include "base/text.h"
 #include "os/files.h"
 #include "os/mount.h"
+#include "os/walk.h"
 #include "support.h"
 
 namespace still {
@@ -144,6 +149,45 @@ TEST_F(Overlay, AFailureNamesTheTarget) {
                 mount_overlay({base_ / "none"}, base_ / "upper", base_ / "work", base_ / "merged");
               }),
               HasSubstr("merged"));
+}
+
+TEST(AccessTimes, AreLeftAlone) {
+  STILL_REQUIRE_ROOT();
+  const Scratch scratch;
+  const auto tree = scratch.make("tree");
+  std::filesystem::create_directory(tree / "directory");
+  std::filesystem::create_symlink("directory", tree / "link");
+  constexpr std::array<timespec, 2> kLongAgo = {{{.tv_sec = 1, .tv_nsec = 0}, {.tv_sec = 2}}};
+  for (const char* name : {"directory", "link", "."}) {
+    ASSERT_EQ(::utimensat(AT_FDCWD, (tree / name).c_str(), kLongAgo.data(), AT_SYMLINK_NOFOLLOW),
+              0);
+  }
+  const auto read_all_in = [](const Fd& directory) {
+    list_names(directory);
+    list_names(open_at(directory, "directory", O_RDONLY | O_DIRECTORY));
+    read_link_at(directory, "link");
+  };
+  const auto accessed = [&](const char* name) {
+    struct stat status{};
+    EXPECT_EQ(::lstat((tree / name).c_str(), &status), 0);
+    return status.st_atim.tv_sec;
+  };
+  read_all_in(open_without_access_times(tree));
+  for (const char* name : {"directory", "link", "."}) EXPECT_EQ(accessed(name), 1) << name;
+  read_all_in(open_file(tree, O_RDONLY | O_DIRECTORY));
+  EXPECT_GT(accessed("directory"), 1);
+}
+
+TEST(AccessTimes, OfWhatIsMountedBelowAsWell) {
+  STILL_REQUIRE_ROOT();
+  const Scratch scratch;
+  const auto tree = scratch.make("tree");
+  std::filesystem::create_directory(tree / "inner");
+  mount("tmpfs", tree / "inner", "tmpfs", 0, "");
+  write_text(tree / "inner/file", "");
+  const Fd quiet = open_without_access_times(tree);
+  EXPECT_TRUE(stat_at(quiet, "inner/file").has_value());
+  unmount_all(tree / "inner");
 }
 
 }  // namespace
