@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "checkpoint/address_space.h"
 #include "checkpoint/bind_sources.h"
 #include "checkpoint/connections.h"
 #include "checkpoint/descriptors.h"
@@ -240,6 +241,15 @@ void separate_tasks(const Held& container, const Plan&) {
               "have the program work without, or end it first");
 }
 
+void unfit_processes(const Held& container, const Plan&) {
+  const auto found = find_unfit(dumped_of(container));
+  if (!found) return;
+  throw Error(ErrorKind::kUnsupported,
+              formatted("process {} ({}) {}: CRIU cannot dump it", found->process,
+                        subject::command_of(found->process), found->words),
+              "change the program's configuration, or its limits");
+}
+
 // ptrace(2) waits for ever for a stopped process that cgroup v1 has frozen (ptrace_attach() in the
 // kernel waits for a stop of another kind), and CRIU with it.
 void stopped_processes(const Held& container, const Plan& plan) {
@@ -363,12 +373,25 @@ void impossible_trials(const Held& container, const Plan& plan) {
       "leave --verify-restore out");
 }
 
-constexpr std::array kPlanned = {
-    impossible_target,      no_freezer,         sessions_beside_the_end, traced_processes,
-    undumpable_descriptors, broken_leases,      waiting_terminals,       long_paths,
-    stopped_processes,      ended_main_threads, terminals_of_sessions,   rules_of_its_own,
-    separate_tasks,         connections,        waiting_connections,     connections_with_sessions,
-    changed_sources,        impossible_trials};
+constexpr std::array kPlanned = {impossible_target,
+                                 no_freezer,
+                                 sessions_beside_the_end,
+                                 traced_processes,
+                                 undumpable_descriptors,
+                                 broken_leases,
+                                 waiting_terminals,
+                                 long_paths,
+                                 stopped_processes,
+                                 ended_main_threads,
+                                 terminals_of_sessions,
+                                 rules_of_its_own,
+                                 separate_tasks,
+                                 unfit_processes,
+                                 connections,
+                                 waiting_connections,
+                                 connections_with_sessions,
+                                 changed_sources,
+                                 impossible_trials};
 
 // --- complete
 // --------------------------------------------------------------------------------------

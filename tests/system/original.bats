@@ -144,6 +144,8 @@ refused() {
   if says odd "gap\|lost"; then return 1; fi
   still rm --force odd >/dev/null
 }
+# Linux has guard pages since 6.13 and shows them since 6.15.
+tells_of_guards() { printf '6.15\n%s\n' "$(uname -r)" | sort --version-sort --check=quiet; }
 everything_odd() {
   refused "is traced by process" traced -
   refused "permission events of fanotify" permission /etc/passwd
@@ -156,6 +158,8 @@ everything_odd() {
   refused "a pidfd of a thread" have pidfd
   refused "a socket of the kind MPTCP" have mptcp
   refused "a descriptor of the kind [landlock-ruleset]" have landlock
+  refused "as many descriptors as its limit allows" have no-descriptors
+  if tells_of_guards; then refused "has guard pages" have guards; fi
   refused "a table of descriptors of its own" thread descriptors
   refused "a working directory, root or umask of its own" thread directory
   refused "a uts namespace of its own" thread hostname

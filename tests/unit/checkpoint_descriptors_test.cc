@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "checkpoint/address_space.h"
 #include "checkpoint/descriptors.h"
 
 namespace still::checkpoint {
@@ -41,6 +42,17 @@ TEST(Descriptors, PermissionsAreAmongTheEventsOfAMark) {
   EXPECT_FALSE(gives_permissions("fanotify inode ino:1 sdev:2 mflags:0 mask:20 ignored_mask:0"));
   EXPECT_TRUE(gives_permissions("fanotify ino:1 mask:20\nfanotify ino:2 mask:10000\n"));
   EXPECT_FALSE(gives_permissions(""));
+}
+
+TEST(Limits, AreTheSoftOnes) {
+  const std::string limits =
+      "Limit                     Soft Limit           Hard Limit           Units     \n"
+      "Max open files            1024                 524288               files     \n"
+      "Max address space         unlimited            unlimited            bytes     \n";
+  EXPECT_EQ(soft_limit(limits, "Max open files"), 1024U);
+  EXPECT_EQ(soft_limit(limits, "Max address space"), UINT64_MAX);
+  EXPECT_EQ(soft_limit(limits, "Max nonsense"), UINT64_MAX);
+  EXPECT_EQ(soft_limit("", "Max open files"), UINT64_MAX);
 }
 
 }  // namespace

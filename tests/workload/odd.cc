@@ -266,6 +266,19 @@ void have(const std::string& kind) {
        }},
       {"pidfd",
        [] { check(::syscall(SYS_pidfd_open, ::getpid(), O_EXCL), "pidfd_open of a thread"); }},
+      {"guards",
+       [] {
+         constexpr size_t kBytes = 1 << 20;
+         constexpr int kInstall = 102;  // MADV_GUARD_INSTALL since Linux 6.13
+         void* memory =
+             ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+         check(memory == MAP_FAILED ? -1 : 0, "mmap");
+         check(::madvise(memory, kBytes / 2, kInstall), "madvise");
+       }},
+      {"no-descriptors",
+       [] {
+         while (::dup(0) >= 0) continue;
+       }},
       {"mptcp", [] { check(::socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), "socket"); }},
       {"landlock", [] {
          const std::array<uint64_t, 1> rules{1};
@@ -310,7 +323,8 @@ int main(int argc, char** argv) try {
       "epoll       an epoll set has a file by a descriptor that is closed\n"
       "lease       it has a write lease on the file DETAIL\n"
       "have        it has DETAIL: terminal (nobody reads it), semaphore, packets, pidfd, mptcp, "
-      "landlock\n"
+      "landlock, guards,\n"
+      "            no-descriptors\n"
       "thread      a thread has DETAIL of its own: directory, descriptors, hostname\n"
       "watch       nothing is odd\n"
       "The others have no use for DETAIL.");
