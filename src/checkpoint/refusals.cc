@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
+#include <filesystem>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -24,6 +26,7 @@
 #include "criu/criu.h"
 #include "criu/question.h"
 #include "os/files.h"
+#include "os/mount.h"
 #include "os/process_status.h"
 #include "os/walk.h"
 
@@ -223,7 +226,10 @@ void rules_of_its_own(const Held& container, const Plan&) {
   for (const pid_t pid : subject::processes_of(container.subject())) {
     const auto status = read_file_if_exists(formatted("/proc/{}/status", pid));
     const auto personality = read_file_if_exists(formatted("/proc/{}/personality", pid));
-    const std::string rule = rule_of_its_own(status.value_or(""), personality.value_or(""));
+    const auto stat = process_stat(pid);
+    const bool lives = stat && !stat->has_ended();
+    const std::string rule = rule_of_its_own(status.value_or(""), personality.value_or(""),
+                                             lives ? stat->exit_signal : SIGCHLD);
     if (rule.empty()) continue;
     throw Error(ErrorKind::kUnsupported,
                 formatted("process {} ({}) has {}, which no checkpoint brings back", pid,
@@ -248,6 +254,46 @@ void unfit_processes(const Held& container, const Plan&) {
               formatted("process {} ({}) {}: CRIU cannot dump it", found->process,
                         subject::command_of(found->process), found->words),
               "change the program's configuration, or its limits");
+}
+
+// Its own root is one, and what the engine binds can be part of one.
+bool is_own_overlay(const MountEntry& mount, const subject::Subject& subject) {
+  return mount.type == "overlay" && mount.root == "/" && mount.target != "/" &&
+         !std::ranges::contains(subject.binds, mount.target, [](const subject::BindMount& bind) {
+           return std::filesystem::path(bind.place);
+         });
+}
+
+// The first name of it; empty: none.
+std::string message_queue_in(const MountEntry& mount, const Fd& root) {
+  if (mount.type != "mqueue") return {};
+  const auto directory =
+      open_at_if_exists(root, mount.target.relative_path().native(), O_RDONLY | O_DIRECTORY);
+  const auto names = directory ? list_names(*directory, 1) : std::vector<std::string>();
+  return names.empty() ? "" : names.front();
+}
+
+// CRIU dumps overlays, and cannot mount them again; it does not dump message queues.
+void mounts_within(const Held& container, const Plan&) {
+  const subject::Subject& subject = container.subject();
+  const auto list = read_file_if_exists(formatted("/proc/{}/mountinfo", subject.init.pid));
+  const auto root =
+      open_if_exists(formatted("/proc/{}/root", subject.init.pid), O_PATH | O_DIRECTORY);
+  if (!list || !root) return;  // it has ended
+  for (const MountEntry& mount : parse_mountinfo(*list)) {
+    if (is_own_overlay(mount, subject)) {
+      throw Error(ErrorKind::kUnsupported,
+                  formatted("container {} has mounted an overlay at {}, which CRIU cannot restore",
+                            subject.name, printable(mount.target.native())),
+                  "have it unmounted first");
+    }
+    const std::string queue = message_queue_in(mount, *root);
+    if (queue.empty()) continue;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("container {} has the POSIX message queue /{}, which CRIU cannot dump",
+                          subject.name, printable(queue)),
+                "have its programs remove it first (mq_unlink(3))");
+  }
 }
 
 // ptrace(2) waits for ever for a stopped process that cgroup v1 has frozen (ptrace_attach() in the
@@ -373,25 +419,16 @@ void impossible_trials(const Held& container, const Plan& plan) {
       "leave --verify-restore out");
 }
 
-constexpr std::array kPlanned = {impossible_target,
-                                 no_freezer,
-                                 sessions_beside_the_end,
-                                 traced_processes,
-                                 undumpable_descriptors,
-                                 broken_leases,
-                                 waiting_terminals,
-                                 long_paths,
-                                 stopped_processes,
-                                 ended_main_threads,
-                                 terminals_of_sessions,
-                                 rules_of_its_own,
-                                 separate_tasks,
-                                 unfit_processes,
-                                 connections,
-                                 waiting_connections,
-                                 connections_with_sessions,
-                                 changed_sources,
-                                 impossible_trials};
+constexpr std::array kPlanned = {impossible_target,       no_freezer,
+                                 sessions_beside_the_end, traced_processes,
+                                 undumpable_descriptors,  broken_leases,
+                                 waiting_terminals,       long_paths,
+                                 stopped_processes,       ended_main_threads,
+                                 terminals_of_sessions,   rules_of_its_own,
+                                 separate_tasks,          unfit_processes,
+                                 mounts_within,           connections,
+                                 waiting_connections,     connections_with_sessions,
+                                 changed_sources,         impossible_trials};
 
 // --- complete
 // --------------------------------------------------------------------------------------

@@ -160,6 +160,8 @@ everything_odd() {
   refused "a descriptor of the kind [landlock-ruleset]" have landlock
   refused "as many descriptors as its limit allows" have no-descriptors
   if tells_of_guards; then refused "has guard pages" have guards; fi
+  refused "the POSIX message queue /queue" have queue
+  refused "another signal for its end than SIGCHLD (12)" have exit-signal
   refused "a table of descriptors of its own" thread descriptors
   refused "a working directory, root or umask of its own" thread directory
   refused "a uts namespace of its own" thread hostname
@@ -188,6 +190,20 @@ namespaces_within() {
 }
 @test "a namespace within the container is refused before anything stands still" {
   for_each_runtime namespaces_within
+}
+
+overlays_within() {
+  still run -d --name mounting --runtime "$RUNTIME" --tmpfs /layers --cap-add SYS_ADMIN --security-opt seccomp=unconfined --rootfs "$ROOTFS" sh -c '
+    mkdir /layers/upper /layers/work /mounted
+    mount -t overlay none /mounted -o lowerdir=/etc,upperdir=/layers/upper,workdir=/layers/work && echo ready
+    sleep 1000' >/dev/null
+  eventually says mounting ready
+  fails_with "an overlay at /mounted" still checkpoint -R -e "$WORK/archive" mounting
+  fails_with "an overlay at /mounted" still checkpoint mounting
+  [[ $(state mounting Status) == running ]]
+}
+@test "an overlay within the container is refused before anything stands still" {
+  for_each_runtime overlays_within
 }
 
 leases_in_original_and_copy() {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <mqueue.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -279,6 +280,13 @@ void have(const std::string& kind) {
        [] {
          while (::dup(0) >= 0) continue;
        }},
+      {"queue", [] { check(::mq_open("/queue", O_CREAT | O_RDWR, 0600, nullptr), "mq_open"); }},
+      {"exit-signal",
+       [] {
+         const long child = ::syscall(SYS_clone, SIGUSR2, nullptr, nullptr, nullptr, nullptr);
+         check(child, "clone");
+         while (child == 0) ::pause();
+       }},
       {"mptcp", [] { check(::socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), "socket"); }},
       {"landlock", [] {
          const std::array<uint64_t, 1> rules{1};
@@ -324,7 +332,7 @@ int main(int argc, char** argv) try {
       "lease       it has a write lease on the file DETAIL\n"
       "have        it has DETAIL: terminal (nobody reads it), semaphore, packets, pidfd, mptcp, "
       "landlock, guards,\n"
-      "            no-descriptors\n"
+      "            no-descriptors, queue, exit-signal\n"
       "thread      a thread has DETAIL of its own: directory, descriptors, hostname\n"
       "watch       nothing is odd\n"
       "The others have no use for DETAIL.");
