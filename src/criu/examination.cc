@@ -91,6 +91,17 @@ void look_at_epoll(const Task& task, const messages::Epoll& epoll,
   }
 }
 
+// Where CRIU has found no path it notes what stands for the file in its file system, which is not
+// there in a copy, or is the original's.
+void look_at_watches(const Task& task, const messages::Inotify& inotify,
+                     std::vector<std::string>& found) {
+  const bool has_all_paths = std::ranges::all_of(
+      inotify.watches(), [](const messages::Watch& watch) { return watch.file().has_path(); });
+  if (has_all_paths) return;
+  found.push_back("task " + task.words() +
+                  " watches a file (inotify) whose path in the container CRIU did not find");
+}
+
 void look_at_descriptors(const Task& task, const Files& files, std::set<uint32_t>& seen,
                          std::vector<std::string>& found) {
   for (const auto& [number, id] : task.descriptors) {
@@ -100,6 +111,8 @@ void look_at_descriptors(const Task& task, const Files& files, std::set<uint32_t
           formatted("CRIU left out what descriptor {} of task {} is", number, task.words()));
     } else if (file->second.has_epoll() && seen.insert(id).second) {
       look_at_epoll(task, file->second.epoll(), found);
+    } else if (file->second.has_inotify() && seen.insert(id).second) {
+      look_at_watches(task, file->second.inotify(), found);
     }
   }
 }

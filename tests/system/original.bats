@@ -233,6 +233,32 @@ leases_in_original_and_copy() {
   for_each_runtime leases_in_original_and_copy
 }
 
+# Directories of a lower layer, of the writable one, with another on top of both, and the root.
+watches_in_original_and_copy() {
+  local way directories=/usr/bin,/made/deep,/var,/,/data
+  still run -d --name watching --runtime "$RUNTIME" -v data:/data --rootfs "$ROOTFS" \
+    sh -c "mkdir -p /made/deep; touch /var/one; exec /bin/odd inotify $directories" >/dev/null
+  eventually says watching ready
+  for way in fork stock; do
+    live_checkpoint watching "$WORK/archive" --memory-cut="$way" --compress none
+    restore_copy "$WORK/archive" copy data >/dev/null
+    sees copy "copy$way"
+    remove_copy copy >/dev/null
+    sees watching "original$way"
+    if says watching "seen copy\|gap"; then return 1; fi
+    rm "$WORK/archive"
+  done
+}
+# sees NAME FILE: a file of that name in each of the directories.
+sees() {
+  local directory
+  still exec "$1" sh -c "for d in /usr/bin /made/deep /var / /data; do touch \$d/$2; done"
+  eventually eval '[[ $(still logs '"$1"' | grep -c "seen '"$2"'") -eq 5 ]]'
+}
+@test "what is watched in the root file system is watched in the copy" {
+  for_each_runtime watches_in_original_and_copy
+}
+
 nothing_is_seen() {
   local way before places='/tmp /tree /tree/inner /tree/link /data /data/inner /data/link'
   still run -d --name watching --runtime "$RUNTIME" -v data:/data --rootfs "$ROOTFS" sh -c "

@@ -107,5 +107,18 @@ TEST(Unrestorable, ADescriptorWithoutAFile) {
   EXPECT_THAT(images.unrestorable(), ElementsAre(HasSubstr("what descriptor 3 of task 1")));
 }
 
+TEST(Examination, AWatchNeedsThePathOfItsFile) {
+  constexpr int kInotify = 6;
+  const auto watch = [](const std::string& handle) { return bytes(5, bytes(7, handle)); };
+  Images images;
+  images.add_file(1, kRegular);
+  images.add_file(2, kInotify, bytes(13, watch(number(1, 8) + bytes(4, "etc/hosts"))));
+  images.add_task(7, 1, {{3, 2}});
+  EXPECT_THAT(images.unrestorable(), IsEmpty());
+  images.add_file(3, kInotify, bytes(13, watch(bytes(4, "etc")) + watch(number(1, 8))));
+  images.add_task(8, 1, {{3, 3}, {4, 3}});
+  EXPECT_THAT(images.unrestorable(), ElementsAre(HasSubstr("watches a file (inotify)")));
+}
+
 }  // namespace
 }  // namespace still::criu

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -34,6 +35,7 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -295,6 +297,26 @@ void have(const std::string& kind) {
   kKinds.at(kind)();
 }
 
+// Says "seen NAME" for every file that is made in one of the directories.
+void watch(const std::string& directories) {
+  const int watches = ::inotify_init1(IN_CLOEXEC);
+  check(watches, "inotify_init1");
+  std::istringstream list(directories);
+  for (std::string directory; std::getline(list, directory, ',');) {
+    check(::inotify_add_watch(watches, directory.c_str(), IN_CREATE), directory.c_str());
+  }
+  std::thread([watches] {
+    alignas(inotify_event) std::array<char, 4096> buffer{};
+    for (ssize_t got = 0; (got = ::read(watches, buffer.data(), buffer.size())) > 0;) {
+      for (ssize_t at = 0; at < got;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
+        std::printf("seen %s\n", event->len > 0 ? event->name : "");
+        at += static_cast<ssize_t>(sizeof *event) + event->len;
+      }
+    }
+  }).detach();
+}
+
 // A thread has of its own what threads share (unshare(2)).
 void separate_a_thread(const std::string& what) {
   static const std::map<std::string, int> kKinds = {
@@ -318,7 +340,7 @@ void separate_a_thread(const std::string& what) {
 
 int main(int argc, char** argv) try {
   workload::Flags flags(
-      "traced|headless|permission|vfork|rules|memfd|epoll|lease|have|thread|watch DETAIL",
+      "traced|headless|permission|vfork|rules|memfd|epoll|lease|have|inotify|thread|watch DETAIL",
       "Is in a state that CRIU cannot hold, or cannot bring back, until it is killed.",
       "traced      one of its processes traces the other\n"
       "headless    its main thread has ended\n"
@@ -333,6 +355,7 @@ int main(int argc, char** argv) try {
       "have        it has DETAIL: terminal (nobody reads it), semaphore, packets, pidfd, mptcp, "
       "landlock, guards,\n"
       "            no-descriptors, queue, exit-signal\n"
+      "inotify     it watches the directories DETAIL (with commas), and says which files are made\n"
       "thread      a thread has DETAIL of its own: directory, descriptors, hostname\n"
       "watch       nothing is odd\n"
       "The others have no use for DETAIL.");
@@ -346,6 +369,7 @@ int main(int argc, char** argv) try {
   if (words[0] == "rules") set_rules(words[1]);
   if (words[0] == "lease") lease(words[1]);
   if (words[0] == "have") have(words[1]);
+  if (words[0] == "inotify") watch(words[1]);
   if (words[0] == "thread") separate_a_thread(words[1]);
   if (words[0] == "vfork") spawn_without_end(std::chrono::microseconds(std::stoll(words[1])));
   watch_the_clock();
