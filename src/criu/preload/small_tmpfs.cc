@@ -41,6 +41,9 @@ struct Header {
 };
 static_assert(sizeof(Header) == kBlock);
 
+// No time of last access says that it was read.
+constexpr int kQuietly = O_RDONLY | O_NOATIME | O_CLOEXEC;
+
 // An archive in memory. Whatever does not fit makes it useless.
 class Archive {
  public:
@@ -106,7 +109,7 @@ bool Archive::add_header(const char* path, const struct stat& status, char type,
 
 bool Archive::add_content(int parent, const char* name, size_t size) {
   char* place = take(size);
-  const int file = ::openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  const int file = ::openat(parent, name, kQuietly | O_NOFOLLOW);
   if (file < 0) return false;
   const bool whole = place != nullptr && ::read(file, place, size) == static_cast<ssize_t>(size);
   ::close(file);
@@ -118,7 +121,7 @@ bool Archive::add_entry(int parent, const char* name, const char* path, const st
   if (status.st_dev != file_system_) return false;
   switch (status.st_mode & S_IFMT) {
     case S_IFDIR: {
-      const int directory = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      const int directory = ::openat(parent, name, kQuietly | O_DIRECTORY | O_NOFOLLOW);
       return directory >= 0 && add_tree(directory, path, levels - 1);
     }
     case S_IFLNK: {
@@ -197,15 +200,31 @@ bool archives_a_tmpfs(const char* file, char* const* arguments) {
   return creates && compresses && is_directory;
 }
 
+// tar's name and arguments, and one more, so that no time says that a file was read. Returns them
+// as they are where there is no room.
+char* const* with_quiet_reading(char* const* arguments) {
+  constexpr size_t kMost = 64;
+  static char* more[kMost];
+  static char quietly[] = "--atime-preserve=system";
+  size_t count = 0;
+  while (arguments[count] != nullptr) ++count;
+  if (count + 2 > kMost) return arguments;
+  more[0] = arguments[0];
+  more[1] = quietly;
+  std::memcpy(more + 2, arguments + 1, count * sizeof *more);
+  return more;
+}
+
 }  // namespace
 
 EXPORTED int execvp(const char* file, char* const* arguments) noexcept {
   static Archive archive;
   if (archives_a_tmpfs(file, arguments)) {
-    const int directory = ::openat(STDIN_FILENO, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int directory = ::openat(STDIN_FILENO, ".", kQuietly | O_DIRECTORY);
     if (directory >= 0 && archive.add_tree(directory, ".", kMostLevels)) {
       ::_exit(archive.write_compressed(STDOUT_FILENO) ? 0 : 1);
     }
+    arguments = with_quiet_reading(arguments);
   }
   using Function = int(const char*, char* const*);
   auto* next = reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, "execvp"));
