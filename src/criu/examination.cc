@@ -10,6 +10,8 @@
 #include "criu/image.h"
 #include "criu/images.pb.h"
 #include "criu/numbers.h"
+#include "os/files.h"
+#include "os/limits.h"
 
 namespace still::criu {
 namespace {
@@ -117,6 +119,19 @@ void look_at_descriptors(const Task& task, const Files& files, std::set<uint32_t
   }
 }
 
+// CRIU keeps descriptors of its own above those of a task while it restores it, and finds no place
+// for them where a task has one just below the most that CRIU may have (choose_service_fd_base() in
+// criu/servicefd.c).
+void look_at_highest_descriptor(const Task& task, uint64_t limit, std::vector<std::string>& found) {
+  constexpr uint64_t kOwn = 32;       // those and some room
+  constexpr uint64_t kAligned = 128;  // a power of two of it
+  if (task.descriptors.empty()) return;
+  const uint64_t highest = task.descriptors.rbegin()->first;
+  if (highest + kOwn <= limit / kAligned * kAligned) return;
+  found.push_back(formatted("task {} has the descriptor {}, and CRIU may have no more than {}",
+                            task.words(), highest, limit));
+}
+
 }  // namespace
 
 std::vector<std::string> find_unrestorable(const std::filesystem::path& images) {
@@ -130,6 +145,7 @@ std::vector<std::string> find_unrestorable(const std::filesystem::path& images) 
   for (const Task& task : read_tasks(images)) {
     look_at_program(task, files, found);
     look_at_descriptors(task, files, seen, found);
+    look_at_highest_descriptor(task, most_descriptors(), found);
   }
   return found;
 }

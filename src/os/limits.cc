@@ -1,13 +1,17 @@
 #include "os/limits.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
 #include <initializer_list>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/process_status.h"
 
 namespace still {
 namespace {
@@ -29,6 +33,19 @@ std::string lift_deadly_limits(pid_t process) noexcept {
   const bool has_size = lift(process, RLIMIT_FSIZE);
   if (!has_time) return "processor time (ulimit -t)";
   return has_size ? "" : "file sizes (ulimit -f)";
+}
+
+uint64_t most_descriptors() {
+  constexpr unsigned kSysResource = 24;  // CAP_SYS_RESOURCE of linux/capability.h
+  constexpr int kHexadecimal = 16;
+  const std::string held = process_status_field(::getpid(), "CapEff").value_or("0");
+  if ((std::strtoull(held.c_str(), nullptr, kHexadecimal) >> kSysResource & 1) != 0) {
+    const auto most = parse_integer(trim(read_file("/proc/sys/fs/nr_open")));
+    if (most) return static_cast<uint64_t>(*most);
+  }
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) throw Error::system(errno, "getrlimit");
+  return limit.rlim_cur;
 }
 
 uint64_t available_memory() {

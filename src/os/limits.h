@@ -13,6 +13,10 @@ namespace still {
 // (ulimit -t)"; empty: none.
 std::string lift_deadly_limits(pid_t process) noexcept;
 
+// How many descriptors CRIU may have that we start: with CAP_SYS_RESOURCE it raises its limit to
+// fs.nr_open, else it has ours (RLIMIT_NOFILE). Throws Error(kSystem).
+uint64_t most_descriptors();
+
 // Bytes that the kernel can give before it has to end programs: MemAvailable of proc_meminfo(5).
 // Throws Error(kSystem).
 uint64_t available_memory();

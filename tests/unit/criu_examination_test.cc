@@ -8,6 +8,7 @@
 #include "criu/examination.h"
 #include "criu_image_bytes.h"
 #include "os/files.h"
+#include "os/limits.h"
 #include "support.h"
 
 namespace still::criu {
@@ -118,6 +119,16 @@ TEST(Examination, AWatchNeedsThePathOfItsFile) {
   images.add_file(3, kInotify, bytes(13, watch(bytes(4, "etc")) + watch(number(1, 8))));
   images.add_task(8, 1, {{3, 3}, {4, 3}});
   EXPECT_THAT(images.unrestorable(), ElementsAre(HasSubstr("watches a file (inotify)")));
+}
+
+TEST(Examination, AboveTheHighestDescriptorCriuHasItsOwn) {
+  const auto most = static_cast<int>(most_descriptors());
+  Images images;
+  images.add_file(1, kRegular);
+  images.add_task(7, 1, {{3, 1}, {most - 300, 1}});
+  EXPECT_THAT(images.unrestorable(), IsEmpty());
+  images.add_task(8, 1, {{3, 1}, {most - 1, 1}});
+  EXPECT_THAT(images.unrestorable(), ElementsAre(HasSubstr("task 8 (program) has the descriptor")));
 }
 
 }  // namespace
