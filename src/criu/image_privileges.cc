@@ -321,7 +321,13 @@ void ImagePrivileges::add_cgroups(std::string_view content) {
 
 void ImagePrivileges::add_filters(std::string_view content) {
   const auto seccomp = parse_only<messages::Seccomp>(content, kSeccompImage);
+  // The kernel tells CRIU of these alone. Others fail, at a step at which CRIU does not end by
+  // itself.
+  constexpr uint32_t kKnownFlags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG;
   for (const messages::SeccompFilter& filter : seccomp.filters()) {
+    if ((filter.flags() & ~kKnownFlags) != 0) {
+      refuse("a seccomp filter has flags that no checkpoint has");
+    }
     filters_.push_back(
         {.program = filter.program(),
          .previous = filter.has_previous() ? std::optional(filter.previous()) : std::nullopt,

@@ -160,15 +160,15 @@ bats_test_function --description "the archive cannot be synced" -- fsync_fails 1
 
 # --- the runtime ------------------------------------------------------------------------------------
 
-# runtime_that SCRIPT: a container "odd" whose runtime does this at a checkpoint; the script has the
-# real one in $REAL.
+# runtime_that SCRIPT [COMMAND]: a container "odd" whose runtime does this at a checkpoint, or at this command; the
+# script has the real one in $REAL.
 runtime_that() {
   REAL=$(command -v "$(any_runtime)")
   mkdir -p "$WORK/odd"
   cat >"$WORK/odd/$(any_runtime)" <<SCRIPT
 #!/bin/bash
 REAL=$REAL
-case " \$* " in *" checkpoint "*) $1 ;; esac
+case " \$* " in *" ${2:-checkpoint} "*) $1 ;; esac
 exec "\$REAL" "\$@"
 SCRIPT
   chmod +x "$WORK/odd/$(any_runtime)"
@@ -233,6 +233,17 @@ odd_fails() {
 @test "a runtime that is slower than --max-pause allows" {
   runtime_that '"$REAL" "$@"; sleep 1; exit 0'
   odd_fails "stood still for" --max-pause 500ms
+}
+
+@test "a CRIU that gives up a restore and does not end" {
+  runtime_that 'for argument; do [[ $argument != --work-path=* ]] ||
+    echo "(00.1) Error (criu/cr-restore.c:1): Killing processes because of failure on restore." >"${argument#*=}/restore.log"; done
+    sleep 300; exit 1' restore
+  still checkpoint odd >/dev/null
+  fails_with "CRIU failed" timeout 60 still restore odd
+  [[ $(state odd Status) == exited ]]
+  still rm --force odd >/dev/null
+  eventually clean
 }
 
 @test "a pause that is expected to be too long is refused before the freeze" {

@@ -309,6 +309,7 @@ asks_with() {
   asks "no seccomp filter" image core-1.img 5.11 -
   asks "a seccomp filter that allows" image seccomp.img 1.1 "$allow_all"
   forged "seccomp filter" image seccomp.img 1.1 hex:0000
+  forged "a seccomp filter has flags that no checkpoint has" image seccomp.img 1.3 8
   asks "the host's mount namespace" image ids-1.img 9 6
   asks "the host's mount namespace" image ids-1.img 9 -
   asks "the host's pid namespace" image ids-1.img 5 1

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <format>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <thread>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@
 #include "engine/container/paths.h"
 #include "engine/monitor/runtime_errors.h"
 #include "os/clock.h"
+#include "os/content.h"
 #include "os/files.h"
 #include "os/process.h"
 #include "subject/processes.h"
@@ -135,15 +137,31 @@ bool runtime_is_at_work(const store::Layout& layout, const std::string& id) {
   });
 }
 
+// Whether CRIU has said that it gives up. Then it kills what it has made, and waits until that has
+// ended, which can be never: a thread that fails late leaves others that wait for it.
+bool has_given_up(const oci::RestoreOptions& restore) {
+  constexpr std::string_view kWords = "Killing processes because of failure on restore";
+  constexpr off_t kEnd = 64 << 10;  // it says little more after that
+  const auto log = open_if_exists(restore.work_directory / "restore.log", O_RDONLY);
+  if (!log) return false;
+  const off_t size = stat_fd(*log).st_size;
+  std::string end(static_cast<size_t>(std::min(size, kEnd)), '\0');
+  end.resize(read_at(*log, end.data(), end.size(), static_cast<uint64_t>(size) - end.size()));
+  return end.contains(kWords);
+}
+
 // A runtime that is killed while it restores can leave tasks that hold conmon's pipes: conmon waits
 // for them and does not answer any more. Its end, and theirs, is the caller's.
 void wait_for_answer(const store::Layout& layout, const Fd& pipe, const MonitorRequest& request) {
   Deadline given_up_at = deadline_in(kAnswerTimeout);
   while (!is_readable(pipe)) {
-    if (!request.restore || runtime_is_at_work(layout, request.id)) {
+    const bool is_at_work = !request.restore || runtime_is_at_work(layout, request.id);
+    if (is_at_work && !(request.restore && has_given_up(*request.restore))) {
       given_up_at = deadline_in(kAnswerTimeout);
     } else if (std::chrono::steady_clock::now() >= given_up_at) {
-      throw Error(ErrorKind::kRuntime, "the runtime ended without a word while it restored");
+      throw Error(ErrorKind::kRuntime, is_at_work
+                                           ? "CRIU failed, and did not end"
+                                           : "the runtime ended without a word while it restored");
     }
   }
 }
