@@ -20,7 +20,8 @@ std::string rule_of_its_own(std::string_view status, std::string_view personalit
   if (trim(personality).find_first_not_of('0') != std::string_view::npos) {
     return formatted("a personality of its own ({})", printable(trim(personality)));
   }
-  if (exit_signal != SIGCHLD) {
+  // Negative while one thread takes the place of another (execve(2)).
+  if (exit_signal != SIGCHLD && exit_signal >= 0) {
     return formatted("another signal for its end than SIGCHLD ({})", exit_signal);
   }
   return {};

@@ -13,6 +13,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "os/proc_entries.h"
+#include "os/process_status.h"
 
 namespace still::checkpoint {
 namespace {
@@ -51,9 +52,15 @@ std::string_view own_namespace(std::string_view task, std::string_view other) {
   return {};
 }
 
+// A thread gives back what it shares when it ends, and is marked before.
+bool is_ending(pid_t thread) {
+  const auto stat = process_stat(thread);
+  return !stat || stat->is_ending();
+}
+
 // kcmp(2): the kernel's order of two objects; false also where it cannot tell.
 bool is_unshared(pid_t thread, pid_t process, int what) {
-  return ::syscall(SYS_kcmp, thread, process, what, 0, 0) > 0;
+  return ::syscall(SYS_kcmp, thread, process, what, 0, 0) > 0 && !is_ending(thread);
 }
 
 std::string_view own_of_thread(pid_t thread, pid_t process) {

@@ -17,6 +17,7 @@ TEST(OwnRules, MostProcessesHaveNone) {
   // Older kernels, and a process that has ended.
   EXPECT_EQ(rule_of_its_own("Name:\tsh\n", kNoPersonality, SIGCHLD), "");
   EXPECT_EQ(rule_of_its_own("", "", SIGCHLD), "");
+  EXPECT_EQ(rule_of_its_own("Name:\tsh\n", kNoPersonality, -1), "");
 }
 
 TEST(OwnRules, AreFoundInWhatTheKernelSays) {
