@@ -29,6 +29,7 @@ constexpr std::array kTable = std::to_array<Row>({
     {MemberKind::kVolume, "volumes", true},
     {MemberKind::kStatistics, "stats-dump"},
     {MemberKind::kLog, "ctr.log"},
+    {MemberKind::kNetwork, "network.status"},
     {MemberKind::kReplacedFiles, "artifacts/replaced.files"},
     {MemberKind::kEtc, "artifacts/etc-files.tar"},
     {MemberKind::kArtifacts, "artifacts"},

@@ -23,6 +23,7 @@ enum class MemberKind {
   kVolume,         // a tree for each
   kStatistics,     // CRIU's
   kLog,            // the container's
+  kNetwork,        // its addresses, in the engine's words
   kEtc,            // a tree; where other readers take no notice of it
   kArtifacts,      // a directory that Podman expects
   kOther,          // unknown here

@@ -114,6 +114,9 @@ uint64_t write_plain(const std::shared_ptr<const FilePlace>& target, const Plan&
   using archive::MemberKind;
   writer.add_bytes(name_of(MemberKind::kConfig), sources.config_dump);
   writer.add_bytes(name_of(MemberKind::kSpec), sources.spec_dump);
+  if (!sources.network_status.empty()) {
+    writer.add_bytes(name_of(MemberKind::kNetwork), sources.network_status);
+  }
   add_images(writer, sources);
   if (!sources.deleted_files.empty()) {
     writer.add_bytes(name_of(MemberKind::kDeletedFiles), sources.deleted_files);
@@ -173,6 +176,7 @@ ArchiveSources gather_sources(const subject::Subject& subject, const store::Layo
                          .engine_paths = subject.engine_paths,
                          .config_dump = subject.config_dump,
                          .spec_dump = subject.spec_dump,
+                         .network_status = subject.network_status,
                          .deleted_files = {},
                          .replaced_files = {},
                          .log = subject.log,

@@ -28,6 +28,7 @@ struct ArchiveSources {
   std::vector<std::string> engine_paths{};         // as of the subject
   std::string config_dump;
   std::string spec_dump;
+  std::string network_status{};  // as of the subject
   // Members; empty: the root file system is not part of the checkpoint.
   std::string deleted_files;
   std::string replaced_files;

@@ -37,8 +37,8 @@ archive::Manifest describe(const subject::Held& container, const Plan& plan) {
   manifest.versions = {{"still", STILL_VERSION},
                        {"criu", criu::criu_version()},
                        {"runtime", runtime->version()},
-                       {"conmon", conmon_version()},
                        {"kernel", kernel.release}};
+  if (subject.engine == "still") manifest.versions["conmon"] = conmon_version();
   manifest.architecture = kernel.machine;
   manifest.cgroup_version = plan.cgroup_version;
   manifest.live = plan.options.leave_running;

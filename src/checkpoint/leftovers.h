@@ -21,6 +21,9 @@ journal::Step stopping_step(const std::filesystem::path& images);
 // The cgroup of a restore on trial (trial.h), by its path; its undo ends what lives there.
 journal::Step trial_step(const std::string& cgroup);
 
+// Subject::room: it is there until the container is let go, and so after its operation.
+journal::Step room_step(const std::filesystem::path& room);
+
 // Of the container's engine: takes complete images of a container that has ended, as
 // Held::keep_checkpoint() does. False, and nothing done, for others. Throws Error(kNotFound) if the
 // container has been removed.

@@ -106,6 +106,7 @@ void note_traces(journal::Entry& entry, const subject::Subject& subject,
   }
   const cut::StagingPlace place{layout.staging(subject.id, entry.key)};
   entry.add(journal::path_step(place.directory));
+  if (!subject.room.empty()) entry.add(room_step(subject.room));
   if (plan.options.verify_restore) note_trial(entry, trial_place(layout.staging(), entry.key));
   entry.add(cut::shelter_step(cut::shelter_path(entry.key)));
   cut::note_lent_cgroup(entry, subject);
@@ -295,6 +296,7 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   operation.update([](journal::Entry& entry) { entry.remove(cut::kFrozenStep); });
   window.release_guardian();
   group.sharers.clear();
+  container.confirm();
   result.memory = memory->finish(cancellation, observer);
   memory.reset();
   window.dismiss_guardian();

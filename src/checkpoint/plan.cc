@@ -99,6 +99,7 @@ Plan make_plan(const subject::Held& container,
   for (const auto& sharer : sharers) plan.sharers.push_back(sharer->subject().name);
   const subject::Division processes = subject::divided_processes_of(subject);
   plan.sessions = subject::describe(processes.sessions);
+  plan.binds = subject.binds;
   refuse_planned(container, plan);
 
   if (plan.writes_archive) plan.place = std::make_shared<const FilePlace>(plan.target);

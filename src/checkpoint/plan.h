@@ -80,6 +80,8 @@ struct Plan {
   // Processes that exec brought in, "12 (sleep)". A live checkpoint freezes them, too, and leaves
   // them out.
   std::vector<std::string> sessions;
+  // What it has mounted of the host, and no checkpoint has.
+  std::vector<subject::BindMount> binds;
   uint64_t memory_bytes = 0;  // resident, of all processes that are dumped
   Written written;            // beside that, while it stands still
   cut::MemoryChoice memory;   // how it is cut

@@ -38,6 +38,23 @@ using subject::Held;
 // --- asked
 // -----------------------------------------------------------------------------------------
 
+void live_ones_only(const Held& container, const CheckpointOptions& options) {
+  const subject::Subject& subject = container.subject();
+  if (options.leave_running || subject.own_checkpoint.empty()) return;
+  throw Error(ErrorKind::kUnsupported,
+              formatted("container {} is {}'s, which would take its end for a crash", subject.name,
+                        subject.engine),
+              formatted("add --leave-running, or use \"{}\"", subject.own_checkpoint));
+}
+
+void has_no_place(const Held& container, const CheckpointOptions& options) {
+  if (options.export_file || !options.leave_running || !container.stored_archive().empty()) return;
+  throw Error(ErrorKind::kUsage,
+              formatted("container {} is {}'s, and the store has no place for its checkpoint",
+                        container.subject().name, container.subject().engine),
+              "add --export FILE");
+}
+
 void needs_export(const Held&, const CheckpointOptions& options) {
   if (options.export_file || (!options.ignore_rootfs && !options.ignore_volumes)) return;
   throw Error(ErrorKind::kUsage, "--ignore-rootfs and --ignore-volumes need --export",
@@ -68,15 +85,16 @@ void unknown_recipients(const Held&, const CheckpointOptions& options) {
 
 void not_running(const Held& container, const CheckpointOptions&) {
   if (container.is_running()) return;
-  const std::string& name = container.subject().name;
-  throw Error(ErrorKind::kConflict, "container " + name + " is not running",
-              "start it first: still start " + name);
+  const subject::Subject& subject = container.subject();
+  throw Error(ErrorKind::kConflict, "container " + subject.name + " is not running",
+              subject.engine == "still" ? "start it first: still start " + subject.name
+                                        : "start it first, by " + subject.engine);
 }
 
 void no_criu(const Held&, const CheckpointOptions&) { criu::criu_version(); }
 
-constexpr std::array kAsked = {needs_export,       would_be_lost, is_about_live_ones,
-                               unknown_recipients, not_running,   no_criu};
+constexpr std::array kAsked = {live_ones_only,     has_no_place,       needs_export, would_be_lost,
+                               is_about_live_ones, unknown_recipients, not_running,  no_criu};
 
 // --- planned
 // ---------------------------------------------------------------------------------------

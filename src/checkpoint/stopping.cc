@@ -34,20 +34,20 @@ namespace still::checkpoint {
 namespace {
 
 // Until they are known to be complete.
-std::filesystem::path images_place(const subject::Held& container, const std::string& key) {
+std::filesystem::path images_place(const subject::Endable& container, const std::string& key) {
   return container.stored_images().native() + "-" + key;
 }
 
 // What is in the journal before the dump: whoever finds complete images there keeps them, the
 // container is in them and nowhere else.
-void note_traces(journal::Entry& entry, const subject::Held& container, const store::Layout& layout,
+void note_traces(journal::Entry& entry, subject::Held& container, const store::Layout& layout,
                  const Plan& plan) {
   if (plan.writes_archive) {
     for (const auto& path : archive_traces(plan, layout, entry.key)) {
       entry.add(journal::path_step(path));
     }
   }
-  const auto images = images_place(container, entry.key);
+  const auto images = images_place(*container.endable(), entry.key);
   entry.add(journal::path_step(images));
   if (plan.options.verify_restore) note_trial(entry, trial_place(layout.staging(), entry.key));
   entry.add(cut::shelter_step(cut::shelter_path(entry.key)));
@@ -152,7 +152,8 @@ cut::Cut dump_and_stop(subject::Held& container, const journal::Host& host, cons
                        journal::Operation& operation, cut::Observer& observer) {
   const cut::StepScope step(observer, cut::Step::kDump);
   const std::filesystem::path work = container.subject().dump_work;
-  TempDir images(images_place(container, operation.key()));
+  subject::Endable& endable = *container.endable();
+  TempDir images(images_place(endable, operation.key()));
   remove_tree(work);
   make_directory(work, 0700);
   cut::Cut cut;
@@ -166,7 +167,7 @@ cut::Cut dump_and_stop(subject::Held& container, const journal::Host& host, cons
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kUnsupported) throw;  // said before CRIU ended it
     // What happened to the runtime after that does not matter: the images are all there is of it.
-    if (!container.has_ended_in(images.path())) {
+    if (!endable.has_ended_in(images.path())) {
       throw criu::explain_failure(error, oci::dump_log(work), work);
     }
     cut.dump_end = Instant::now();
@@ -175,12 +176,12 @@ cut::Cut dump_and_stop(subject::Held& container, const journal::Host& host, cons
   }
   hooks::reached("unguarded");
   cut::begin_calls_anew(images.path(), observer);
-  container.keep_checkpoint(images.keep(),
-                            plan.options.keep ? oci::dump_log(work) : std::filesystem::path());
+  endable.keep_checkpoint(images.keep(),
+                          plan.options.keep ? oci::dump_log(work) : std::filesystem::path());
   return cut;
 }
 
-std::map<std::string, cut::CapturedTree> trees_in_place(const subject::Held& container,
+std::map<std::string, cut::CapturedTree> trees_in_place(const subject::Endable& container,
                                                         const Plan& plan) {
   std::map<std::string, cut::CapturedTree> trees;
   for (const cut::TreePlan& tree : plan.trees) {
@@ -244,12 +245,12 @@ CheckpointResult take_and_stop(subject::Held& container, const journal::Host& ho
   hooks::reached("kept");
   if (plan.writes_archive) {
     const ArchiveSources sources =
-        gather_sources(subject, host.layout, operation.key(), container.stored_images(),
-                       subject.dump_work, trees_in_place(container, plan));
+        gather_sources(subject, host.layout, operation.key(), container.endable()->stored_images(),
+                       subject.dump_work, trees_in_place(*container.endable(), plan));
     export_stopped(subject.name, plan, sources, manifest, cancellation, result, observer);
   }
   if (!plan.options.keep) remove_tree(subject.dump_work);
-  if (subject.is_removed_when_done) container.remove();
+  if (subject.is_removed_when_done) container.endable()->remove();
   return result;
 }
 

@@ -55,7 +55,7 @@ RuntimeState parse_state(const std::string& output) {
   if (!json.is_object() || !json.contains("status") || !json["status"].is_string()) {
     throw Error(ErrorKind::kRuntime, "the runtime's answer to \"state\" is not understood");
   }
-  RuntimeState state{.status = json["status"]};
+  RuntimeState state{.status = json["status"], .bundle = json.value("bundle", "")};
   if (state.status != "stopped") state.pid = json.value("pid", 0);
   return state;
 }

@@ -46,6 +46,7 @@ struct RestoreOptions {
 struct RuntimeState {
   std::string status;  // "creating", "created", "running", "paused", "stopped"
   pid_t pid = 0;       // 0 when stopped
+  std::filesystem::path bundle;
 };
 
 class OciRuntime {

@@ -93,6 +93,7 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
     case MemberKind::kManifest:    // checked by the reader
     case MemberKind::kStatistics:  // not needed for a restore
     case MemberKind::kLog:
+    case MemberKind::kNetwork:
     case MemberKind::kArtifacts:
     case MemberKind::kOther:
       break;

@@ -41,7 +41,7 @@ struct BindMount {
 };
 
 struct Subject {
-  std::string engine;  // that made it: "still"
+  std::string engine;  // that made it: "still", "podman"
   std::string id;
   std::string name;
   std::string image;     // name or id of the base image, "rootfs:DIR" without one
@@ -70,7 +70,13 @@ struct Subject {
   // bundle's spec names (oci::kCriuConfigurationAnnotation); empty: the spec names none.
   std::filesystem::path criu_configuration;
   std::filesystem::path criu_overrides;
+  // A directory that Still has made for as long as it holds the container; empty: none.
+  std::filesystem::path room;
   std::string config_dump, spec_dump;  // members of the archive
+  std::string network_status;          // the same; empty: there is none
+  // Its engine's own command for a checkpoint that ends it, where Still takes live ones only
+  // (Held::endable()); else empty.
+  std::string own_checkpoint;
 };
 
 // Where its archives say that it lived; empty: it had no cgroup of its own.

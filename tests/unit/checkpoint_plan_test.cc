@@ -191,6 +191,30 @@ TEST_F(PlanTest, AContainerOfAnotherSourceIsCheckpointedByTheSameCode) {
   EXPECT_TRUE(store_->journal().empty());
 }
 
+TEST_F(PlanTest, OneOfAnEngineThatKnowsNoSuchEndIsCheckpointedLiveAndExported) {
+  container_.subject.own_checkpoint = "fake checkpoint web";
+  container_.stores = false;
+  const auto target = scratch_ / "web.tar";
+  EXPECT_EQ(refusal({.export_file = target}), ErrorKind::kUnsupported);
+  EXPECT_EQ(refusal({.leave_running = true}), ErrorKind::kUsage);
+  EXPECT_NO_THROW(plan({.leave_running = true, .export_file = target}));
+}
+
+TEST_F(PlanTest, OneThatItsEngineHasChangedMeanwhileHasNoCheckpoint) {
+  container_.changed = true;
+  container_.subject.has_cgroup = true;  // that its process does not live in
+  const auto target = scratch_ / "web.tar";
+  const journal::Undoers undoers;
+  const journal::Host host{.layout = layout_, .store = *store_, .undoers = undoers};
+  test::FakeSource source(container_);
+  cut::Observer observer;
+
+  auto prepared = prepare(source, host, "web", {.leave_running = true, .export_file = target});
+  EXPECT_EQ(kind_thrown_by([&] { take(prepared, host, observer); }), ErrorKind::kConflict);
+  EXPECT_FALSE(path_exists(target));
+  EXPECT_TRUE(store_->journal().empty());
+}
+
 TEST(MemoryStaging, TakesWhatFits) {
   Plan plan;
   plan.memory_bytes = uint64_t{1} << 30;

@@ -86,9 +86,11 @@ struct FakeContainer {
   subject::Subject subject;
   std::filesystem::path directory;  // for what it would store
   std::filesystem::path recorded;   // archive of the last live checkpoint
+  bool stores = true;               // its engine has a place for live checkpoints
+  bool changed = false;             // by its engine, while it was held
 };
 
-class FakeHeld : public subject::Held {
+class FakeHeld : public subject::Held, private subject::Endable {
  public:
   explicit FakeHeld(FakeContainer& container) : container_(container) {}
 
@@ -97,14 +99,20 @@ class FakeHeld : public subject::Held {
   std::unique_ptr<oci::OciRuntime> runtime() const override {
     return oci::OciRuntime::open(container_.subject.runtime, container_.directory, true);
   }
+  subject::Endable* endable() override { return this; }
   void unlocked(const std::function<void()>& work) override { work(); }
   std::filesystem::path stored_archive() const override {
-    return container_.directory / "checkpoint.tar";
+    return container_.stores ? container_.directory / "checkpoint.tar" : std::filesystem::path();
+  }
+  void confirm() override {
+    if (container_.changed) throw Error(ErrorKind::kConflict, "the engine has changed it");
   }
   void record_checkpoint(const std::filesystem::path& archive,
                          const std::filesystem::path& /*log*/) override {
     container_.recorded = archive;
   }
+
+ private:
   std::filesystem::path stored_images() const override { return container_.directory / "images"; }
   std::filesystem::path tree_afterwards(const subject::Tree& tree) const override {
     return tree.source;
@@ -116,13 +124,17 @@ class FakeHeld : public subject::Held {
   }
   void remove() override {}
 
- private:
   FakeContainer& container_;
 };
 
 class FakeSource : public subject::Source {
  public:
   explicit FakeSource(FakeContainer& container) : container_(container) {}
+  std::optional<std::string> find(const std::string& reference) override {
+    if (reference != container_.subject.name) return std::nullopt;
+    return container_.subject.id;
+  }
+  std::vector<subject::Listed> running() override { return {}; }
   subject::Group hold(const std::string& /*reference*/, bool /*with_sharers*/) override {
     subject::Group group;
     group.container = std::make_unique<FakeHeld>(container_);

@@ -5,8 +5,10 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "engine/container/bundle.h"
 #include "engine/container/config_dump.h"
+#include "engine/container/liveness.h"
 #include "engine/container/sharers.h"
 #include "os/files.h"
 #include "os/mount.h"
@@ -62,7 +64,7 @@ std::vector<subject::Tree> trees_of(const engine::Container& container,
   return trees;
 }
 
-class HeldContainer : public subject::Held {
+class HeldContainer : public subject::Held, private subject::Endable {
  public:
   HeldContainer(engine::Container container, const store::Layout& layout)
       : container_(std::move(container)), subject_(describe(container_, layout)) {}
@@ -70,16 +72,19 @@ class HeldContainer : public subject::Held {
   const subject::Subject& subject() const override { return subject_; }
   bool is_running() const override { return container_.running(); }
   std::unique_ptr<oci::OciRuntime> runtime() const override { return container_.runtime(); }
+  subject::Endable* endable() override { return this; }
   void unlocked(const std::function<void()>& work) override { container_.unlocked(work); }
 
   std::filesystem::path stored_archive() const override {
     return container_.paths().live_checkpoint();
   }
+  void confirm() override {}  // its engine is Still, and it was locked
   void record_checkpoint(const std::filesystem::path& archive,
                          const std::filesystem::path& log) override {
     container_.record_checkpoint(archive, log);
   }
 
+ private:
   std::filesystem::path stored_images() const override { return container_.paths().checkpoint(); }
   std::filesystem::path tree_afterwards(const subject::Tree& tree) const override {
     // Its mount goes with the container; the engine keeps the content.
@@ -95,7 +100,6 @@ class HeldContainer : public subject::Held {
   }
   void remove() override { container_.remove(false); }
 
- private:
   engine::Container container_;
   const subject::Subject subject_;
 };
@@ -134,6 +138,29 @@ subject::Subject describe(const engine::Container& container, const store::Layou
   subject.config_dump = engine::write_config_dump(container);
   subject.spec_dump = engine::write_spec_dump(container);
   return subject;
+}
+
+std::optional<std::string> StillSource::find(const std::string& reference) try {
+  return host_.store.find_container(reference).id;
+} catch (const Error& error) {
+  if (error.kind() == ErrorKind::kNotFound) return std::nullopt;
+  throw;
+}
+
+std::vector<subject::Listed> StillSource::running() {
+  std::vector<subject::Listed> list;
+  for (const store::ContainerRecord& record : host_.store.containers()) {
+    const auto now = engine::current(host_.layout, record);
+    if (!engine::is_running(now)) continue;
+    const auto config = engine::parse_container_config(now.config_json);
+    list.push_back({.engine = "still",
+                    .id = now.id,
+                    .name = now.name,
+                    .image = config.image,
+                    .command = join(config.arguments, " "),
+                    .status = store::to_string(now.status)});
+  }
+  return list;
 }
 
 subject::Group StillSource::hold(const std::string& reference, bool with_sharers) {

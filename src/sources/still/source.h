@@ -10,6 +10,8 @@ namespace still::sources {
 class StillSource : public subject::Source {
  public:
   explicit StillSource(const journal::Host& host) : host_(host) {}
+  std::optional<std::string> find(const std::string& reference) override;
+  std::vector<subject::Listed> running() override;
   subject::Group hold(const std::string& reference, bool with_sharers) override;
 
  private:
