@@ -2,25 +2,29 @@
 
 #include "checkpoint/checkpoint.h"
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "checkpoint/estimate.h"
 #include "cli/app.h"
+#include "cli/flags/engine_flags.h"
 #include "cli/flags/not_yet.h"
 #include "cli/flags/selection.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
 #include "cli/output/standard_archive.h"
-#include "sources/still/source.h"
+#include "sources/engines.h"
 
 namespace still::cli {
 namespace {
 
 struct CheckpointFlags {
   ContainerArguments containers;
+  EngineFlags engine;
   std::optional<std::string> export_file;
   std::optional<std::string> compress;
   std::vector<std::string> encrypt_to;
@@ -200,21 +204,28 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
               << (plan.options.leave_running ? " and is frozen too\n"
                                              : ": the archive will not be certified\n");
   }
+  for (const subject::BindMount& bind : plan.binds) {
+    std::cout << "bind       " << printable(bind.source.native()) << " at " << printable(bind.place)
+              << " is the host's and left out\n";
+  }
   if (plan.writes_archive) std::cout << "archive    " << plan.target.native() << "\n";
   if (plan.options.leave_running) std::cout << "pause      " << describe(estimate) << "\n";
 }
 
+using Selected = sources::Engines::Found;
+
 class Checkpoints {
  public:
   Checkpoints(Context& context, const CheckpointFlags& flags)
-      : context_(context), flags_(flags), options_(read_options(flags)), source_(context.host()) {
+      : context_(context), flags_(flags), options_(read_options(flags)) {
     if (!flags.to_standard_output() || flags.dry_run) return;
     output_.emplace(context.host().layout);
     options_.export_file = output_->path();
   }
 
-  void take(const std::string& id) {
-    auto prepared = checkpoint::prepare(source_, context_.host(), id, options_);
+  void take(const Selected& container) {
+    const std::string& id = container.id;
+    auto prepared = checkpoint::prepare(*container.source, context_.host(), id, options_);
     if (flags_.dry_run) return print_plan(prepared.plan, prepared.estimate);
     const auto result = take(prepared);
     if (output_) {
@@ -242,32 +253,68 @@ class Checkpoints {
   const CheckpointFlags& flags_;
   checkpoint::CheckpointOptions options_;
   std::optional<ArchiveOutput> output_;
-  sources::StillSource source_;
   Json statistics_ = Json::array();
 };
 
+// Where no engine is named, --all and --latest are about Still's own.
+bool is_about_own(const CheckpointFlags& flags) {
+  return flags.engine.engine == "still" || flags.engine.engine == "auto";
+}
+
 // With --all only running containers are meant.
-std::vector<std::string> selected(Context& context, const CheckpointFlags& flags) {
-  std::vector<std::string> ids;
+std::vector<Selected> selected_of_all(Context& context, sources::Engines& engines,
+                                      const CheckpointFlags& flags) {
+  std::vector<Selected> containers;
+  if (!is_about_own(flags)) {
+    if (flags.containers.selection.latest) {
+      throw Error(ErrorKind::kUsage, "--latest is about containers of Still's own",
+                  "name the container");
+    }
+    for (const subject::Listed& one : engines.running()) {
+      containers.push_back(engines.find(one.id));
+    }
+    return containers;
+  }
   for (const NamedContainer& container : find_containers(context, flags.containers)) {
     const auto status = context.store().find_container(container.id).status;
     if (!flags.containers.selection.all || status == store::ContainerStatus::kRunning) {
-      ids.push_back(container.id);
+      containers.push_back(engines.own(container.id));
     }
   }
-  return ids;
+  return containers;
+}
+
+// Each once, in order of mention.
+std::vector<Selected> selected(Context& context, sources::Engines& engines,
+                               const CheckpointFlags& flags) {
+  const engine::Selection& selection = flags.containers.selection;
+  if (selection.references.empty() || selection.all || selection.latest) {
+    return selected_of_all(context, engines, flags);
+  }
+  std::vector<Selected> containers;
+  for (const std::string& reference : selection.references) {
+    const Selected found = engines.find(reference);
+    if (!std::ranges::contains(containers, found.id, &Selected::id)) containers.push_back(found);
+  }
+  return containers;
 }
 
 int run_checkpoint(Context& context, const CheckpointFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
-  const auto ids = selected(context, flags);
-  if (flags.export_file && ids.size() > 1) {
+  sources::Engines engines(context.host(), flags.engine.settings());
+  const auto containers = selected(context, engines, flags);
+  if (flags.export_file && containers.size() > 1) {
     throw Error(ErrorKind::kUsage,
-                "--export takes one container and " + std::to_string(ids.size()) + " are named",
+                formatted("--export takes one container and {} are named", containers.size()),
                 "checkpoint them one by one");
   }
   Checkpoints checkpoints(context, flags);
-  const int code = for_each_name(ids, [&](const std::string& id) { checkpoints.take(id); });
+  int code = 0;
+  for (const Selected& container : containers) {
+    if (const int result = attempt([&] { checkpoints.take(container); }); result != 0) {
+      code = result;
+    }
+  }
   checkpoints.print_statistics(std::chrono::steady_clock::now() - start);
   return code;
 }
@@ -275,6 +322,8 @@ int run_checkpoint(Context& context, const CheckpointFlags& flags) {
 void add_flags(CLI::App& command, CheckpointFlags& flags) {
   checkpoint::CheckpointOptions& options = flags.options;
   add_container_arguments(command, flags.containers);
+  add_engine_flags(command, flags.engine,
+                   "Whose container it is (default auto: of all that are at work here)", "auto");
   add_no_wait_flag(command);
   add_all_flag(command, flags.containers, "-a,--all", "All running containers");
   command.add_flag("-R,--leave-running", options.leave_running,

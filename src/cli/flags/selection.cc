@@ -38,7 +38,8 @@ class Finder {
   std::optional<Error> problem_;
 };
 
-// Runs one step; prints its error. Returns its exit code.
+}  // namespace
+
 int attempt(const std::function<void()>& step) try {
   step();
   return 0;
@@ -47,8 +48,6 @@ int attempt(const std::function<void()>& step) try {
   if (error.kind() == ErrorKind::kInterrupted) throw;  // whatever would come next is not wanted
   return report(error);
 }
-
-}  // namespace
 
 void add_container_arguments(CLI::App& command, ContainerArguments& arguments) {
   command.add_option("CONTAINER", arguments.selection.references, "Names, ids or prefixes of ids");

@@ -44,6 +44,10 @@ int for_each_container(Context& context, const ContainerArguments& arguments,
 int for_each_name(const std::vector<std::string>& names,
                   const std::function<void(const std::string& name)>& action);
 
+// Runs a step, which prints its own; its error is printed. Returns its exit code. Throws what
+// interrupted it.
+int attempt(const std::function<void()>& step);
+
 // The one container of a command that takes just one: --latest or the first of the words, which is
 // removed from them. Returns its full id. Throws Error(kUsage), Error(kNotFound).
 std::string take_container(Context& context, bool latest, std::vector<std::string>& words);

@@ -1,0 +1,25 @@
+#include "cli/flags/engine_flags.h"
+
+#include "base/text.h"
+
+namespace still::cli {
+
+sources::EngineSettings EngineFlags::settings() const {
+  sources::EngineSettings settings{.engine = engine, .oci = {}};
+  if (runtime) settings.oci.runtime = *runtime;
+  if (runtime_root) settings.oci.root = *runtime_root;
+  return settings;
+}
+
+void add_engine_flags(CLI::App& command, EngineFlags& flags, const std::string& description,
+                      const std::string& every) {
+  command.add_option("--engine", flags.engine, description)
+      ->option_text(every + "|" + join(sources::engine_names(), "|"));
+  add_value(command, "--runtime", flags.runtime, "For --engine oci: the OCI runtime",
+            "crun|runc|PATH (default crun)");
+  add_value(command, "--runtime-root", flags.runtime_root,
+            "For --engine oci: the directory of the runtime's state",
+            "DIR (default /run/crun or /run/runc)");
+}
+
+}  // namespace still::cli

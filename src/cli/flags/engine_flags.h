@@ -1,0 +1,25 @@
+// The flags that say whose containers a command is about.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/app.h"
+#include "sources/engines.h"
+
+namespace still::cli {
+
+// As typed.
+struct EngineFlags {
+  std::string engine = "auto";
+  std::optional<std::string> runtime;
+  std::optional<std::string> runtime_root;
+
+  sources::EngineSettings settings() const;
+};
+
+// --engine, and what some engines have to be told. every: the word for all of them.
+void add_engine_flags(CLI::App& command, EngineFlags& flags, const std::string& description,
+                      const std::string& every);
+
+}  // namespace still::cli
