@@ -27,6 +27,12 @@ constexpr std::array kTable = std::to_array<Row>({
        return std::make_unique<StillSource>(host);
      },
      [] { return true; }},
+    {"podman",
+     [](const journal::Host& host,
+        const EngineSettings& settings) -> std::unique_ptr<subject::Source> {
+       return std::make_unique<PodmanSource>(host.layout, settings.podman);
+     },
+     podman_is_at_work},
     {"oci",
      [](const journal::Host& host,
         const EngineSettings& settings) -> std::unique_ptr<subject::Source> {

@@ -7,14 +7,16 @@
 
 #include "journal/host.h"
 #include "sources/oci/source.h"
+#include "sources/podman/source.h"
 #include "subject/source.h"
 
 namespace still::sources {
 
 struct EngineSettings {
-  // "still", "oci"; "auto": all that are at work here. An OCI runtime is asked only by its
+  // "still", "podman", ...; "auto": all that are at work here. An OCI runtime is asked only by its
   // name, "oci": what it runs is mostly an engine's.
   std::string engine = "auto";
+  PodmanSettings podman;
   OciSettings oci;
 };
 

@@ -5,7 +5,8 @@
 namespace still::cli {
 
 sources::EngineSettings EngineFlags::settings() const {
-  sources::EngineSettings settings{.engine = engine, .oci = {}};
+  sources::EngineSettings settings{.engine = engine, .podman = {}, .oci = {}};
+  settings.podman = {.root = podman_root.value_or(""), .runroot = podman_runroot.value_or("")};
   if (runtime) settings.oci.runtime = *runtime;
   if (runtime_root) settings.oci.root = *runtime_root;
   return settings;
@@ -15,6 +16,10 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags, const std::string& 
                       const std::string& every) {
   command.add_option("--engine", flags.engine, description)
       ->option_text(every + "|" + join(sources::engine_names(), "|"));
+  add_value(command, "--podman-root", flags.podman_root, "Podman's own --root",
+            "DIR (default: what Podman has)");
+  add_value(command, "--podman-runroot", flags.podman_runroot, "Podman's own --runroot",
+            "DIR (default: what Podman has)");
   add_value(command, "--runtime", flags.runtime, "For --engine oci: the OCI runtime",
             "crun|runc|PATH (default crun)");
   add_value(command, "--runtime-root", flags.runtime_root,

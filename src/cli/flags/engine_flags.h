@@ -12,6 +12,8 @@ namespace still::cli {
 // As typed.
 struct EngineFlags {
   std::string engine = "auto";
+  std::optional<std::string> podman_root;
+  std::optional<std::string> podman_runroot;
   std::optional<std::string> runtime;
   std::optional<std::string> runtime_root;
 

@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+# cgroups: v2
+# Live checkpoints of Podman's containers, which go on as if nothing had happened.
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load workload
+
+setup_file() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  make_rootfs busybox "$ROOTFS"
+  tar --create --directory="$ROOTFS" . | podman import --quiet - localhost/still-test:1
+}
+
+teardown_file() {
+  podman rm --force --all --time 0
+  podman volume prune --force
+  podman rmi --force localhost/still-test:1
+  rmdir /sys/fs/cgroup/libpod_parent/{conmon,} 2>/dev/null || true
+}
+
+setup() {
+  podman info >/dev/null # what it makes once is no test's
+  mkdir -p /sys/fs/cgroup/libpod_parent/conmon
+  begin_store
+}
+
+teardown() {
+  podman pod rm --force --all --time 0
+  podman rm --force --all --time 0
+  podman volume prune --force
+  finish_store
+}
+
+in_podman() { podman --cgroup-manager cgroupfs --events-backend file "$@"; }
+
+# start NAME [FLAG...] -- COMMAND...
+start() {
+  local name=$1 flags=()
+  shift
+  while [[ $1 != -- ]]; do flags+=("$1") && shift; done
+  shift
+  in_podman --runtime "${RUNTIME:-crun}" run --detach --name "$name" --network none --pids-limit 0 "${flags[@]}" \
+    localhost/still-test:1 "$@" 3>&-
+}
+start_counter() {
+  start "$@" -v data:/data -- /bin/counter --report 50
+  eventually steps_beyond "$1" 0
+}
+
+checkpoint() { still checkpoint --leave-running --export "$WORK/archive" "$@"; }
+steps() { podman logs "$1" 2>/dev/null | sed -n 's/.* steps=\([0-9]*\).*/\1/p' | tail -n 1; }
+steps_beyond() { [[ $(steps "$1") -gt $2 ]]; }
+goes_on() { eventually steps_beyond "$1" "$(steps "$1")"; }
+verdict() {
+  podman stop --time 60 "$1"
+  [[ $(podman inspect --format '{{.State.ExitCode}}' "$1") == 0 ]] || { podman logs "$1" | tail; return 1; }
+}
+
+# All of its database, and what the runtime knows.
+state_of_podman() {
+  python3 -c 'import sqlite3
+database = sqlite3.connect("file:/var/lib/containers/storage/db.sql?mode=ro", uri=True)
+for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = ?", ("table",)).fetchall():
+    for row in database.execute(f"SELECT * FROM {table}"): print(table, row)'
+  podman inspect "$@"
+  find /run/crun /run/runc -type f -exec sha256sum {} + 2>/dev/null | sort
+}
+
+# Restored under its own name by Podman, each copy counts on, sees that memory and files go together, and is the next
+# original.
+copies_of_copies_count() {
+  local round
+  RUNTIME=$1
+  start_counter web
+  for round in {1..10}; do
+    checkpoint web --memory-cut="$(memory_way "$round")"
+    [[ $(manifest "$WORK/archive" .consistent) == true && $(manifest "$WORK/archive" .engine) == podman ]]
+    goes_on web
+    podman rm --force --time 0 web
+    podman volume rm data
+    in_podman --runtime "$RUNTIME" container restore --import "$WORK/archive" 3>&-
+    goes_on web
+  done
+  verdict web
+}
+for runtime in crun runc; do
+  bats_test_function --description "Podman restores copies of copies, and they are consistent, $runtime" \
+    -- copies_of_copies_count "$runtime"
+done
+
+podman_sees_nothing() {
+  local before
+  RUNTIME=$1 start_counter web
+  before=$(state_of_podman web)
+  for way in stock fork; do checkpoint web --memory-cut="$way"; done
+  diff <(echo "$before") <(state_of_podman web)
+  goes_on web
+  podman exec web true
+  verdict web
+  podman rm web
+}
+for runtime in crun runc; do
+  bats_test_function --description "nothing of Podman's state is written to, $runtime" -- podman_sees_nothing "$runtime"
+done
+
+@test "the archive has what Podman's own has" {
+  start_counter web
+  checkpoint web
+  podman container checkpoint --leave-running --export "$WORK/theirs" web
+  members() { tar --list --file "$1" | grep -v '^checkpoint/' | sort; }
+  comm -13 <(members "$WORK/archive") <(members "$WORK/theirs") | tee "$WORK/missing"
+  [[ ! -s $WORK/missing ]]
+  dump() { tar --extract --to-stdout --file "$1" config.dump | jq --sort-keys .; }
+  diff <(dump "$WORK/archive") <(dump "$WORK/theirs")
+}
+
+@test "sharers of a volume stand still, too" {
+  start_counter web
+  start other -v data:/shared -- sh -c 'while :; do date >/shared/now; done'
+  start reader -v data:/shared:ro -- sleep 1000
+  checkpoint --dry-run web | tee "$WORK/plan"
+  grep "other writes to the same volume and is frozen too" "$WORK/plan"
+  ! grep reader "$WORK/plan"
+  checkpoint web
+  [[ $(manifest "$WORK/archive" .consistent) == true ]]
+  checkpoint --no-freeze-sharers web
+  [[ $(manifest "$WORK/archive" .inconsistent_because) == *"volume:data: now"* ]]
+}
+
+@test "a paused container stays paused" {
+  start_counter web
+  podman pause web
+  checkpoint web
+  [[ $(podman inspect --format '{{.State.Status}}' web) == paused ]]
+  [[ $(manifest "$WORK/archive" .consistent) == true ]]
+  podman unpause web
+  goes_on web
+  verdict web
+}
+
+# The freeze of Still and that of Podman are one: the container is paused as Podman believes.
+@test "a container that Podman pauses meanwhile is paused, and has no checkpoint" {
+  start_counter web
+  fails_with "podman has paused container web during its checkpoint" \
+    at frozen "podman pause web >/dev/null" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" web
+  [[ ! -e $WORK/archive ]]
+  grep "frozen 1" "/sys/fs/cgroup$(podman inspect --format '{{.State.CgroupPath}}' web)/cgroup.events"
+  podman unpause web
+  goes_on web
+  verdict web
+}
+
+@test "a container that Podman ends meanwhile has no checkpoint" {
+  start_counter web
+  run at prepared "podman kill web; podman wait web" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" web
+  echo "$output"
+  [[ $status -eq 125 && ! -e $WORK/archive ]]
+  [[ $(still ps 2>&1 >/dev/null) == "" ]]
+  podman start web
+  goes_on web
+}
+
+@test "processes of exec go on, and are left out" {
+  start_counter web
+  podman exec --detach web sleep 1000
+  eventually pgrep -x sleep
+  checkpoint web 2>"$WORK/said"
+  grep "brought into the container are not in the checkpoint" "$WORK/said"
+  pgrep -x sleep
+  podman exec web true
+}
+
+@test "a container in a pod" {
+  in_podman pod create --name pod --infra=false
+  start web --pod pod -- /bin/counter --report 50
+  eventually steps_beyond web 0
+  checkpoint web
+  [[ $(manifest "$WORK/archive" .consistent) == true ]]
+  goes_on web
+}
+
+@test "a name of two engines is asked about" {
+  use_busybox
+  start_counter web
+  still run -d --name web --rootfs "$ROOTFS" sleep 1000
+  fails_with 'container of several engines: still (' checkpoint web
+  checkpoint --engine podman web
+  [[ $(manifest "$WORK/archive" .engine) == podman ]]
+  checkpoint --engine still web
+  [[ $(manifest "$WORK/archive" .engine) == still ]]
+  checkpoint "$(podman inspect --format '{{.Id}}' web | cut -c1-12)"
+  [[ $(manifest "$WORK/archive" .engine) == podman ]]
+}
+
+@test "what cannot be had is refused before anything stands still" {
+  start web -- sleep 1000
+  fails_with 'use "podman container checkpoint web"' still checkpoint -e "$WORK/archive" web
+  fails_with "add --export FILE" still checkpoint -R web
+  fails_with 'no such container: "nothing" (asked: still, podman)' checkpoint nothing
+  fails_with "no such container" checkpoint --engine podman nothing
+  fails_with "podman is not installed here" env PATH="$(dirname "$(command -v still)")" still checkpoint -R --engine podman web
+  start shared --pid host -- sleep 1000
+  fails_with "has no process namespace of its own" checkpoint shared
+  mv /run/crun "$WORK/crun"
+  fails_with "crun knows nothing of the container" checkpoint web
+  mv "$WORK/crun" /run/crun
+  podman stop --time 0 web
+  fails_with "container web is not running; start it first, by podman" checkpoint web
+}
+
+@test "an engine that does not answer is said" {
+  start web -- sleep 1000
+  mkdir "$WORK/bin"
+  printf '#!/bin/sh\necho "Error: cannot connect" >&2; exit 125\n' >"$WORK/bin/podman"
+  chmod +x "$WORK/bin/podman"
+  fails_with "podman: Error: cannot connect" env PATH="$WORK/bin:$PATH" still checkpoint -R --engine podman web
+}
