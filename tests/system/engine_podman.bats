@@ -217,3 +217,20 @@ done
   chmod +x "$WORK/bin/podman"
   fails_with "podman: Error: cannot connect" env PATH="$WORK/bin:$PATH" still checkpoint -R --engine podman web
 }
+
+@test "containers of all engines are listed and shown" {
+  use_busybox
+  start_counter web
+  start pause -- sleep 1000
+  podman pause pause
+  still run -d --name own --rootfs "$ROOTFS" sleep 1000
+  is $'podman pause paused\npodman web running\nstill own running' \
+    bash -c "still ps --engine all --format '{{.Engine}} {{.Names}} {{.State}}' | LC_ALL=C sort"
+  still ps --engine all | head -n 1 | grep "CONTAINER ID *ENGINE *IMAGE"
+  is own still ps --format '{{.Names}}'
+  fails_with "leave --all" still ps --engine all --all
+  is "podman rootfs volume:data devshm" \
+    still inspect --format '{{.Engine}}{{range .Trees}} {{.Name}}{{end}}' web
+  is web still inspect --engine podman --format '{{.Name}}' web
+  fails_with "no such object" still inspect --engine podman own
+}

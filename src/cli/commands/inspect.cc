@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "cli/app.h"
+#include "cli/flags/engine_flags.h"
 #include "cli/output/output.h"
 #include "engine/container/container.h"
 #include "engine/container/selection.h"
@@ -25,6 +26,7 @@ struct InspectOptions {
   std::string format = "json";
   bool latest = false;
   bool all = false;  // volumes
+  EngineFlags engine;
 };
 
 // The object, or nullopt if there is none of that name. An ambiguous prefix is an error.
@@ -36,10 +38,19 @@ std::optional<Json> if_found(const Find& find) try {
   throw;
 }
 
-std::optional<Json> find_container(Context& context, const std::string& name) {
+std::optional<Json> find_own_container(Context& context, const std::string& name) {
   return if_found([&] {
     const ContainerViewer viewer(context.host());
     return inspect_container(context.layout(), viewer.view(context.store().find_container(name)));
+  });
+}
+
+std::optional<Json> find_container_of_others(Context& context, const EngineFlags& engine,
+                                             const std::string& name) {
+  return if_found([&] {
+    sources::Engines engines(context.host(), engine.settings());
+    const auto found = engines.find(name);
+    return inspect_subject(*found.source->hold(found.id, false).container);
   });
 }
 
@@ -54,12 +65,18 @@ std::optional<Json> find_volume(Context& context, const std::string& name) {
 }
 
 // Podman's order when no type is given.
-std::optional<Json> find_object(Context& context, const std::string& type,
+std::optional<Json> find_object(Context& context, const InspectOptions& options,
                                 const std::string& name) {
+  const std::string& type = options.type;
+  const bool is_own = options.engine.engine == "still" || options.engine.engine == "auto";
+  const bool is_container = type == "all" || type == "container";
   std::optional<Json> found;
-  if (type == "all" || type == "container") found = find_container(context, name);
-  if (!found && (type == "all" || type == "image")) found = find_image(context, name);
-  if (!found && (type == "all" || type == "volume")) found = find_volume(context, name);
+  if (is_own && is_container) found = find_own_container(context, name);
+  if (!found && is_own && (type == "all" || type == "image")) found = find_image(context, name);
+  if (!found && is_own && (type == "all" || type == "volume")) found = find_volume(context, name);
+  if (!found && is_container && options.engine.engine != "still") {
+    found = find_container_of_others(context, options.engine, name);
+  }
   return found;
 }
 
@@ -102,7 +119,7 @@ int run_inspect(Context& context, InspectOptions options) {
   Json found = Json::array();
   std::vector<Error> missing;
   for (const std::string& name : options.names) {
-    if (auto object = find_object(context, options.type, name)) {
+    if (auto object = find_object(context, options, name)) {
       found.push_back(std::move(*object));
     } else {
       missing.push_back(no_such(options.type, name));
@@ -125,6 +142,8 @@ void add_flags(CLI::App& command, InspectOptions& options, const std::string& ty
   }
   if (type == "all" || type == "container") {
     command.add_flag("-l,--latest", options.latest, "The container created last");
+    add_engine_flags(command, options.engine,
+                     "Whose container (default auto: Still's own, then those of others)", "auto");
   }
   if (type == "volume") command.add_flag("-a,--all", options.all, "All volumes");
 }

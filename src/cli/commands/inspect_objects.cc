@@ -62,4 +62,29 @@ Json inspect_volume(const store::Layout& layout, const store::VolumeRecord& volu
   return json;
 }
 
+Json inspect_subject(const subject::Held& container) {
+  const subject::Subject& subject = container.subject();
+  Json json;
+  json["Id"] = subject.id;
+  json["Name"] = subject.name;
+  json["Engine"] = subject.engine;
+  json["ImageName"] = subject.image;
+  json["OCIRuntime"] = subject.runtime;
+  json["State"] = {{"Running", container.is_running()},
+                   {"Pid", subject.init.pid},
+                   {"CgroupPath", subject.cgroup}};
+  json["LowerDirs"] = Json::array();
+  for (const auto& layer : subject.lower_layers) json["LowerDirs"].push_back(layer.native());
+  json["Trees"] = Json::array();
+  for (const subject::Tree& tree : subject.trees) {
+    json["Trees"].push_back({{"Name", name_of(tree)}, {"Source", tree.source.native()}});
+  }
+  json["Binds"] = Json::array();
+  for (const subject::BindMount& bind : subject.binds) {
+    json["Binds"].push_back({{"Source", bind.source.native()}, {"Destination", bind.place}});
+  }
+  json["LogPath"] = subject.log.native();
+  return json;
+}
+
 }  // namespace still::cli

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "cli/app.h"
+#include "cli/flags/engine_flags.h"
 #include "cli/flags/filters.h"
 #include "cli/output/container_view.h"
 #include "cli/output/output.h"
@@ -22,6 +24,7 @@ struct PsOptions {
   int last = -1;
   std::vector<std::string> filters;
   ListOptions list;
+  EngineFlags engine{.engine = "still"};
 };
 
 ListFormat ps_format(bool full) {
@@ -70,9 +73,46 @@ std::vector<ListEntry> entries_of(Context& context, const PsOptions& options) {
   return entries;
 }
 
+// Of a container of any engine; keys as of Still's own.
+ListEntry entry_of(const subject::Listed& container, bool full) {
+  constexpr size_t kShortId = 12;
+  Json json = {{"Engine", container.engine}, {"Id", container.id},
+               {"Image", container.image},   {"Names", Json::array({container.name})},
+               {"State", container.status},  {"Command", container.command}};
+  Json fields = json;
+  fields["ID"] = full ? container.id : container.id.substr(0, kShortId);
+  fields["Names"] = container.name;
+  fields["Command"] = full ? container.command : printable_name(container.command);
+  return {.json = std::move(json), .fields = std::move(fields)};
+}
+
+ListFormat all_engines_format() {
+  return {"table {{.ID}}\t{{.Engine}}\t{{.Image}}\t{{.Command}}\t{{.State}}\t{{.Names}}",
+          {{"ID", "CONTAINER ID"}},
+          entry_of({}, true).fields};
+}
+
+// What could be checkpointed: those that run or are paused.
+int run_ps_of_engines(Context& context, const PsOptions& options) {
+  if (shows_all_states(options) || !options.filters.empty()) {
+    throw Error(ErrorKind::kUsage,
+                "with --engine those that run are listed, and no others can be asked for",
+                "leave --all, --latest, --last and --filter out, or --engine");
+  }
+  auto settings = options.engine.settings();
+  if (settings.engine == "all") settings.engine = "auto";
+  std::vector<ListEntry> entries;
+  for (const auto& container : sources::Engines(context.host(), settings).running()) {
+    entries.push_back(entry_of(container, options.full));
+  }
+  std::cout << format_list(entries, all_engines_format(), options.list);
+  return 0;
+}
+
 int run_ps(Context& context, PsOptions options) {
   check(options);
   if (options.quiet) options.list.format = "{{.ID}}";
+  if (options.engine.engine != "still") return run_ps_of_engines(context, options);
   const auto entries = entries_of(context, options);
   std::cout << format_list(entries, ps_format(options.full), options.list);
   return 0;
@@ -82,12 +122,12 @@ int run_ps(Context& context, PsOptions options) {
 
 CLI::App* register_ps(CLI::App& parent, Context& context, const std::string& name) {
   auto options = std::make_shared<PsOptions>();
-  CLI::App& command =
-      add_command(parent, {name,
-                           "List containers",
-                           "[flags]",
-                           {"still ps --all", "still ps --all --filter status=exited --format json",
-                            "still ps --format '{{.ID}} {{.Names}} {{.Status}}'"}});
+  CLI::App& command = add_command(
+      parent, {name,
+               "List containers",
+               "[flags]",
+               {"still ps --all", "still ps --all --filter status=exited --format json",
+                "still ps --format '{{.ID}} {{.Names}} {{.Status}}'", "still ps --engine all"}});
   command.add_flag("-a,--all", options->all, "Containers of every state, not just running ones");
   command.add_flag("-l,--latest", options->latest, "Only the container created last");
   command.add_option("-n,--last", options->last, "Only this many that were created last")
@@ -98,6 +138,7 @@ CLI::App* register_ps(CLI::App& parent, Context& context, const std::string& nam
   add_value(command, "--format", options->list.format, "Print as JSON or by a Go template",
             "json|TEMPLATE");
   add_list(command, "-f,--filter", options->filters, "Only containers that fit", "KEY=VALUE");
+  add_engine_flags(command, options->engine, "Whose containers (default still)", "all");
   on_run(command, context, [&context, options] { return run_ps(context, *options); });
   return &command;
 }
