@@ -94,8 +94,9 @@ no_copies() {
   done
 }
 
+# In the cgroups of the engine, which is Still.
 frozen_cgroups() {
-  find /sys/fs/cgroup -path '*/still/*' \( -name cgroup.events -o -name freezer.state \) \
+  find /sys/fs/cgroup -path "${ENGINE_CGROUPS:-*/still/*}" \( -name cgroup.events -o -name freezer.state \) \
     -exec grep -lE '^(frozen 1|FROZEN|FREEZING)$' {} + 2>/dev/null
 }
 no_runtime() { ! pgrep -x 'criu|crun|runc'; }
