@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "sources/docker/source.h"
 #include "sources/still/source.h"
 
 namespace still::sources {
@@ -33,6 +34,17 @@ constexpr std::array kTable = std::to_array<Row>({
        return std::make_unique<PodmanSource>(host.layout, settings.podman);
      },
      podman_is_at_work},
+    {"docker",
+     [](const journal::Host& host, const EngineSettings&) -> std::unique_ptr<subject::Source> {
+       return std::make_unique<DockerSource>(host.layout);
+     },
+     docker_is_at_work},
+    {"containerd",
+     [](const journal::Host& host,
+        const EngineSettings& settings) -> std::unique_ptr<subject::Source> {
+       return std::make_unique<ContainerdSource>(host.layout, settings.containerd);
+     },
+     containerd_is_at_work},
     {"oci",
      [](const journal::Host& host,
         const EngineSettings& settings) -> std::unique_ptr<subject::Source> {

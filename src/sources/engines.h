@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "journal/host.h"
+#include "sources/containerd/source.h"
 #include "sources/oci/source.h"
 #include "sources/podman/source.h"
 #include "subject/source.h"
@@ -17,6 +18,7 @@ struct EngineSettings {
   // name, "oci": what it runs is mostly an engine's.
   std::string engine = "auto";
   PodmanSettings podman;
+  ContainerdSettings containerd;
   OciSettings oci;
 };
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "sources/foreign/inspected.h"
 #include "sources/podman/database.h"
 #include "sources/podman/source.h"
 #include "support.h"
@@ -58,8 +59,9 @@ TEST(Podman, ThoseThatOnlyReadAVolumeNeedNotStandStill) {
   json reader = inspected();
   reader["Id"] = "5678";
   reader["Mounts"][0]["RW"] = false;
-  EXPECT_THAT(writers_to(json::array({inspected(), reader}), {"data"}), ElementsAre("1234"));
-  EXPECT_TRUE(writers_to(json::array({inspected()}), {"other"}).empty());
+  EXPECT_THAT(writers_to(json::array({inspected(), reader}), {{.name = "data"}}),
+              ElementsAre("1234"));
+  EXPECT_TRUE(writers_to(json::array({inspected()}), {{.name = "other"}}).empty());
 }
 
 class PodmanDatabase : public testing::Test {

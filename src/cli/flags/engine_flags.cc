@@ -5,8 +5,9 @@
 namespace still::cli {
 
 sources::EngineSettings EngineFlags::settings() const {
-  sources::EngineSettings settings{.engine = engine, .podman = {}, .oci = {}};
+  sources::EngineSettings settings{.engine = engine, .podman = {}, .containerd = {}, .oci = {}};
   settings.podman = {.root = podman_root.value_or(""), .runroot = podman_runroot.value_or("")};
+  settings.containerd = {.name_space = name_space.value_or("")};
   if (runtime) settings.oci.runtime = *runtime;
   if (runtime_root) settings.oci.root = *runtime_root;
   return settings;
@@ -20,6 +21,8 @@ void add_engine_flags(CLI::App& command, EngineFlags& flags, const std::string& 
             "DIR (default: what Podman has)");
   add_value(command, "--podman-runroot", flags.podman_runroot, "Podman's own --runroot",
             "DIR (default: what Podman has)");
+  add_value(command, "--namespace", flags.name_space, "containerd's namespace",
+            "NAME (default: all but Docker's; Kubernetes' is k8s.io)");
   add_value(command, "--runtime", flags.runtime, "For --engine oci: the OCI runtime",
             "crun|runc|PATH (default crun)");
   add_value(command, "--runtime-root", flags.runtime_root,

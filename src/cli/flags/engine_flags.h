@@ -14,6 +14,7 @@ struct EngineFlags {
   std::string engine = "auto";
   std::optional<std::string> podman_root;
   std::optional<std::string> podman_runroot;
+  std::optional<std::string> name_space;
   std::optional<std::string> runtime;
   std::optional<std::string> runtime_root;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
@@ -171,6 +172,22 @@ std::string what_became(const Statement& before, const std::optional<Statement>&
 
 bool is_running(const Statement& statement) {
   return statement.pid > 0 && (statement.status == "running" || statement.status == "paused");
+}
+
+std::string write_config_dump(const Statement& statement) {
+  nlohmann::json volumes = nlohmann::json::array();
+  for (const NamedVolume& volume : statement.volumes) {
+    volumes.push_back({{"volumeName", volume.name}, {"dest", volume.place}});
+  }
+  const nlohmann::json dump = {{"id", statement.id},
+                               {"name", statement.name},
+                               {"rootfsImageName", statement.image},
+                               {"rootfsImageID", statement.image_id},
+                               {"runtime", statement.runtime},
+                               {"createdTime", statement.created},
+                               {"namedVolumes", volumes},
+                               {"logPath", statement.log.native()}};
+  return dump.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 ForeignHeld::ForeignHeld(const store::Layout& layout, store::ContainerLock lock, Ask ask)

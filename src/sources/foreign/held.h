@@ -25,9 +25,10 @@ struct Statement {
   std::string engine;  // "podman"
   std::string id;
   std::string name;
-  std::string image;
-  std::string status;  // "running", "paused", or another one in the engine's words
-  std::string since;   // when it was started, in the engine's words; differs from start to start
+  std::string image, image_id;
+  std::string created;  // when, in the engine's words
+  std::string status;   // "running", "paused", or another one in the engine's words
+  std::string since;    // when it was started, in the engine's words; differs from start to start
   pid_t pid = 0;
   std::string runtime;                 // OCI runtime, a name or a path
   std::filesystem::path runtime_root;  // that it is called with
@@ -40,6 +41,9 @@ struct Statement {
 };
 
 bool is_running(const Statement& statement);  // or paused
+
+// A config.dump in libpod's keys, of a container of which no engine has one.
+std::string write_config_dump(const Statement& statement);
 
 class ForeignHeld final : public subject::Held {
  public:

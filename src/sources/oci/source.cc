@@ -1,6 +1,5 @@
 #include "sources/oci/source.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
@@ -20,14 +19,6 @@ std::unique_ptr<oci::OciRuntime> open(const OciSettings& settings) {
 // A name of a directory, and nothing that leads elsewhere.
 bool is_id(const std::string& text) {
   return !text.empty() && !text.starts_with('.') && !text.contains('/');
-}
-
-std::string config_dump(const Statement& statement) {
-  const nlohmann::json dump = {{"id", statement.id},
-                               {"name", statement.name},
-                               {"rootfsImageName", statement.image},
-                               {"runtime", statement.runtime}};
-  return dump.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -66,7 +57,7 @@ std::optional<Statement> OciSource::ask_for(const std::string& id) const {
                       .layers = std::nullopt,
                       .volumes = {},
                       .own_checkpoint = runtime->name() + " checkpoint " + id};
-  statement.config_dump = config_dump(statement);
+  statement.config_dump = write_config_dump(statement);
   return statement;
 }
 

@@ -1,8 +1,6 @@
 #include "sources/podman/source.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -10,6 +8,7 @@
 #include "base/text.h"
 #include "os/files.h"
 #include "sources/foreign/ask.h"
+#include "sources/foreign/inspected.h"
 #include "sources/oci/source.h"
 #include "sources/podman/database.h"
 
@@ -28,42 +27,6 @@ Error not_understood(const json::exception& error) {
 // Podman's own message for a name that it does not know.
 bool knows_no_such(const CommandResult& result) {
   return result.errors.contains("no such container") || result.errors.contains("no container with");
-}
-
-std::vector<std::string> volume_names(const Statement& statement) {
-  std::vector<std::string> names;
-  for (const NamedVolume& volume : statement.volumes) names.push_back(volume.name);
-  return names;
-}
-
-std::optional<Layers> read_layers(const json& inspected) {
-  const json data = inspected.value("/GraphDriver/Data"_json_pointer, json::object());
-  if (!data.contains("UpperDir")) return std::nullopt;  // the kernel will say what it is
-  Layers layers{.upper = data.at("UpperDir").get<std::string>(), .lower = {}};
-  for (const std::string& layer : split(data.value("LowerDir", ""), ':')) {
-    if (!layer.empty()) layers.lower.emplace_back(layer);
-  }
-  return layers;
-}
-
-std::vector<NamedVolume> read_volumes(const json& inspected, const std::string& container) {
-  std::vector<NamedVolume> volumes;
-  for (const json& mount : inspected.value("Mounts", json::array())) {
-    if (mount.at("Type") != "volume") continue;
-    const std::string name = mount.at("Name");
-    const std::string driver = mount.value("Driver", "local");
-    if (driver != "local") {
-      throw Error(ErrorKind::kUnsupported,
-                  formatted("volume {} of container {} is another driver's ({}), and Still does "
-                            "not know where its content is",
-                            printable(name), container, printable(driver)),
-                  "have it use a local volume");
-    }
-    volumes.push_back({.name = name,
-                       .source = mount.at("Source").get<std::string>(),
-                       .place = mount.at("Destination")});
-  }
-  return volumes;
 }
 
 // GRAPHROOT of GRAPHROOT/overlay-containers/ID/userdata.
@@ -91,24 +54,10 @@ Statement read_podman_container(const json& inspected) {
           .runtime = inspected.at("OCIRuntime"),
           .runtime_root = {},
           .bundle = config.parent_path(),
-          .layers = read_layers(inspected),
-          .volumes = read_volumes(inspected, name),
+          .layers = layers_in(inspected),
+          .volumes = volumes_in(inspected, name),
           .log = inspected.value("/HostConfig/LogConfig/Path"_json_pointer, ""),
           .own_checkpoint = "podman container checkpoint " + name};
-}
-
-std::vector<std::string> writers_to(const json& inspected,
-                                    const std::vector<std::string>& volumes) {
-  std::vector<std::string> ids;
-  for (const json& container : inspected) {
-    const json mounts = container.value("Mounts", json::array());
-    const bool writes = std::ranges::any_of(mounts, [&](const json& mount) {
-      return mount.value("Type", "") == "volume" && mount.value("RW", true) &&
-             std::ranges::contains(volumes, mount.value("Name", ""));
-    });
-    if (writes) ids.push_back(container.at("Id"));
-  }
-  return ids;
 }
 
 PodmanSource::PodmanSource(const store::Layout& layout, PodmanSettings settings)
@@ -174,12 +123,10 @@ std::optional<Statement> PodmanSource::ask_for(const std::string& id) const try 
 }
 
 std::vector<std::string> PodmanSource::sharers_of(const json& inspected) const {
-  const auto volumes = volume_names(read_podman_container(inspected));
+  const auto volumes = read_podman_container(inspected).volumes;
   if (volumes.empty()) return {};
   const std::string id = inspected.at("Id");
-  std::vector<std::string> command = {"ps", "--quiet", "--no-trunc"};
-  for (const std::string& volume : volumes) command.push_back("--filter=volume=" + volume);
-  const CommandResult listed = ask(kPodman, arguments(command));
+  const CommandResult listed = ask(kPodman, arguments(list_users_of(volumes)));
   if (!listed.status.ok()) throw refusal(kPodman, listed);
   std::vector<std::string> ids;
   for (const std::string& line : split(listed.output, '\n')) {

@@ -47,8 +47,4 @@ class PodmanSource final : public subject::Source {
 // Error(kUnsupported) for a volume of another driver than "local", nlohmann::json::exception.
 Statement read_podman_container(const nlohmann::json& inspected);
 
-// Of inspected containers the ids of those that write to one of the volumes.
-std::vector<std::string> writers_to(const nlohmann::json& inspected,
-                                    const std::vector<std::string>& volumes);
-
 }  // namespace still::sources

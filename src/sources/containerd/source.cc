@@ -1,0 +1,158 @@
+#include "sources/containerd/source.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "oci/runtime.h"
+#include "os/files.h"
+#include "os/process.h"
+#include "sources/foreign/ask.h"
+#include "sources/foreign/shim.h"
+
+namespace still::sources {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kContainerd = "containerd";
+constexpr const char* kClient = "ctr";
+constexpr const char* kSocket = "/run/containerd/containerd.sock";
+constexpr const char* kOfDocker = "moby";
+// Where it keeps what runs.
+const std::filesystem::path kState = "/run/containerd";
+
+Error not_understood(const json::exception& error) {
+  return {ErrorKind::kRuntime,
+          std::string("containerd's answer is not understood: ") + printable(error.what())};
+}
+
+std::vector<std::string> lines_of(const std::vector<std::string>& arguments) {
+  const CommandResult result = ask(kClient, arguments);
+  if (!result.status.ok()) throw refusal(kContainerd, result);
+  std::vector<std::string> lines;
+  for (const std::string& line : split(result.output, '\n')) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+struct Place {
+  std::string name_space, id;
+};
+// Of NAMESPACE/ID.
+Place split_reference(const std::string& reference) {
+  const size_t slash = reference.find('/');
+  return {reference.substr(0, slash), reference.substr(slash + 1)};
+}
+
+}  // namespace
+
+bool containerd_is_at_work() { return find_program(kClient) && path_exists(kSocket); }
+
+Statement read_containerd_container(const json& info) {
+  const std::string id = info.at("ID");
+  const json labels = info.value("Labels", json());
+  const auto label = [&](const char* key) {
+    return labels.is_object() ? labels.value(key, "") : std::string();
+  };
+  const std::string pod = label("io.kubernetes.pod.name");
+  const std::string name = label("io.kubernetes.container.name");
+  Statement statement{.engine = kContainerd,
+                      .id = id,
+                      .name = name.empty() ? id : formatted("{}-{}", pod, name),
+                      .image = info.value("Image", ""),
+                      .created = info.value("CreatedAt", ""),
+                      .own_checkpoint = "ctr containers checkpoint " + id};
+  return statement;
+}
+
+ContainerdSource::ContainerdSource(const store::Layout& layout, ContainerdSettings settings)
+    : layout_(layout), settings_(std::move(settings)) {
+  require_program(kClient);
+}
+
+std::vector<std::string> ContainerdSource::name_spaces() const {
+  if (!settings_.name_space.empty()) return {settings_.name_space};
+  auto names = lines_of({"namespaces", "list", "--quiet"});
+  std::erase(names, kOfDocker);
+  return names;
+}
+
+std::optional<std::string> ContainerdSource::find(const std::string& reference) try {
+  std::vector<std::string> found;
+  for (const std::string& name_space : name_spaces()) {
+    const std::string own = name_space + "/";
+    for (const std::string& id : lines_of({"-n", name_space, "containers", "list", "--quiet"})) {
+      if (own + id == reference) return reference;
+      const bool is_prefix = !reference.empty() && id.starts_with(reference);
+      if (is_prefix ||
+          read_containerd_container(ask_json(kClient, {"-n", name_space, "containers", "info", id}))
+                  .name == reference) {
+        if (id == reference && !settings_.name_space.empty()) return own + id;
+        found.push_back(own + id);
+      }
+    }
+  }
+  const auto exact = [&](const std::string& one) { return split_reference(one).id == reference; };
+  if (std::ranges::count_if(found, exact) == 1) return *std::ranges::find_if(found, exact);
+  if (found.size() <= 1) return found.empty() ? std::nullopt : std::optional(found.front());
+  throw Error(ErrorKind::kUsage,
+              formatted("\"{}\" is several containers of containerd's: {}", printable(reference),
+                        join(found, ", ")),
+              "name one of these, or its namespace (--namespace)");
+} catch (const json::exception& error) {
+  throw not_understood(error);
+}
+
+std::vector<subject::Listed> ContainerdSource::running() {
+  std::vector<subject::Listed> list;
+  for (const std::string& name_space : name_spaces()) {
+    for (const std::string& id : lines_of({"-n", name_space, "containers", "list", "--quiet"})) {
+      const auto statement = ask_for(name_space, id);
+      if (!statement || !is_running(*statement)) continue;
+      list.push_back({.engine = kContainerd,
+                      .id = name_space + "/" + id,
+                      .name = statement->name,
+                      .image = statement->image,
+                      .command = {},
+                      .status = statement->status});
+    }
+  }
+  return list;
+}
+
+std::optional<Statement> ContainerdSource::ask_for(const std::string& name_space,
+                                                   const std::string& id) const try {
+  const CommandResult result = ask(kClient, {"-n", name_space, "containers", "info", id});
+  if (!result.status.ok()) {
+    if (result.errors.contains("not found")) return std::nullopt;
+    throw refusal(kContainerd, result);
+  }
+  Statement statement = read_containerd_container(read_answer(kContainerd, result));
+  statement.status = "stopped";
+  read_shim(statement, kState, name_space);
+  if (statement.bundle.empty()) return statement;
+  const auto runtime = oci::OciRuntime::open(statement.runtime, statement.runtime_root, false);
+  if (const auto state = runtime->state(id)) {
+    statement.status = state->status;
+    statement.pid = state->pid;
+    statement.since = std::to_string(process_start_time(state->pid).value_or(0));
+  }
+  statement.config_dump = write_config_dump(statement);
+  return statement;
+} catch (const json::exception& error) {
+  throw not_understood(error);
+}
+
+subject::Group ContainerdSource::hold(const std::string& reference, bool /*with_sharers*/) {
+  const Place place = split_reference(reference);
+  return hold_group(layout_, place.id, {}, [&](const std::string& id) -> ForeignHeld::Ask {
+    return [this, id, name_space = place.name_space] { return ask_for(name_space, id); };
+  });
+}
+
+}  // namespace still::sources
