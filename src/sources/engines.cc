@@ -19,7 +19,7 @@ namespace {
 struct Row {
   const char* name;
   std::unique_ptr<subject::Source> (*open)(const journal::Host&, const EngineSettings&);
-  bool (*is_at_work)();
+  bool (*is_at_work)(const EngineSettings&);
 };
 
 constexpr std::array kTable = std::to_array<Row>({
@@ -27,30 +27,30 @@ constexpr std::array kTable = std::to_array<Row>({
      [](const journal::Host& host, const EngineSettings&) -> std::unique_ptr<subject::Source> {
        return std::make_unique<StillSource>(host);
      },
-     [] { return true; }},
+     [](const EngineSettings&) { return true; }},
     {"podman",
      [](const journal::Host& host,
         const EngineSettings& settings) -> std::unique_ptr<subject::Source> {
        return std::make_unique<PodmanSource>(host.layout, settings.podman);
      },
-     podman_is_at_work},
+     [](const EngineSettings& settings) { return podman_is_at_work(settings.podman); }},
     {"docker",
      [](const journal::Host& host, const EngineSettings&) -> std::unique_ptr<subject::Source> {
        return std::make_unique<DockerSource>(host.layout);
      },
-     docker_is_at_work},
+     [](const EngineSettings&) { return docker_is_at_work(); }},
     {"containerd",
      [](const journal::Host& host,
         const EngineSettings& settings) -> std::unique_ptr<subject::Source> {
        return std::make_unique<ContainerdSource>(host.layout, settings.containerd);
      },
-     containerd_is_at_work},
+     [](const EngineSettings&) { return containerd_is_at_work(); }},
     {"oci",
      [](const journal::Host& host,
         const EngineSettings& settings) -> std::unique_ptr<subject::Source> {
        return std::make_unique<OciSource>(host.layout, settings.oci);
      },
-     [] { return false; }},
+     [](const EngineSettings&) { return false; }},
 });
 
 }  // namespace
@@ -64,7 +64,7 @@ std::vector<std::string> engine_names() {
 Engines::Engines(const journal::Host& host, const EngineSettings& settings) : host_(host) {
   for (const Row& row : kTable) {
     const bool is_wanted =
-        settings.engine == "auto" ? row.is_at_work() : settings.engine == row.name;
+        settings.engine == "auto" ? row.is_at_work(settings) : settings.engine == row.name;
     if (is_wanted) engines_.push_back({row.name, row.open(host, settings)});
   }
   if (!engines_.empty()) return;

@@ -131,7 +131,7 @@ done
   checkpoint --dry-run "$ID" | grep "bind *$WORK/host at /host is the host's and left out"
   touch "$WORK/host/file"
   checkpoint "$ID"
-  ! tar --list --file "$WORK/archive" | grep volumes
+  [[ $(tar --list --file "$WORK/archive") != *volumes* ]]
 }
 
 @test "one is found by its runtime's root alone" {
@@ -147,6 +147,8 @@ done
     still checkpoint -e "$WORK/archive" "${of_oci[@]}" "$STATE" "$ID"
   fails_with "add --export FILE" still checkpoint -R "${of_oci[@]}" "$STATE" "$ID"
   fails_with "there is no OCI runtime" still checkpoint -R --engine oci --runtime nothing "$ID"
+  fails_with "add --engine oci, or leave --runtime-root out" still checkpoint -R -e "$WORK/archive" --runtime-root "$STATE" "$ID"
+  fails_with "add --engine oci" still ps --runtime crun
   fails_with "knows no engine" still checkpoint -R --engine nothing "$ID"
 }
 

@@ -82,7 +82,7 @@ done
   start reader -v data:/shared:ro -- sleep 1000
   checkpoint --dry-run web | tee "$WORK/plan"
   grep "other writes to the same volume and is frozen too" "$WORK/plan"
-  ! grep reader "$WORK/plan"
+  run ! grep reader "$WORK/plan"
   checkpoint web
   [[ $(manifest "$WORK/archive" .consistent) == true ]]
   checkpoint --no-freeze-sharers web

@@ -93,13 +93,13 @@ ListFormat all_engines_format() {
 }
 
 // What could be checkpointed: those that run or are paused.
-int run_ps_of_engines(Context& context, const PsOptions& options) {
+int run_ps_of_engines(Context& context, const PsOptions& options,
+                      sources::EngineSettings settings) {
   if (shows_all_states(options) || !options.filters.empty()) {
     throw Error(ErrorKind::kUsage,
                 "with --engine those that run are listed, and no others can be asked for",
                 "leave --all, --latest, --last and --filter out, or --engine");
   }
-  auto settings = options.engine.settings();
   if (settings.engine == "all") settings.engine = "auto";
   std::vector<ListEntry> entries;
   for (const auto& container : sources::Engines(context.host(), settings).running()) {
@@ -112,7 +112,8 @@ int run_ps_of_engines(Context& context, const PsOptions& options) {
 int run_ps(Context& context, PsOptions options) {
   check(options);
   if (options.quiet) options.list.format = "{{.ID}}";
-  if (options.engine.engine != "still") return run_ps_of_engines(context, options);
+  const auto settings = options.engine.settings();
+  if (settings.engine != "still") return run_ps_of_engines(context, options, settings);
   const auto entries = entries_of(context, options);
   std::cout << format_list(entries, ps_format(options.full), options.list);
   return 0;

@@ -18,6 +18,7 @@ struct EngineFlags {
   std::optional<std::string> runtime;
   std::optional<std::string> runtime_root;
 
+  // Throws Error(kUsage) for a flag that the engine does not mind.
   sources::EngineSettings settings() const;
 };
 

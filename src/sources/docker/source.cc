@@ -28,15 +28,15 @@ Error not_understood(const json::exception& error) {
           std::string("docker's answer is not understood: ") + printable(error.what())};
 }
 
-void require_local_engine() {
+// Of the engine that its client would ask.
+std::string address() {
   const CommandResult result =
       ask(kDocker, {"context", "inspect", "--format={{.Endpoints.docker.Host}}"});
   if (!result.status.ok()) throw refusal(kDocker, result);
-  const std::string host(trim(result.output));
-  if (host.starts_with("unix://")) return;
-  throw Error(ErrorKind::kUnsupported, "docker's engine is not on this machine: " + printable(host),
-              "call still where the container runs");
+  return std::string(trim(result.output));
 }
+
+bool is_here(const std::string& address) { return address.starts_with("unix://"); }
 
 bool knows_no_such(const CommandResult& result) {
   return result.errors.contains("o such container") || result.errors.contains("o such object");
@@ -45,8 +45,8 @@ bool knows_no_such(const CommandResult& result) {
 }  // namespace
 
 bool docker_is_at_work() {
-  return find_program(kDocker) &&
-         (path_exists("/run/docker.sock") || ::getenv("DOCKER_HOST") != nullptr);
+  const bool may_be = path_exists("/run/docker.sock") || ::getenv("DOCKER_HOST") != nullptr;
+  return may_be && find_program(kDocker) && is_here(address());
 }
 
 Statement read_docker_container(const json& inspected) {
@@ -78,7 +78,10 @@ Statement read_docker_container(const json& inspected) {
 
 DockerSource::DockerSource(const store::Layout& layout) : layout_(layout) {
   require_program(kDocker);
-  require_local_engine();
+  const std::string host = address();
+  if (is_here(host)) return;
+  throw Error(ErrorKind::kUnsupported, "docker's engine is not on this machine: " + printable(host),
+              "call still where the container runs");
 }
 
 std::optional<json> DockerSource::inspect(const std::vector<std::string>& ids) const {

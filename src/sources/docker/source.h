@@ -11,13 +11,14 @@
 
 namespace still::sources {
 
-// Whether there is an engine here that can be asked.
+// Whether there is an engine here that can be asked: one on another machine has no container that
+// is here.
 bool docker_is_at_work();
 
 class DockerSource final : public subject::Source {
  public:
-  // Throws Error(kNotFound) if Docker is not installed, Error(kUnsupported) if its engine is on
-  // another machine (DOCKER_HOST, a context).
+  // Throws Error(kNotFound) if Docker is not installed, Error(kUnsupported) if its client is told
+  // of an engine on another machine (DOCKER_HOST, a context).
   explicit DockerSource(const store::Layout& layout);
   std::optional<std::string> find(const std::string& reference) override;
   std::vector<subject::Listed> running() override;

@@ -37,7 +37,10 @@ std::filesystem::path graph_root(const json& inspected) {
 
 }  // namespace
 
-bool podman_is_at_work() { return find_program(kPodman) && path_exists("/run/libpod/alive"); }
+bool podman_is_at_work(const PodmanSettings& settings) {
+  if (!settings.root.empty()) return true;
+  return find_program(kPodman) && path_exists("/run/libpod/alive");
+}
 
 Statement read_podman_container(const json& inspected) {
   const std::string id = inspected.at("Id");

@@ -18,8 +18,9 @@ struct PodmanSettings {
 };
 
 // Whether Podman has been called since the machine was booted: only then it can have containers
-// that run, and asking it makes no storage where there was none.
-bool podman_is_at_work();
+// that run, and asking it makes no storage where there was none. With settings that name its
+// storage it is.
+bool podman_is_at_work(const PodmanSettings& settings);
 
 class PodmanSource final : public subject::Source {
  public:
