@@ -92,6 +92,7 @@ copies_of_copies_count() {
   for round in {1..5}; do
     checkpoint "$ID" --memory-cut="$(memory_way "$round")" --compress none
     [[ $(manifest "$WORK/archive" .consistent) == true && $(manifest "$WORK/archive" .engine) == oci ]]
+    still archive verify "$WORK/archive"
     goes_on
     restore
     goes_on

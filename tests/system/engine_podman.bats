@@ -50,6 +50,27 @@ for runtime in crun runc; do
     -- copies_of_copies_count "$runtime"
 done
 
+# Beside the original, from the image in Podman's storage.
+copies_by_both_engines() {
+  RUNTIME=$1 start web -- /bin/counter --report 50
+  eventually counts_beyond web 0
+  checkpoint web
+  still archive verify "$WORK/archive"
+  in_podman --runtime "$1" container restore --import "$WORK/archive" --name copy 3>&-
+  goes_on copy
+  verdict copy
+  still restore --import "$WORK/archive" --name copy
+  eventually says copy steps=
+  still stop --time 60 copy
+  container_ends_with 0 copy
+  goes_on web
+  verdict web
+}
+for runtime in crun runc; do
+  bats_test_function --description "restored under another name by Podman and by Still, $runtime" \
+    -- copies_by_both_engines "$runtime"
+done
+
 podman_sees_nothing() {
   local before
   RUNTIME=$1 start_counter web
