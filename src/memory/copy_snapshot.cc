@@ -1,17 +1,11 @@
 #include "memory/copy_snapshot.h"
 
-#include <fcntl.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <bit>
-#include <cerrno>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/format.h"
-#include "os/files.h"
+#include "memory/remote_memory.h"
 #include "os/process_status.h"
 
 namespace still::memory {
@@ -34,10 +28,10 @@ class CopySnapshot : public Snapshot {
   }
 
  private:
-  Fd open_memory() const try {
-    return open_file(formatted("/proc/{}/mem", copy_.child), O_RDONLY);
+  RemoteMemory open_memory() const try {
+    return RemoteMemory(copy_.child);
   } catch (const Error& error) {
-    fail(0, error.error_number());
+    fail({.address = 0, .number = error.error_number()});
   }
 
   // What is corrected may not be there at all.
@@ -50,27 +44,10 @@ class CopySnapshot : public Snapshot {
       if (end < address + size) read_around(end, to + (end - address), address + size - end);
       return;
     }
-    const iovec here{to, size};
-    const iovec there{std::bit_cast<void*>(address), size};
-    const ssize_t got = ::process_vm_readv(copy_.child, &here, 1, &there, 1, 0);
-    if (got == static_cast<ssize_t>(size)) return;
-    const size_t done = got > 0 ? static_cast<size_t>(got) : 0;
-    read_forced(address + done, to + done, size - done);
+    if (const auto failure = memory_.read(address, to, size)) fail(*failure);
   }
 
-  // Also where the process itself may not read.
-  void read_forced(uint64_t address, std::byte* to, size_t size) const {
-    while (size > 0) {
-      const ssize_t got = ::pread(memory_.get(), to, size, static_cast<off_t>(address));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) fail(address, got < 0 ? errno : ESRCH);
-      address += static_cast<uint64_t>(got);
-      to += got;
-      size -= static_cast<size_t>(got);
-    }
-  }
-
-  [[noreturn]] void fail(uint64_t address, int number) const {
+  [[noreturn]] void fail(const RemoteMemory::Failure& failure) const {
     // It executes nothing: only somebody else can end it.
     const auto stat = process_stat(copy_.child);
     if (!stat || stat->is_ending()) {
@@ -82,11 +59,11 @@ class CopySnapshot : public Snapshot {
     }
     throw Error(ErrorKind::kConflict,
                 formatted("the copy of process {} cannot be read at {:#x}: {}", copy_.process,
-                          address, std::strerror(number)));
+                          failure.address, std::strerror(failure.number)));
   }
 
   const Copy& copy_;
-  const Fd memory_;
+  const RemoteMemory memory_;
 };
 
 }  // namespace
