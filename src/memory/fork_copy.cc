@@ -10,10 +10,10 @@
 #include "base/text.h"
 #include "criu/memory_images.h"
 #include "memory/inert.h"
+#include "memory/threads.h"
 #include "os/files.h"
 #include "os/maps.h"
 #include "os/parallel.h"
-#include "os/proc_entries.h"
 #include "os/process.h"
 #include "os/process_status.h"
 
@@ -21,21 +21,6 @@ namespace still::memory {
 namespace {
 
 constexpr std::chrono::seconds kEndTimeout{2};
-
-// Empty if it has ended.
-std::vector<pid_t> threads_of(pid_t pid) {
-  std::vector<pid_t> threads;
-  for_each_proc_entry(formatted("/proc/{}/task", pid), [&](const std::filesystem::path& entry) {
-    if (const auto tid = parse_integer(entry.filename().native())) {
-      threads.push_back(static_cast<pid_t>(*tid));
-    }
-  });
-  std::ranges::sort(threads);
-  // The first one of the process, if it has not ended, knows its stack.
-  const auto leader = std::ranges::find(threads, pid);
-  if (leader != threads.end()) std::rotate(threads.begin(), leader, leader + 1);
-  return threads;
-}
 
 // The last number of a field of /proc/PID/status; 0 if the process has ended.
 pid_t status_number(pid_t pid, std::string_view name) {
@@ -71,24 +56,6 @@ bool is_covered(AddressRange range, const std::vector<AddressRange>& by) {
     if (start <= range.first && range.first < end) range.first = end;
   }
   return range.first >= range.second;
-}
-
-std::vector<Tracee> seize_threads(pid_t pid) {
-  std::vector<Tracee> threads;
-  for (const pid_t tid : threads_of(pid)) {
-    if (auto thread = Tracee::seize(tid)) threads.push_back(std::move(*thread));
-  }
-  return threads;
-}
-
-// Empty if the process has ended.
-std::vector<Tracee> stop_threads(pid_t pid) {
-  std::vector<Tracee> threads = seize_threads(pid);
-  std::vector<Tracee*> all;
-  for (Tracee& thread : threads) all.push_back(&thread);
-  Tracee::wait_until_stopped(std::move(all), deadline_in(kEndTimeout));
-  std::erase_if(threads, &Tracee::has_ended);
-  return threads;
 }
 
 bool wait_for_end(pid_t pid) {
@@ -300,7 +267,7 @@ void ForkCopy::Share::end_copy(const Copy& copy, ForkCopy& all) try {
   // The end of gigabytes takes its time, and the process can go on meanwhile: it is not told. One
   // that has the child because its parent has ended is told, unless it stands still.
   if (parent == copy.parent) end(copy.child);
-  std::vector<Tracee> threads = stop_threads(parent);
+  std::vector<Tracee> threads = stop_threads(parent, deadline_in(kEndTimeout));
   end(copy.child);
   // From here on whoever waits for children of every kind could collect it, did it not stand still.
   let_go(copy.child);
@@ -351,7 +318,7 @@ size_t ForkCopy::collect_abandoned(const std::vector<pid_t>& processes,
         if (!wait_for_end(child)) continue;
         try {
           left.alternate_stacks_[parent] = criu::read_alternate_stack(images, inner_pid(parent));
-          auto threads = stop_threads(parent);
+          auto threads = stop_threads(parent, deadline_in(kEndTimeout));
           left.reap(threads, parent, child);
           ++collected;
         } catch (const Error& error) {

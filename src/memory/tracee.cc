@@ -86,6 +86,12 @@ std::optional<Tracee> Tracee::seize(pid_t tid) {
   return tracee;
 }
 
+bool Tracee::is_filtered() const {
+  const bool has_filter = process_status_field(tid_, "Seccomp").value_or("0") != "0";
+  constexpr uint64_t kSuspended = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | kSuspendSeccomp;
+  return has_filter && trace(PTRACE_SETOPTIONS, tid_, 0, pointer(kSuspended)) < 0;
+}
+
 Tracee Tracee::adopt(pid_t child, Deadline deadline) {
   Tracee tracee(child);
   wait_until_stopped({&tracee}, deadline);

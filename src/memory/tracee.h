@@ -31,6 +31,9 @@ class Tracee {
   ~Tracee();
 
   pid_t tid() const { return tid_; }
+  // Whether a seccomp(2) filter of its own holds for the calls that it makes for us: without
+  // CAP_SYS_ADMIN it cannot be suspended. Throws Error(kSystem) if it has ended.
+  bool is_filtered() const;
   bool has_ended() const { return tid_ == 0 || ending_; }
 
   // Waits until each has stopped as asked, or is ending. All at once, because one that has ended
