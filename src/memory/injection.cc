@@ -3,20 +3,28 @@
 #include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
+#include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "os/proc_entries.h"
+#include "os/process.h"
 #include "os/stopped_thread.h"
 
 namespace still::memory {
@@ -60,6 +68,7 @@ std::vector<std::byte> as_in_frames(std::vector<std::byte> state) {
   return state;
 }
 
+// Of one frame with all that belongs to it.
 size_t size_of(const std::vector<std::byte>& extended_state) {
   return kBelow + align_up(sizeof(SignalFrame), kAlignment) + kAlignment + extended_state.size() +
          sizeof kMagicEnd;
@@ -95,8 +104,9 @@ uint64_t find_top(pid_t tid, const AddressMap& map, const criu::AlternateStack& 
 // The address is such that the frame's end of the extended state has the alignment it needs.
 uint64_t place_frame(pid_t tid, const AddressMap& map, const criu::AlternateStack& alternate,
                      const user_regs_struct& registers, const std::vector<std::byte>& state) {
+  // Below it there is room for another one.
   const uint64_t size = size_of(state);
-  const uint64_t top = find_top(tid, map, alternate, registers.rsp, size);
+  const uint64_t top = find_top(tid, map, alternate, registers.rsp, 2 * size + kAlignment);
   return (top - size) / kAlignment * kAlignment + kBelow;
 }
 
@@ -194,6 +204,18 @@ void verify(pid_t pid, const Landing& landing) {
   }
 }
 
+uint64_t lowest_free_descriptor(pid_t process) {
+  std::set<uint64_t> open;
+  for_each_proc_entry(formatted("/proc/{}/fd", process), [&](const std::filesystem::path& entry) {
+    if (const auto number = parse_integer(entry.filename().native())) {
+      open.insert(static_cast<uint64_t>(*number));
+    }
+  });
+  uint64_t lowest = 0;
+  while (open.contains(lowest)) ++lowest;
+  return lowest;
+}
+
 user_regs_struct registers_outside_of_sequences(Tracee& thread) {
   thread.leave_sequence();
   return thread.registers();
@@ -208,12 +230,17 @@ Injection::Injection(Tracee& thread, const Landing& landing, const AddressMap& m
       registers_(registers_outside_of_sequences(thread)),
       mask_(thread.signal_mask()),
       extended_state_(as_in_frames(thread.extended_state())),
-      frame_(place_frame(thread.tid(), map, alternate_stack, registers_, extended_state_)) {
+      frame_(place_frame(thread.tid(), map, alternate_stack, registers_, extended_state_)),
+      before_(frame_ - align_up(size_of(extended_state_), kAlignment)) {
   require_ordinary(thread, registers_);
   verify(thread.tid(), landing);
-  const auto frame = build(frame_, landing_, registers_, mask_, extended_state_);
-  overwritten_ = save(thread.tid(), frame_ - kBelow, kBelow + frame.size());
-  write_memory(thread.tid(), frame_, frame.data(), frame.size());
+  overwritten_ = save(thread.tid(), before_ - kBelow, frame_ - before_ + size_of(extended_state_));
+  write_frame(frame_, registers_, mask_);
+}
+
+void Injection::write_frame(uint64_t address, const user_regs_struct& registers, uint64_t mask) {
+  const auto frame = build(address, landing_, registers, mask, extended_state_);
+  write_memory(thread_.tid(), address, frame.data(), frame.size());
 }
 
 Injection::~Injection() {
@@ -232,20 +259,23 @@ void Injection::set_back() {
                overwritten_.bytes.size());
 }
 
-Tracee::Result Injection::call(long number, uint64_t first, uint64_t second, uint64_t third,
-                               uint64_t fourth, Deadline deadline) {
+user_regs_struct Injection::registers_for(const Call& call) const {
   user_regs_struct r = registers_;
   r.rip = landing_.system_call;
   // The way to the return ends at the frame's first word, and rt_sigreturn finds the frame there.
-  r.rsp = r.rbp = frame_ - static_cast<uint64_t>(landing_.return_slot);
-  r.rax = static_cast<uint64_t>(number);
+  r.rsp = r.rbp = call.frame - static_cast<uint64_t>(landing_.return_slot);
+  r.rax = static_cast<uint64_t>(call.number);
   r.orig_rax = static_cast<uint64_t>(-1);  // nothing to be restarted
-  r.rdi = first;
-  r.rsi = second;
-  r.rdx = third;
-  r.r10 = fourth;
+  r.rdi = call.arguments[0];
+  r.rsi = call.arguments[1];
+  r.rdx = call.arguments[2];
+  r.r10 = call.arguments[3];
   r.r8 = 0;
-  thread_.set_registers(r);
+  return r;
+}
+
+Tracee::Result Injection::make(const Call& call, Deadline deadline) {
+  thread_.set_registers(registers_for(call));
   thread_.set_signal_mask(kAllSignals);
   return thread_.run_system_call(deadline);
 }
@@ -255,19 +285,54 @@ pid_t Injection::fork(Deadline deadline) {
   // alone: without us it returns to where nothing is, and a signal that it cannot handle ends it.
   constexpr uint64_t kUpperHalf = 4;
   const auto result =
-      call(SYS_clone, CLONE_CHILD_SETTID | CLONE_FILES, 0, 0, frame_ + kUpperHalf, deadline);
+      make({.number = SYS_clone,
+            .arguments = {CLONE_CHILD_SETTID | CLONE_FILES, 0, 0, frame_ + kUpperHalf},
+            .frame = frame_},
+           deadline);
   if (result.child) return *result.child;
   throw Error(ErrorKind::kConflict, formatted("process {} cannot be copied: {}", thread_.tid(),
                                               std::strerror(static_cast<int>(-result.value))));
 }
 
 void Injection::reap(pid_t child, Deadline deadline) {
-  const auto result =
-      call(SYS_wait4, static_cast<uint64_t>(child), 0, WNOHANG | __WALL, 0, deadline);
+  const auto result = make({.number = SYS_wait4,
+                            .arguments = {static_cast<uint64_t>(child), 0, WNOHANG | __WALL, 0},
+                            .frame = frame_},
+                           deadline);
   if (result.value == child || result.value == -ECHILD) return;
   throw Error(ErrorKind::kRuntime,
               formatted("process {} does not collect its copy: {}", thread_.tid(),
                         std::strerror(static_cast<int>(-result.value))));
+}
+
+Fd Injection::open_userfaultfd(Deadline deadline) {
+  if (thread_.is_filtered()) {
+    throw Error(ErrorKind::kUnsupported,
+                formatted("task {} has a seccomp filter that holds for our calls", thread_.tid()));
+  }
+  const auto fail = [&](int number) {
+    return Error(ErrorKind::kConflict, formatted("the memory of process {} cannot be protected: {}",
+                                                 thread_.tid(), std::strerror(number)));
+  };
+  // The number that it will have: nobody else opens any now.
+  const uint64_t descriptor = lowest_free_descriptor(thread_.tid());
+  const Call close{.number = SYS_close, .arguments = {descriptor}, .frame = frame_};
+  write_frame(before_, registers_for(close), kAllSignals);
+  // Without the right to more (vm.unprivileged_userfaultfd) a process may have one that does not
+  // wait for others in faults of the kernel; here nobody ever waits.
+  const auto opened = make({.number = SYS_userfaultfd,
+                            .arguments = {O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY},
+                            .frame = before_},
+                           deadline);
+  if (opened.value < 0) throw fail(static_cast<int>(-opened.value));
+  const auto process = open_pidfd(thread_.tid());
+  const int ours =
+      process ? static_cast<int>(::syscall(SYS_pidfd_getfd, process->get(), opened.value, 0)) : -1;
+  const int error_number = process ? errno : ESRCH;
+  make({.number = SYS_close, .arguments = {static_cast<uint64_t>(opened.value)}, .frame = frame_},
+       deadline);
+  if (ours < 0) throw fail(error_number);
+  return Fd(ours);
 }
 
 }  // namespace still::memory

@@ -9,6 +9,7 @@
 // the frame.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "criu/memory_images.h"
 #include "memory/landing.h"
 #include "memory/tracee.h"
+#include "os/fd.h"
 
 namespace still::memory {
 
@@ -41,12 +43,27 @@ class Injection {
   // wait4(2) for such a child that has ended. child: its pid in its parent's pid namespace.
   void reap(pid_t child, Deadline deadline);
 
+  // userfaultfd(2) of the process's memory: the descriptor is ours, and the process has none when
+  // this returns, nor a moment after we have died: the way back then leads through close(2). Its
+  // table of descriptors belongs to no other process. Throws Error(kConflict) when a call fails, as
+  // with a limit of descriptors or where the kernel knows no such call; Error(kUnsupported) where a
+  // seccomp filter of the process holds for our calls, too.
+  Fd open_userfaultfd(Deadline deadline);
+
   // What a fork has in place of it.
   const Bytes& overwritten() const { return overwritten_; }
 
  private:
-  Tracee::Result call(long number, uint64_t first, uint64_t second, uint64_t third, uint64_t fourth,
-                      Deadline deadline);
+  // A system call, and what comes after it without us.
+  struct Call {
+    long number = 0;
+    std::array<uint64_t, 4> arguments{};
+    uint64_t frame = 0;  // address
+  };
+  user_regs_struct registers_for(const Call& call) const;
+  Tracee::Result make(const Call& call, Deadline deadline);
+  // A frame that leads to such a call.
+  void write_frame(uint64_t address, const user_regs_struct& registers, uint64_t mask);
   void set_back();
 
   Tracee& thread_;
@@ -54,7 +71,8 @@ class Injection {
   const user_regs_struct registers_;
   const uint64_t mask_;
   const std::vector<std::byte> extended_state_;
-  const uint64_t frame_;  // address
+  const uint64_t frame_;   // address: of what the thread was
+  const uint64_t before_;  // address of a second one, which leads to something else before that
   Bytes overwritten_;
 };
 
