@@ -15,6 +15,9 @@ inline constexpr const char* kCleanMemoryVariable = "STILL_CRIU_CLEAN_MEMORY";
 // kernel everything anew each time.
 inline constexpr const char* kCleanKnowledge = "/run/criu-still.kdat";
 
+// Set, CRIU finds no page of private memory (preload/no_pages.cc).
+inline constexpr const char* kNoPagesVariable = "STILL_CRIU_NO_PAGES";
+
 // Names the socket of a CriuGate; set, CRIU waits there.
 inline constexpr const char* kGateVariable = "STILL_CRIU_GATE";
 // Set, CRIU takes the kernel's connection tracking for empty.
@@ -45,6 +48,8 @@ std::string criu_preload();
 struct PreloadSettings {
   // CRIU is to find that no page has changed since its parent images (preload/clean_memory.cc).
   bool clean_memory = false;
+  // CRIU is to find no page of private memory: others bring all of it into the images.
+  bool no_pages = false;
   // No connection is saved (preload/conntrack.cc).
   bool no_conntrack = false;
   // The socket of the CriuGate at which CRIU waits before it touches the container; empty: nowhere.

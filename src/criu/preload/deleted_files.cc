@@ -6,9 +6,6 @@
 // (CRIU 4.1.1: copy_file_to_chunks_fiemap() and copy_file_to_chunks() in criu/files-reg.c.)
 
 #include <fcntl.h>
-#include <linux/fiemap.h>
-#include <linux/fs.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -50,6 +47,8 @@ bool note(const char* line) {
   return is_written;
 }
 
+}  // namespace
+
 bool is_copied_by_others(int file) {
   struct stat status;
   if (*list() == '\0' || ::fstat(file, &status) != 0 || status.st_nlink != 0) return false;
@@ -58,20 +57,6 @@ bool is_copied_by_others(int file) {
                 static_cast<unsigned long>(status.st_ino));
   const char* found = std::strstr(list(), line);
   return found != nullptr && (found == list() || found[-1] == '\n') && note(line);
-}
-
-}  // namespace
-
-EXPORTED int ioctl(int file, unsigned long request, ...) noexcept {
-  va_list arguments;
-  va_start(arguments, request);
-  void* argument = va_arg(arguments, void*);
-  va_end(arguments);
-  if (request == FS_IOC_FIEMAP && is_copied_by_others(file)) {
-    static_cast<fiemap*>(argument)->fm_mapped_extents = 0;
-    return 0;
-  }
-  return static_cast<int>(::syscall(SYS_ioctl, file, request, argument));
 }
 
 EXPORTED off64_t lseek64(int file, off64_t offset, int whence) noexcept {

@@ -18,6 +18,14 @@ const char* knowledge_path(const char* path, char (&buffer)[kPathSize]);
 // freeze_gate.cc: returns when CRIU may open the file. False: it must not, and errno says so.
 bool pass_freeze_gate(const char* path);
 
+// --- ioctl.cc asks these
+// ---------------------------------------------------------------------------------
+
+// deleted_files.cc: whether CRIU finds no data in the file, because others copy it.
+bool is_copied_by_others(int file);
+// no_pages.cc: whether the question for pages is answered, with none.
+bool hides_pages(unsigned long request, void* argument);
+
 // --- deadline.cc
 // ---------------------------------------------------------------------------------
 
