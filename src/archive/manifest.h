@@ -57,8 +57,8 @@ struct Manifest {
   // Processes that exec had brought into the container and that are not in the images, "12
   // (sleep)".
   std::vector<std::string> left_out;
-  std::string memory_cut;          // "fork" or "stock", of a live checkpoint
-  std::string memory_cut_because;  // why not "fork"; empty if it is
+  std::string memory_cut;          // "protect", "fork" or "stock", of a live checkpoint
+  std::string memory_cut_because;  // why "stock"; empty if it is not
   // Zero where there was no such moment (no freeze by Still on the default path).
   Instant frozen, dump_start, dump_end, cut_end, thawed;
   std::chrono::nanoseconds pause{};

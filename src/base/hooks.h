@@ -13,11 +13,14 @@ bool freeze_is_off();
 // Do without a precaution of the pre-copy: tree/mirror.h says what each is for.
 bool write_back_is_off();
 bool racy_detection_is_off();
+// Copy no memory that was written to since the last round before the freeze (memory/precopy.h).
+bool last_copy_is_off();
 
 // The steps of checkpoints and restores, by the names that tests give them.
 inline constexpr auto kSteps = std::to_array<std::string_view>(
     {// before the window
-     "journal read", "in the journal", "guarded", "staged", "prepared", "ready",
+     "journal read", "in the journal", "guarded", "staged", "protected", "caught up", "prepared",
+     "ready",
      // in it
      "frozen", "dumping", "asked", "tried", "dumped", "cut", "held", "forked",
      // after it

@@ -14,10 +14,11 @@ namespace {
 // What is usual (docs/performance.md); each counts as one earlier checkpoint.
 constexpr double kSmallDump = 0.05e9;  // nanoseconds for no memory at all,
 constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
-constexpr double kGibibyteDump = 1.2e9;     // and for this much;
-constexpr double kGibibyteForked = 0.11e9;  // when it is cut by forks,
-constexpr double kGibibyteLazy = 0.35e9;    // also with lazy pages
-constexpr double kLookPerEntry = 1500;      // nanoseconds
+constexpr double kGibibyteDump = 1.2e9;        // and for this much;
+constexpr double kGibibyteForked = 0.11e9;     // when it is cut by forks,
+constexpr double kGibibyteProtected = 0.03e9;  // when it is copied before,
+constexpr double kGibibyteLazy = 0.35e9;       // both also with lazy pages
+constexpr double kLookPerEntry = 1500;         // nanoseconds
 
 constexpr double kOwnWeight = 4;  // of checkpoints of the same container
 
@@ -86,9 +87,10 @@ uint64_t entries_of(const Plan& plan) {
 }
 
 // As measurements know it.
-bool by_fork(const cut::MemoryChoice& choice) {
+int number_of(const cut::MemoryChoice& choice) {
   return cut::on(
-      choice, [](const cut::ByCriu&) { return false; }, [](const cut::ByFork&) { return true; });
+      choice, [](const cut::ByCriu&) { return 0; }, [](const cut::ByFork&) { return 1; },
+      [](const cut::ByProtection&) { return 2; });
 }
 
 double gibibyte_dump(const Plan& plan) {
@@ -96,13 +98,16 @@ double gibibyte_dump(const Plan& plan) {
       plan.memory, [](const cut::ByCriu&) { return kGibibyteDump; },
       [](const cut::ByFork& by) {
         return by.skeleton == memory::Skeleton::kLazyPages ? kGibibyteLazy : kGibibyteForked;
+      },
+      [](const cut::ByProtection& by) {
+        return by.skeleton == memory::Skeleton::kLazyPages ? kGibibyteLazy : kGibibyteProtected;
       });
 }
 
 // What CRIU writes in the window whichever way the memory is cut. As it is, it counts shared memory
 // as memory of the processes that have it.
 double nanoseconds_of_writing(const Plan& plan) {
-  const uint64_t shared = by_fork(plan.memory) ? plan.written.shared_memory_bytes : 0;
+  const uint64_t shared = number_of(plan.memory) != 0 ? plan.written.shared_memory_bytes : 0;
   const uint64_t bytes = plan.written.deleted_file_bytes + plan.written.pipe_bytes + shared;
   return static_cast<double>(bytes) / kGibibyte * kGibibyteDump;
 }
@@ -110,10 +115,10 @@ double nanoseconds_of_writing(const Plan& plan) {
 }  // namespace
 
 Estimate expected_pause(const Plan& plan, const std::vector<store::Measurement>& earlier) {
-  const bool is_forked = by_fork(plan.memory);
+  const int way = number_of(plan.memory);
   std::vector<Point> dumps, captures;
   for (const store::Measurement& one : earlier) {
-    if (one.forked != is_forked) continue;
+    if (one.memory_way != way) continue;
     const double weight = one.container_id == plan.container_id ? kOwnWeight : 1;
     dumps.push_back({static_cast<double>(one.memory_bytes), nanoseconds(one.dump), weight});
     captures.push_back({static_cast<double>(one.entries), nanoseconds(one.capture), weight});
@@ -145,7 +150,7 @@ store::Measurement measure(const Plan& plan, const CheckpointResult& result) {
           .at = result.cut.thawed.wall,
           .memory_bytes = plan.memory_bytes,
           .entries = entries_of(plan),
-          .forked = by_fork(result.memory_choice),
+          .memory_way = number_of(result.memory_choice),
           .dump = std::max(dump - writing, std::chrono::nanoseconds{}),
           .capture = result.cut.capture,
           .pause = result.cut.pause()};

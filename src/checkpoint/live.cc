@@ -88,7 +88,8 @@ std::optional<memory::Skeleton> skeleton_of(const cut::MemoryChoice& choice) {
   using Skeleton = std::optional<memory::Skeleton>;
   return cut::on(
       choice, [](const cut::ByCriu&) -> Skeleton { return std::nullopt; },
-      [](const cut::ByFork& by) -> Skeleton { return by.skeleton; });
+      [](const cut::ByFork& by) -> Skeleton { return by.skeleton; },
+      [](const cut::ByProtection& by) -> Skeleton { return by.skeleton; });
 }
 
 // The container with its dump first, then those that stand still for its sake.
@@ -110,9 +111,7 @@ void note_traces(journal::Entry& entry, const subject::Subject& subject,
   if (plan.options.verify_restore) note_trial(entry, trial_place(layout.staging(), entry.key));
   entry.add(cut::shelter_step(cut::shelter_path(entry.key)));
   cut::note_lent_cgroup(entry, subject);
-  cut::on(
-      plan.memory, [](const cut::ByCriu&) {},
-      [&](const cut::ByFork&) { entry.add(cut::copies_step(place.images())); });
+  if (skeleton_of(plan.memory)) entry.add(cut::copies_step(place.images()));
 }
 
 // What is in the journal before anything is frozen.
@@ -135,12 +134,9 @@ void note_window(journal::Entry& entry, const cut::Window& window, const subject
 Error explain(const Error& error, const Plan& plan, const subject::Subject& subject,
               const cut::StagingPlace& staging) {
   const auto log = oci::dump_log(staging.work());
-  return cut::on(
-      plan.memory,
-      [&](const cut::ByCriu&) { return criu::explain_failure(error, log, subject.dump_work); },
-      [&](const cut::ByFork&) {
-        return criu::explain_failure_without_memory(error, log, subject.dump_work);
-      });
+  return skeleton_of(plan.memory)
+             ? criu::explain_failure_without_memory(error, log, subject.dump_work)
+             : criu::explain_failure(error, log, subject.dump_work);
 }
 
 // "volume:data: a, b and 3 more", for each tree that has some.
@@ -270,7 +266,7 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
     result.left_out = subject::describe(subject::divide(own, subject.init.pid).sessions);
     affinities = criu::read_affinities(own, subject.init.pid);
     // Copies tell of it afterwards.
-    if (std::holds_alternative<cut::ByCriu>(plan.memory)) wiped = criu::read_wiped_memory(own);
+    if (!std::holds_alternative<cut::ByFork>(plan.memory)) wiped = criu::read_wiped_memory(own);
     return with_sharers(std::move(own), freezers);
   };
   std::optional<cut::DeletedFiles> deleted;
@@ -278,8 +274,9 @@ CheckpointResult take(subject::Group& group, const journal::Host& host, const Pl
   cut::TreeCaptures captures(plan.trees, subject.log, look_at_processes, staging, cancellation,
                              deleted ? &*deleted : nullptr);
   hooks::reached("staged");
-  memory->prepare();
+  memory->prepare(cancellation);
   captures.prepare(observer);
+  memory->catch_up(cancellation);
   hooks::reached("prepared");
 
   std::optional<DeferStops> no_stops(std::in_place);
@@ -344,11 +341,13 @@ CheckpointResult take_live(subject::Group& group, const journal::Host& host, con
   try {
     return take(group, host, plan, cancellation, observer);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kAnotherWay || plan.options.memory_cut == MemoryWish::kFork) {
+    if (error.kind() != ErrorKind::kAnotherWay || plan.options.memory_cut == MemoryWish::kProtect ||
+        plan.options.memory_cut == MemoryWish::kFork) {
       throw;
     }
     Plan stock = plan;
-    const std::string because = "the cut by forks failed: " + error.message();
+    const std::string because =
+        formatted("the cut by {} failed: {}", cut::words_for(plan.memory), error.message());
     stock.memory = cut::ByCriu{because};
     observer.warning(because + "; once more, with CRIU as it is");
     Estimate estimate = expected_pause(stock, host.store.measurements());

@@ -23,7 +23,7 @@ namespace still::checkpoint {
 // What --memory-cut asks for: by forks of the processes, which takes milliseconds
 // (memory/fork_copy.h), or by CRIU as it is (stock), which takes as long as all of it is to write.
 // Auto: by forks where that works and is faster.
-enum class MemoryWish { kAuto, kFork, kStock };
+enum class MemoryWish { kAuto, kProtect, kFork, kStock };
 
 struct CheckpointOptions {
   bool leave_running = false;

@@ -451,11 +451,13 @@ constexpr std::array kPlanned = {impossible_target,       no_freezer,
 // --- complete
 // --------------------------------------------------------------------------------------
 
-void no_forks(const Plan& plan, const store::Layout&) {
+void another_way(const Plan& plan, const store::Layout&) {
   const std::string because = cut::why_by_criu(plan.memory);
-  if (plan.options.memory_cut != MemoryWish::kFork || because.empty()) return;
-  throw Error(ErrorKind::kUnsupported, "the memory cannot be cut by forks: " + because,
-              "leave --memory-cut=fork out");
+  const bool is_asked = plan.options.memory_cut == MemoryWish::kFork ||
+                        plan.options.memory_cut == MemoryWish::kProtect;
+  if (!is_asked || because.empty()) return;
+  throw Error(ErrorKind::kUnsupported, "the memory cannot be cut in that way: " + because,
+              "leave --memory-cut out");
 }
 
 void no_space(const Plan& plan, const store::Layout& layout) {
@@ -487,7 +489,7 @@ void other_file_systems(const Plan& plan, const store::Layout&) {
   }
 }
 
-constexpr std::array kComplete = {no_forks, other_file_systems, no_space};
+constexpr std::array kComplete = {another_way, other_file_systems, no_space};
 
 }  // namespace
 

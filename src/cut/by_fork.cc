@@ -2,59 +2,39 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "base/hooks.h"
-#include "criu/memory_images.h"
 #include "criu/wiped_memory.h"
+#include "cut/attempt.h"
 #include "memory/copy_snapshot.h"
-#include "memory/soft_dirty.h"
-#include "os/files.h"
-#include "os/parallel.h"
 
 namespace still::cut {
-namespace {
 
-// How long the threads may take to stop, and the kernel to make a fork of gigabytes.
-constexpr std::chrono::seconds kTakeTimeout{10};
-
-// What throws becomes Error(kAnotherWay).
-template <typename Work>
-auto attempt(const Work& work) try {
-  return work();
-} catch (const Error& error) {
-  if (error.kind() == ErrorKind::kInterrupted) throw;
-  throw Error(ErrorKind::kAnotherWay, error.message(), error.hint());
+void take_forks(memory::ForkCopy& copy, Deadline pause_limit) {
+  try {
+    copy.take(std::min(deadline_in(kTakeTimeout), pause_limit));
+    hooks::reached("forked");
+  } catch (...) {
+    copy.let_go();
+    throw;
+  }
+  copy.let_go();
 }
 
-}  // namespace
-
 ForkWay::ForkWay(memory::Skeleton skeleton, const subject::Subject& subject, StagingPlace place)
-    : skeleton_(skeleton), subject_(subject), place_(std::move(place)) {}
+    : subject_(subject), place_(std::move(place)), skeleton_(skeleton, place_) {}
 
-void ForkWay::prepare() {
+void ForkWay::prepare(Cancellation&) {
   attempt([&] {
     const auto processes = subject::divided_processes_of(subject_).tree;
     copy_.prepare(processes);
-    if (skeleton_ != memory::Skeleton::kParentImage) return;
-    make_directory(place_.parent(), 0700);
-    known_ = memory::inner_pids(processes);
-    criu::write_complete_parent(place_.parent(), known_);
-    kernel_tracks_changes_ = memory::kernel_tracks_changes();
+    skeleton_.prepare(processes);
   });
 }
 
 void ForkWay::before_dump() {
   attempt([&] {
     processes_ = subject::divide(subject::freezer_of(subject_)->processes(), subject_.init.pid);
-    if (skeleton_ != memory::Skeleton::kParentImage) return;
-    const std::vector<pid_t>& dumped = processes_.tree;
-    for (const pid_t pid : memory::inner_pids(dumped)) {
-      if (!std::ranges::contains(known_, pid)) criu::write_complete_page_map(place_.parent(), pid);
-    }
-    if (!kernel_tracks_changes_) return;
-    parallel_for(dumped.size(), 1, processor_count(), [&](size_t begin, size_t end) {
-      for (size_t i = begin; i < end; ++i) memory::forget_changes(dumped[i]);
-    });
+    skeleton_.before_dump(processes_.tree);
   });
 }
 
@@ -63,16 +43,7 @@ void ForkWay::hold() {
 }
 
 void ForkWay::after_thaw(Deadline pause_limit) {
-  attempt([&] {
-    try {
-      copy_.take(std::min(deadline_in(kTakeTimeout), pause_limit));
-      hooks::reached("forked");
-    } catch (...) {
-      copy_.let_go();
-      throw;
-    }
-    copy_.let_go();
-  });
+  attempt([&] { take_forks(copy_, pause_limit); });
 }
 
 void ForkWay::keep() {
@@ -89,7 +60,7 @@ memory::MergeTotals ForkWay::finish(Cancellation& cancellation, Observer& observ
     for (const memory::Copy& copy : copy_.copies()) wiped[copy.process] = copy.wiped;
     criu::note_wiped_memory(place_.images(), wiped);
     copy_.end();
-    remove_tree(place_.parent());
+    skeleton_.remove();
     return totals;
   });
 }

@@ -58,6 +58,7 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
       .file_locks = settings.file_locks,
       .environment = criu::preload_environment(
           {.clean_memory = has_parent,
+           .no_pages = settings.skeleton == memory::Skeleton::kNoPages,
            .no_conntrack = settings.leave_running && !settings.tcp_established,
            .gate = settings.gate,
            .work = settings.work,
@@ -74,7 +75,8 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
     criu_options["prev-images-dir"] = "../parent";
   } else if (is_lazy) {
     criu_options.merge(criu::lazy_pages_options());
-  } else if (!settings.question.empty() && !criu::question_program().empty()) {
+  } else if (!settings.skeleton && !settings.question.empty() &&
+             !criu::question_program().empty()) {
     criu_options.merge(criu::question_options());
     options.environment[criu::kQuestionVariable] = settings.question;
   }

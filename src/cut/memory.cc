@@ -1,6 +1,7 @@
 #include "cut/memory.h"
 
 #include "cut/by_fork.h"
+#include "cut/by_protection.h"
 
 namespace still::cut {
 namespace {
@@ -11,13 +12,22 @@ class CriuWay : public MemoryWay {};
 }  // namespace
 
 std::string name_of(const MemoryChoice& choice) {
-  return on(choice, [](const ByCriu&) { return "stock"; }, [](const ByFork&) { return "fork"; });
+  return on(
+      choice, [](const ByCriu&) { return "stock"; }, [](const ByFork&) { return "fork"; },
+      [](const ByProtection&) { return "protect"; });
+}
+
+std::string words_for(const MemoryChoice& choice) {
+  return on(
+      choice, [](const ByCriu&) { return "CRIU"; }, [](const ByFork&) { return "forks"; },
+      [](const ByProtection&) { return "write protection"; });
 }
 
 std::string why_by_criu(const MemoryChoice& choice) {
   return on(
       choice, [](const ByCriu& by) { return by.because; },
-      [](const ByFork&) { return std::string(); });
+      [](const ByFork&) { return std::string(); },
+      [](const ByProtection&) { return std::string(); });
 }
 
 std::unique_ptr<MemoryWay> MemoryWay::open(const MemoryChoice& choice,
@@ -27,6 +37,9 @@ std::unique_ptr<MemoryWay> MemoryWay::open(const MemoryChoice& choice,
       choice, [](const ByCriu&) -> Way { return std::make_unique<CriuWay>(); },
       [&](const ByFork& by) -> Way {
         return std::make_unique<ForkWay>(by.skeleton, subject, std::move(place));
+      },
+      [&](const ByProtection& by) -> Way {
+        return std::make_unique<ProtectionWay>(by, subject, std::move(place));
       });
 }
 

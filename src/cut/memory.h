@@ -26,8 +26,14 @@ struct ByCriu {
 struct ByFork {
   memory::Skeleton skeleton = memory::Skeleton::kParentImage;  // what CRIU writes meanwhile
 };
+// It is copied before the freeze, and what was written to since in the window: by_protection.h.
+struct ByProtection {
+  memory::Skeleton skeleton = memory::Skeleton::kNoPages;
+  // Why processes that write too much may not be forked; empty: they may.
+  std::string no_forks_because{};
+};
 // Code that has to know the ways visits this: a new one does not compile before it is known there.
-using MemoryChoice = std::variant<ByCriu, ByFork>;
+using MemoryChoice = std::variant<ByCriu, ByFork, ByProtection>;
 
 template <class... Cases>
 struct Overloaded : Cases... {
@@ -39,8 +45,10 @@ auto on(const MemoryChoice& choice, Cases... cases) {
   return std::visit(Overloaded{cases...}, choice);
 }
 
-// "stock", "fork": as flags, statistics and the manifest name it.
+// "stock", "fork", "protect": as flags, statistics and the manifest name it.
 std::string name_of(const MemoryChoice& choice);
+// "CRIU", "forks", "write protection": in words for people.
+std::string words_for(const MemoryChoice& choice);
 // Why CRIU writes the memory; empty if it does not.
 std::string why_by_criu(const MemoryChoice& choice);
 
@@ -57,7 +65,9 @@ class MemoryWay {
   // Each throws Error(kAnotherWay) where CRIU as it is may well succeed; nothing is left then.
 
   // Before the freeze, the staging directory made.
-  virtual void prepare() {}
+  virtual void prepare(Cancellation&) {}
+  // Just before it: the trees have been copied meanwhile.
+  virtual void catch_up(Cancellation&) {}
   // All stands still, CRIU has touched nothing yet.
   virtual void before_dump() {}
   // The dump is complete and all has stood still to the end; from here until after_thaw() the

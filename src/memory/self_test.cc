@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <vector>
 
 #include "base/error.h"
@@ -19,6 +20,8 @@
 #include "memory/copy_snapshot.h"
 #include "memory/fork_copy.h"
 #include "memory/merge.h"
+#include "memory/precopy.h"
+#include "memory/protection.h"
 #include "memory/soft_dirty.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -99,10 +102,13 @@ void dump(const Command& command, const std::filesystem::path& images) {
   throw Error(ErrorKind::kRuntime, "CRIU failed: " + criu::explain_criu_log(images / "dump.log"));
 }
 
+std::string as_text(const Bytes& held) {
+  return {reinterpret_cast<const char*>(held.bytes.data()), held.bytes.size()};
+}
+
 // What the copy holds of a page, corrected.
 std::string expected(const Copy& copy, uint64_t page) {
-  const Bytes held = save(copy.child, page, criu::kPageSize);
-  std::string bytes(reinterpret_cast<const char*>(held.bytes.data()), held.bytes.size());
+  std::string bytes = as_text(save(copy.child, page, criu::kPageSize));
   for (const Bytes& correction : copy.corrections) {
     for (size_t i = 0; i < correction.bytes.size(); ++i) {
       const uint64_t place = correction.address + i - page;
@@ -118,18 +124,20 @@ bool is_among(uint64_t page, const std::vector<criu::PageRange>& ranges) {
   });
 }
 
-// Not with the process itself, nor with the pages that CRIU has written: a few words change when it
-// is interrupted and goes on (rseq(2), the rest of its sleep).
-void compare(const Copy& copy, const std::filesystem::path& images,
-             const std::vector<criu::PageRange>& by_criu) {
-  const auto map = criu::read_page_map(images, copy.process);
+using IsPage = std::function<bool(uint64_t page, std::string_view content)>;
+
+// But for the pages that CRIU has written: a few words change when the process is interrupted and
+// goes on (rseq(2), the rest of its sleep).
+void compare(pid_t process, const std::filesystem::path& images,
+             const std::vector<criu::PageRange>& by_criu, const IsPage& is_page) {
+  const auto map = criu::read_page_map(images, process);
   const std::string content = read_file(criu::pages_file(images, map.pages_id));
   std::string_view pages = content;
   for (const criu::PageRange& range : map.ranges) {
     for (uint64_t page = range.address; page < range.end(); page += criu::kPageSize) {
       const std::string_view there = pages.substr(0, criu::kPageSize);
       const bool present = (range.flags & criu::kPresent) != 0;
-      if (!present || (!is_among(page, by_criu) && there != expected(copy, page))) {
+      if (!present || (!is_among(page, by_criu) && !is_page(page, there))) {
         throw Error(ErrorKind::kRuntime, formatted("the page at {:#x} is not what it was", page));
       }
       pages.remove_prefix(there.size());
@@ -140,51 +148,104 @@ void compare(const Copy& copy, const std::filesystem::path& images,
   }
 }
 
-void try_it(Skeleton skeleton, const std::filesystem::path& directory) {
-  const TempDir work(directory, "memory-cut-");
-  const auto images = work.path() / "images";
-  make_directory(images, 0700);
-  const Subject subject;
-  const std::vector<pid_t> subjects = {subject.pid()};
-  const bool has_parent = skeleton == Skeleton::kParentImage;
-  const Command command = dump_command(subject.pid(), images, {.clean_memory = has_parent});
-  if (skeleton == Skeleton::kParentImage) {
-    const auto parent = work.path() / "parent";
-    make_directory(parent, 0700);
-    criu::write_complete_parent(parent, inner_pids(subjects));
-    if (kernel_tracks_changes()) forget_changes(subject.pid());
-    dump(with_parent_image(command), images);
-  } else {
-    dump(with_lazy_pages(command, work.path() / "criu.conf"), images);
+// The dump of a process of ours whose memory is somewhere else.
+class Trial {
+ public:
+  Trial(Skeleton skeleton, const std::filesystem::path& directory)
+      : work_(directory, "memory-cut-"), images_(work_.path() / "images"), skeleton_(skeleton) {
+    make_directory(images_, 0700);
   }
+
+  const std::filesystem::path& directory() const { return work_.path(); }
+  const std::filesystem::path& images() const { return images_; }
+  std::vector<pid_t> subjects() const { return {subject_.pid()}; }
+
+  void take_images() {
+    const Command command = dump_command(subject_.pid(), images_,
+                                         {.clean_memory = skeleton_ == Skeleton::kParentImage,
+                                          .no_pages = skeleton_ == Skeleton::kNoPages});
+    if (skeleton_ == Skeleton::kNoPages) return dump(command, images_);
+    if (skeleton_ == Skeleton::kLazyPages) {
+      return dump(with_lazy_pages(command, work_.path() / "criu.conf"), images_);
+    }
+    const auto parent = work_.path() / "parent";
+    make_directory(parent, 0700);
+    criu::write_complete_parent(parent, inner_pids(subjects()));
+    if (kernel_tracks_changes()) forget_changes(subject_.pid());
+    dump(with_parent_image(command), images_);
+  }
+
+  // is_page: whether a page is what it should be.
+  void require_merged(const Snapshots& snapshots, const IsPage& is_page) const {
+    const pid_t process = snapshots.at(0)->process();
+    auto by_criu = criu::read_page_map(images_, process).ranges;
+    std::erase_if(by_criu, &criu::PageRange::is_missing);
+    const auto totals = merge(images_, snapshots, [] {});
+    if (totals.written_bytes == 0) {
+      throw Error(ErrorKind::kRuntime, "CRIU writes the memory all the same");
+    }
+    compare(process, images_, by_criu, is_page);
+  }
+
+ private:
+  const TempDir work_;
+  const std::filesystem::path images_;
+  const Skeleton skeleton_;
+  const Subject subject_;
+};
+
+void try_forks(Skeleton skeleton, const std::filesystem::path& directory) {
+  Trial trial(skeleton, directory);
+  trial.take_images();
   ForkCopy copy;
   const Deadline deadline = deadline_in(kTimeout);
-  copy.prepare(subjects);
-  copy.hold(subjects, images);
+  copy.prepare(trial.subjects());
+  copy.hold(trial.subjects(), trial.images());
   copy.take(deadline);
   copy.let_go();
   copy.keep(deadline);
-  auto by_criu = criu::read_page_map(images, copy.copies().at(0).process).ranges;
-  std::erase_if(by_criu, &criu::PageRange::is_missing);
-  const auto totals = merge(images, snapshots_of(copy.copies()), [] {});
-  if (totals.written_bytes == 0) {
-    throw Error(ErrorKind::kRuntime, "CRIU writes the memory all the same");
+  trial.require_merged(snapshots_of(copy.copies()), [&](uint64_t page, std::string_view there) {
+    return there == expected(copy.copies().at(0), page);
+  });
+}
+
+void try_protection(Skeleton skeleton, const std::filesystem::path& directory) {
+  Trial trial(skeleton, directory);
+  const auto subjects = trial.subjects();
+  Precopy precopy(trial.directory());
+  precopy.start(subjects, [] {});
+  precopy.catch_up([] {});
+  precopy.begin_last(subjects);
+  trial.take_images();
+  if (!precopy.end_last().empty()) {
+    throw Error(ErrorKind::kRuntime, "the process cannot be protected");
   }
-  compare(copy.copies().at(0), images, by_criu);
+  // What has changed since is known.
+  const auto written = written_pages(subjects.front()).written;
+  if (skeleton == Skeleton::kNoPages) precopy.list_pages(trial.images());
+  trial.require_merged(precopy.snapshots({}), [&](uint64_t page, std::string_view there) {
+    const bool has_changed = std::ranges::any_of(
+        written, [page](const PageRun& run) { return page >= run.address && page < run.end(); });
+    return has_changed || there == as_text(save(subjects.front(), page, criu::kPageSize));
+  });
 }
 
 // Empty if it works.
-std::string why_fails(Skeleton skeleton, const std::filesystem::path& directory) try {
+std::string why_fails(const std::function<void()>& attempt) try {
+  attempt();
+  return {};
+} catch (const Error& error) {
+  return "its self-test failed: " + error.message();
+}
+
+std::string why_fails(Skeleton skeleton, const std::filesystem::path& directory) {
   if (skeleton == Skeleton::kParentImage && criu::criu_preload().empty()) {
     return "the library for CRIU is not installed";
   }
   if (skeleton == Skeleton::kLazyPages && criu::lazy_pages_program().empty()) {
     return "still_lazy_pages is not installed";
   }
-  try_it(skeleton, directory);
-  return {};
-} catch (const Error& error) {
-  return "its self-test failed: " + error.message();
+  return why_fails([&] { try_forks(skeleton, directory); });
 }
 
 // What the answer depends on.
@@ -198,8 +259,8 @@ std::string circumstances() {
 
 constexpr std::array kBestFirst = {Skeleton::kParentImage, Skeleton::kLazyPages};
 
-ForkCut try_all(const std::filesystem::path& directory) {
-  ForkCut result;
+MemoryCut try_all(const std::filesystem::path& directory) {
+  MemoryCut result;
   for (const Skeleton skeleton : kBestFirst) {
     const std::string reason = why_fails(skeleton, directory);
     if (reason.empty()) {
@@ -209,37 +270,66 @@ ForkCut try_all(const std::filesystem::path& directory) {
     if (!result.reason.empty()) result.reason += "; ";
     result.reason += formatted("{}: {}", to_string(skeleton), reason);
   }
+  if (!result.skeleton) {
+    result.protects_not_because = result.reason;
+    return result;
+  }
+  const Skeleton skeleton =
+      result.skeleton == Skeleton::kParentImage ? Skeleton::kNoPages : *result.skeleton;
+  result.protects_not_because = why_fails([&] { try_protection(skeleton, directory); });
+  if (result.protects_not_because.empty()) result.protection = skeleton;
   return result;
 }
 
-// As text: the skeleton's name, or nothing; a line feed; the reason.
-std::string format(const ForkCut& answer) {
-  return (answer.skeleton ? to_string(*answer.skeleton) : "") + "\n" + answer.reason;
+std::string name_of(std::optional<Skeleton> skeleton) {
+  return skeleton ? to_string(*skeleton) : "";
 }
 
-ForkCut parse(std::string_view text) {
-  ForkCut answer;
-  const size_t end = text.find('\n');
-  for (const Skeleton skeleton : kBestFirst) {
-    if (text.substr(0, end) == to_string(skeleton)) answer.skeleton = skeleton;
+std::optional<Skeleton> parse_skeleton(const std::string& name) {
+  for (const Skeleton skeleton :
+       {Skeleton::kParentImage, Skeleton::kNoPages, Skeleton::kLazyPages}) {
+    if (name == to_string(skeleton)) return skeleton;
   }
-  if (end != std::string_view::npos) answer.reason = text.substr(end + 1);
-  return answer;
+  return std::nullopt;
+}
+
+// In lines, in the order of the members.
+std::string format(const MemoryCut& answer) {
+  return join({name_of(answer.skeleton), answer.reason, name_of(answer.protection),
+               answer.protects_not_because},
+              "\n");
+}
+
+MemoryCut parse(std::string_view text) {
+  auto lines = split(text, '\n');
+  lines.resize(4);
+  return {.skeleton = parse_skeleton(lines[0]),
+          .reason = lines[1],
+          .protection = parse_skeleton(lines[2]),
+          .protects_not_because = lines[3]};
 }
 
 }  // namespace
 
 std::string to_string(Skeleton skeleton) {
-  return skeleton == Skeleton::kParentImage ? "parent-image" : "lazy-pages";
+  switch (skeleton) {
+    case Skeleton::kParentImage:
+      return "parent-image";
+    case Skeleton::kNoPages:
+      return "no-pages";
+    case Skeleton::kLazyPages:
+      return "lazy-pages";
+  }
+  return {};
 }
 
-ForkCut find_fork_cut(const std::filesystem::path& directory) {
+MemoryCut find_memory_cut(const std::filesystem::path& directory) {
   const auto file = directory / "memory-cut";
   const std::string known = circumstances() + "\n\n";
   if (const auto answer = read_file_if_exists(file); answer && answer->starts_with(known)) {
     return parse(std::string_view(*answer).substr(known.size()));
   }
-  const ForkCut found = try_all(directory);
+  const MemoryCut found = try_all(directory);
   write_file_atomically(file, known + format(found), 0600);
   return found;
 }

@@ -18,7 +18,7 @@ void Store::add_measurement(const Measurement& measurement) {
     insert.bind(5, int64_t{measurement.dump.count()});
     insert.bind(6, int64_t{measurement.capture.count()});
     insert.bind(7, int64_t{measurement.pause.count()});
-    insert.bind(8, int{measurement.forked});
+    insert.bind(8, measurement.memory_way);
     insert.exec();
     SQLite::Statement forget(database,
                              "DELETE FROM measurements WHERE rowid NOT IN "
@@ -42,7 +42,7 @@ std::vector<Measurement> Store::measurements() {
                               .at = duration(0),
                               .memory_bytes = static_cast<uint64_t>(query.getColumn(2).getInt64()),
                               .entries = static_cast<uint64_t>(query.getColumn(3).getInt64()),
-                              .forked = query.getColumn(7).getInt() != 0,
+                              .memory_way = query.getColumn(7).getInt(),
                               .dump = duration(4),
                               .capture = duration(5),
                               .pause = duration(6)});

@@ -74,7 +74,7 @@ struct Measurement {
   std::chrono::nanoseconds at{};
   uint64_t memory_bytes = 0;  // of the container, resident, as planned
   uint64_t entries = 0;       // of its trees
-  bool forked = false;        // the memory was cut by forks
+  int memory_way = 0;         // how it was cut: 0 by CRIU, 1 by forks, 2 by write protection
   // dump: all that has to do with the memory.
   std::chrono::nanoseconds dump{}, capture{}, pause{};
 };

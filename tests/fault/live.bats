@@ -39,6 +39,11 @@ guarded_fork_steps=(held forked thawed)
 
 by_fork() { WAY=fork "$@"; }
 
+# Of one that is copied before the freeze: from "protected" to "copied" the kernel notes what is written to.
+protection_steps=(protected "caught up" frozen dumping dumped cut held thawed copied merged)
+
+by_protection() { WAY=protect "$@"; }
+
 # Without the library for CRIU, which then keeps the pages and waits for somebody to ask for them.
 by_lazy_pages() {
   local directory=$BATS_FILE_TMPDIR/without-library
@@ -123,6 +128,14 @@ for step in "${fork_steps[@]}"; do
   bats_test_function --description "still is killed, by fork: $step" -- by_fork killed "$step"
   bats_test_function --description "still is terminated, by fork: $step" -- by_fork terminated "$step"
 done
+for step in "${protection_steps[@]}"; do
+  bats_test_function --description "still is killed, by write protection: $step" -- by_protection killed "$step"
+  bats_test_function --description "still is terminated, by write protection: $step" -- by_protection terminated "$step"
+done
+for step in frozen dumped held; do
+  bats_test_function --description "still and the guardian are killed, by write protection: $step" \
+    -- by_protection both_killed "$step"
+done
 for step in complete encrypted; do
   bats_test_function --description "still is killed while it encrypts: $step" -- killed_encrypting "$step"
 done
@@ -152,6 +165,10 @@ for step in dumped held forked copied; do
 done
 for step in prepared frozen dumped cut; do
   bats_test_function --description "the container's init is killed: $step" -- init_killed "$step"
+done
+for step in protected "caught up" dumped held copied; do
+  bats_test_function --description "the container's init is killed, by write protection: $step" \
+    -- by_protection init_killed "$step"
 done
 
 @test "a step that does not come, or that there is not, is seen" {

@@ -13,6 +13,7 @@ namespace still::hooks {
 bool freeze_is_off() { return ::getenv("STILL_TEST_NO_FREEZE") != nullptr; }
 bool write_back_is_off() { return ::getenv("STILL_TEST_NO_WRITE_BACK") != nullptr; }
 bool racy_detection_is_off() { return ::getenv("STILL_TEST_NO_RACY") != nullptr; }
+bool last_copy_is_off() { return ::getenv("STILL_TEST_NO_LAST_COPY") != nullptr; }
 
 // A shell command at a step: its parent is the process that has come there. Before it runs the file
 // STILL_TEST_MARK goes, by which the test knows.

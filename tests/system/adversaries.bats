@@ -5,7 +5,7 @@
 # Many rounds in one command:
 #   STILL_TEST_ROUNDS=1000 ./dev exec bats tests/system/adversaries.bats
 #   STILL_TEST_ROUNDS=1000 ./dev exec --cgroup-v1 env STILL_TEST_CGROUP=v1 bats tests/system/adversaries.bats
-# STILL_TEST_MEMORY_CUT=fork has all of them cut by forks, else every other one is.
+# STILL_TEST_MEMORY_CUT=protect has all of them cut in that way, else it is each way in turn.
 # STILL_TEST_RUNTIMES=crun limits them to one runtime.
 
 bats_require_minimum_version 1.5.0

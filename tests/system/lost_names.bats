@@ -50,7 +50,7 @@ lost_names_come_back() {
   local way
   begin_names one
   listing one >"$WORK/before"
-  for way in fork stock; do
+  for way in fork stock protect; do
     live_checkpoint one "$WORK/archive" --memory-cut="$way" --compress none
     listing one | diff "$WORK/before" -
     restore_copy "$WORK/archive" copy data

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Live checkpoints whose memory is cut by forks of the processes, and what makes Still do without.
+# Live checkpoints whose memory is copied before the freeze or cut by forks of the processes, and what makes Still do
+# without.
 
 bats_require_minimum_version 1.5.0
 
@@ -46,7 +47,8 @@ took_stock() {
   local runtime
   for runtime in $(runtimes); do
     start busy /bin/counter --runtime "$runtime"
-    copies busy fork 4
+    copies busy fork 3
+    copies busy protect 3
     [[ $(zombies busy) -eq 0 ]]
     ends_well busy data
   done
@@ -56,10 +58,27 @@ took_stock() {
   local runtime way
   for runtime in $(runtimes); do
     start maps /bin/mappings --runtime "$runtime"
-    for way in stock fork; do copies maps "$way" 2; done
+    for way in stock fork protect; do copies maps "$way" 2; done
     [[ $(zombies maps) -eq 1 ]] # its own
     ends_well maps data
   done
+}
+
+# It rewrites all of its memory all the time, and looks at it when it goes on.
+@test "with the last copy switched off the fault is seen" {
+  local round
+  start maps /bin/mappings
+  for round in {1..10}; do
+    STILL_TEST_NO_LAST_COPY=1 "$STILL_TEST_PROGRAM" checkpoint -R --memory-cut=protect --compress none -e "$WORK/archive" maps
+    restore_copy "$WORK/archive" copy data >/dev/null
+    sleep 0.5
+    still stop --time 60 copy >/dev/null
+    [[ $(state copy ExitCode) -eq 0 ]] || return 0
+    still rm copy >/dev/null
+    still volume rm copy >/dev/null
+    rm "$WORK/archive"
+  done
+  return 1
 }
 
 # start_objects NAME RUNTIME: v1 cannot have a stopped child dumped.
@@ -81,19 +100,19 @@ start_objects() {
   local runtime way
   for runtime in $(runtimes); do
     start_objects things "$runtime"
-    for way in stock fork; do copies things "$way" 1; done
+    for way in stock fork protect; do copies things "$way" 1; done
     still checkpoint things >/dev/null
     still restore things >/dev/null
     ends_well things data
   done
 }
 
-# cut_twice NAME: $WORK/merged/checkpoint are images with copied memory, $WORK/again/images what CRIU makes of the
+# cut_twice NAME WAY: $WORK/merged/checkpoint are images with copied memory, $WORK/again/images what CRIU makes of the
 # same instant.
 cut_twice() {
   rm -rf "$WORK/merged" "$WORK/again" "$WORK/archive"
   at frozen "STILL_PID=\$PPID $BATS_TEST_DIRNAME/dump-again $WORK/again" \
-    "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork --compress none "$1"
+    "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut="$2" --compress none "$1"
   mkdir "$WORK/merged"
   tar -xf "$WORK/archive" -C "$WORK/merged" checkpoint
 }
@@ -101,12 +120,14 @@ cut_twice() {
 compare_images() { "$BATS_TEST_DIRNAME/compare-images" "$WORK/again/images" "$WORK/merged/checkpoint"; }
 
 @test "images with copied memory are those that CRIU makes of the same instant" {
-  local runtime program
+  local runtime program way
   for runtime in $(runtimes); do
     for program in mappings objects counter; do
       if [[ $program == objects ]]; then start_objects objects "$runtime"; else start "$program" "/bin/$program" --runtime "$runtime"; fi
-      cut_twice "$program"
-      compare_images
+      for way in fork protect; do
+        cut_twice "$program" "$way"
+        compare_images
+      done
       ends_well "$program" data
     done
   done
@@ -117,17 +138,21 @@ compare_images() { "$BATS_TEST_DIRNAME/compare-images" "$WORK/again/images" "$WO
 }
 
 @test "nothing in the images shows how they were made" {
+  local way
   start busy /bin/counter
-  live_checkpoint busy "$WORK/archive" --memory-cut=fork --compress none
-  tar -xf "$WORK/archive" -C "$WORK" checkpoint
-  [[ ! -e $WORK/checkpoint/parent && ! -L $WORK/checkpoint/parent ]]
-  [[ -z $(find "$WORK/checkpoint" -type f ! -name '*.img' ! -name '*.json') ]]
+  for way in fork protect; do
+    live_checkpoint busy "$WORK/archive" --memory-cut="$way" --compress none
+    tar -xf "$WORK/archive" -C "$WORK" checkpoint
+    [[ ! -e $WORK/checkpoint/parent && ! -L $WORK/checkpoint/parent ]]
+    [[ -z $(find "$WORK/checkpoint" -type f ! -name '*.img' ! -name '*.json') ]]
+    rm -r "$WORK/archive" "$WORK/checkpoint"
+  done
 }
 
 # What Still does is the same for both versions, but where the machine has its controllers is not.
 limits_work() { [[ $STILL_TEST_CGROUP == v1 ]] || grep -qw memory /sys/fs/cgroup/cgroup.controllers || skip "v2 has no controllers here: see v1"; }
 
-@test "a limit of processes that leaves no room makes CRIU write the memory" {
+@test "a limit of processes that leaves no room leaves no forks" {
   limits_work
   start busy /bin/counter
   # But for the shell.
@@ -135,21 +160,20 @@ limits_work() { [[ $STILL_TEST_CGROUP == v1 ]] || grep -qw memory /sys/fs/cgroup
   tasks=$(still exec busy sh -c 'set -- /proc/[0-9]*/task/[0-9]*; echo $(($# - 1))')
   still rm --force busy >/dev/null
   start busy /bin/counter --pids-limit $((tasks + 1))
-  live_checkpoint busy "$WORK/archive" --memory-cut=auto
-  took_stock "limit of processes"
-  fails_with "limit of processes" still checkpoint -R -e "$WORK/second" --memory-cut=fork busy
-  [[ ! -e $WORK/second ]]
+  fails_with "limit of processes" still checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
+  [[ ! -e $WORK/archive ]]
+  # What is copied before the freeze needs none.
+  copies busy protect 1
 }
 
-@test "a limit of memory that leaves no room makes CRIU write the memory" {
+@test "a limit of memory that leaves no room leaves no forks" {
   limits_work
   start busy /bin/counter --memory 64m
-  live_checkpoint busy "$WORK/archive" --memory-cut=auto --memory-headroom 1g
-  took_stock "--memory-headroom"
-  fails_with "cannot be cut by forks" \
+  fails_with "--memory-headroom" \
     still checkpoint -R -e "$WORK/second" --memory-cut=fork --memory-headroom 1g busy
   [[ ! -e $WORK/second ]]
   live_checkpoint busy "$WORK/second" --memory-cut=fork --memory-headroom 1m
+  live_checkpoint busy "$WORK/third" --memory-cut=protect --memory-headroom 1g
 }
 
 # memory_file NAME V1 V2: a file of the container's cgroup.
@@ -169,7 +193,7 @@ memory_file() {
     --memory-cut=auto --memory-headroom 1m maps
   echo "$output"
   [[ $status -eq 0 && $output == *"the cop"*"once more, with CRIU as it is"* ]]
-  took_stock "the cut by forks failed"
+  took_stock "the cut by write protection failed"
   [[ $(zombies maps) -eq 1 ]] # its own
   ends_well maps data
 }
@@ -203,7 +227,7 @@ start_large() {
   still rm --force busy >/dev/null
   start_large
   live_checkpoint busy "$WORK/second" --memory-cut=auto
-  [[ $(manifest "$WORK/second" .memory_cut) == fork ]]
+  [[ $(manifest "$WORK/second" .memory_cut) == protect ]]
 }
 
 @test "processes that are unlike others are left to CRIU" {
@@ -214,27 +238,33 @@ start_large() {
   [[ $output == *"written by CRIU (process "*"(calls) uses asynchronous I/O)"* ]]
 }
 
-# falls_back STEP COMMAND TEXT: with that fault auto has CRIU do it once more, as it is; fork fails and says TEXT.
-falls_back() {
+# fails_by WAY STEP COMMAND TEXT: with that fault, and leaves nothing behind.
+fails_by() {
+  fails_with "$4" at "$2" "$3" \
+    "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut="$1" busy
+  [[ ! -e $WORK/archive && $(zombies busy) -eq 0 ]]
+  copies busy "$1" 1
+}
+
+@test "a copy that is killed is told" {
   start_large
-  run at "$1" "$2" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=auto busy
+  fails_by fork copied "$KILL_COPIES" "was killed before all of it was read"
+}
+
+@test "a CRIU that fails without memory is told" {
+  start_large
+  fails_by fork prepared 'rm -r "$STILL_ROOT"/staging/*/parent' "CRIU"
+}
+
+@test "where memory cannot be brought in Still starts over, with CRIU as it is" {
+  local lose='truncate --size 0 "$STILL_ROOT"/staging/*/pages'
+  start_large
+  run at copied "$lose" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=auto busy
   echo "$output"
   [[ $status -eq 0 && $output == *"once more, with CRIU as it is"* ]]
-  took_stock "the cut by forks failed"
-  [[ $(zombies busy) -eq 0 ]]
+  took_stock "the cut by write protection failed"
   rm "$WORK/archive"
-  fails_with "$3" at "$1" "$2" \
-    "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" --memory-cut=fork busy
-  [[ ! -e $WORK/archive && $(zombies busy) -eq 0 ]]
-  copies busy fork 1
-}
-
-@test "a copy that is killed makes Still start over, by CRIU as it is" {
-  falls_back copied "$KILL_COPIES" "was killed before all of it was read"
-}
-
-@test "a CRIU that fails without memory is called once more, as it is" {
-  falls_back prepared 'rm -r "$STILL_ROOT"/staging/*/parent' "CRIU"
+  fails_by protect copied "$lose" "cannot read stored memory"
 }
 
 # lazy_still: a Still without its library for CRIU, which has to do with what CRIU offers.

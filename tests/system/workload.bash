@@ -86,10 +86,10 @@ start_adversary() {
 attacks() { still logs "$1" 2>/dev/null | sed -n 's/.* slowest=\([0-9]*\)$/\1/p' | tail -n 1; }
 attacks_on() { [[ $(attacks "$1") -gt $2 ]]; }
 
-# memory_way ROUND: both ways to cut the memory in turn, or STILL_TEST_MEMORY_CUT.
+# memory_way ROUND: the ways to cut the memory in turn, or STILL_TEST_MEMORY_CUT.
 memory_way() {
-  local ways=(fork stock)
-  echo "${STILL_TEST_MEMORY_CUT:-${ways[$1 % 2]}}"
+  local ways=(protect fork stock)
+  echo "${STILL_TEST_MEMORY_CUT:-${ways[$1 % 3]}}"
 }
 
 # adversary_round [PROGRAM [FLAG...]]: a live checkpoint of "adversary" into the container "copy", which runs

@@ -80,7 +80,7 @@ TEST(ExpectedPause, LearnsForEachWayToCutTheMemory) {
   EXPECT_EQ(expected_pause(plan, earlier).learned_from, 0U);
   EXPECT_LT(expected_pause(plan, earlier).pause, 1s);
   store::Measurement forked = measured("ours", 4096 * kMiB, 100ms);
-  forked.forked = true;
+  forked.memory_way = 1;
   earlier.insert(earlier.end(), 20, forked);
   EXPECT_LT(expected_pause(plan, earlier).pause, 200ms);
 }

@@ -220,17 +220,17 @@ TEST(StoreFile, OfTheVersionBeforeIsUpgraded) {
   const Scratch scratch;
   {
     Store made(scratch.path());
-    made.add_measurement({.container_id = "abc", .forked = true, .dump = 5ms});
+    made.add_measurement({.container_id = "abc", .memory_way = 1, .dump = 5ms});
   }
   SQLite::Database((scratch / "still.db").native(), SQLite::OPEN_READWRITE)
       .exec("ALTER TABLE measurements DROP COLUMN forked; PRAGMA user_version = 1");
   Store store(scratch.path());
-  store.add_measurement({.container_id = "abc", .forked = true, .dump = 6ms});
+  store.add_measurement({.container_id = "abc", .memory_way = 1, .dump = 6ms});
   const auto measurements = store.measurements();
   ASSERT_EQ(measurements.size(), 2U);
-  EXPECT_TRUE(measurements[0].forked);
+  EXPECT_EQ(measurements[0].memory_way, 1);
   EXPECT_EQ(measurements[1].dump, 5ms);
-  EXPECT_FALSE(measurements[1].forked);
+  EXPECT_EQ(measurements[1].memory_way, 0);
 }
 
 TEST(StoreFile, OfGarbageIsRefused) {

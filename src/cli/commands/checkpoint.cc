@@ -47,11 +47,13 @@ int64_t microseconds(std::chrono::nanoseconds duration) {
 
 checkpoint::MemoryWish parse_memory_wish(const std::string& text) {
   using checkpoint::MemoryWish;
-  static const std::map<std::string, MemoryWish> kWays = {
-      {"auto", MemoryWish::kAuto}, {"fork", MemoryWish::kFork}, {"stock", MemoryWish::kStock}};
+  static const std::map<std::string, MemoryWish> kWays = {{"auto", MemoryWish::kAuto},
+                                                          {"protect", MemoryWish::kProtect},
+                                                          {"fork", MemoryWish::kFork},
+                                                          {"stock", MemoryWish::kStock}};
   if (const auto way = kWays.find(text); way != kWays.end()) return way->second;
   throw Error(ErrorKind::kUsage, "--memory-cut knows no \"" + printable(text) + "\"",
-              "write auto, fork or stock");
+              "write auto, protect, fork or stock");
 }
 
 // Flags that hold for all containers of the command line.
@@ -162,6 +164,9 @@ std::string describe_memory_cut(const checkpoint::Plan& plan) {
       plan.memory, [](const cut::ByCriu& by) { return "written by CRIU (" + by.because + ")"; },
       [](const cut::ByFork& by) {
         return "cut by forks of the processes (" + memory::to_string(by.skeleton) + ")";
+      },
+      [](const cut::ByProtection& by) {
+        return "copied before the freeze (" + memory::to_string(by.skeleton) + ")";
       });
 }
 
@@ -357,9 +362,10 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
             "this",
             "SIZE (default 0: in the store)");
   add_value(command, "--memory-cut", flags.memory_cut,
-            "How a live checkpoint cuts the memory: by forks of the processes, in milliseconds; by "
-            "CRIU as it is; or by forks where that works and is faster",
-            "auto|fork|stock (default auto)");
+            "How a live checkpoint cuts the memory: copied before the freeze, and what was written "
+            "since in it (protect); by forks of the processes (fork); by CRIU as it is (stock); or "
+            "by what works and is fastest",
+            "auto|protect|fork|stock (default auto)");
   add_value(command, "--memory-headroom", flags.memory_headroom,
             "What the container's limit of memory must leave for a cut by forks: pages that it "
             "changes meanwhile are there twice",

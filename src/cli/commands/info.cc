@@ -58,14 +58,16 @@ Json criu_json(Context& context) {
   Json json;
   json["path"] = path_of("criu");
   json["version"] = answer(criu::criu_version);
-  memory::ForkCut cut;
+  memory::MemoryCut cut;
   cut.reason = answer([&] {
-    cut = memory::find_fork_cut(context.layout().runroot);
+    cut = memory::find_memory_cut(context.layout().runroot);
     return cut.reason;
   });
   json["forkCut"] = {{"works", cut.skeleton.has_value()},
                      {"skeleton", cut.skeleton ? memory::to_string(*cut.skeleton) : ""},
                      {"reason", cut.reason}};
+  json["protectCut"] = {{"works", cut.protection.has_value()},
+                        {"reason", cut.protects_not_because}};
   return json;
 }
 
