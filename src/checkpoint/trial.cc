@@ -189,6 +189,7 @@ void try_restore(const Trial& trial, const std::filesystem::path& directory) {
 
 std::string why_not_tried(const subject::Subject& subject) {
   if (!subject.has_cgroup) return "has no cgroup of its own";
+  if (!subject.own_checkpoint.empty()) return "is " + subject.engine + "'s";
   if (subject.has_host_network) {
     return "has the host's network, where its ports are taken";
   }

@@ -68,6 +68,7 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
   if (settings.lent != nullptr) options.borrowed_cgroup = settings.lent->directory();
   auto criu_options = runtime.criu_options(options);
   criu_options["ghost-limit"] = kGhostLimitBytes;
+  if (subject.leaves_network_out) criu_options["empty-ns"] = "net";
   // The library lets none be made (criu/preload/other_names.cc).
   if (!criu::criu_preload().empty()) criu_options["link-remap"] = "";
   if (has_parent) {

@@ -70,6 +70,9 @@ struct Subject {
   // bundle's spec names (oci::kCriuConfigurationAnnotation); empty: the spec names none.
   std::filesystem::path criu_configuration;
   std::filesystem::path criu_overrides;
+  // Its network namespace is its runtime's and would be in CRIU's images, made by programs that
+  // CRIU calls while the container stands still; it need not, for it has a loopback device alone.
+  bool leaves_network_out = false;
   // A directory that Still has made for as long as it holds the container; empty: none.
   std::filesystem::path room;
   std::string config_dump, spec_dump;  // members of the archive

@@ -61,6 +61,12 @@ TEST(OwnCgroup, EndsWithTheNameThatHasTheId) {
   EXPECT_EQ(own_cgroup("/somewhere/else", "1234"), "/somewhere/else");
 }
 
+TEST(Network, OfALoopbackDeviceAloneIsKnown) {
+  const std::string headers = "Inter-|   Receive\n face |bytes    packets errs\n";
+  EXPECT_TRUE(has_loopback_alone(headers + "    lo:       0       0    0\n"));
+  EXPECT_FALSE(has_loopback_alone(headers + "    lo:  0 0\n  eth0:  0 0\n"));
+}
+
 TEST(Spec, TellsNamespacesAndMounts) {
   const SpecFacts spec = read_spec(R"({
     "process": {"terminal": true},
@@ -70,6 +76,8 @@ TEST(Spec, TellsNamespacesAndMounts) {
                {"destination": "/tmp", "type": "tmpfs"}]})");
   EXPECT_TRUE(spec.has_terminal);
   EXPECT_FALSE(spec.has_host_network);
+  EXPECT_TRUE(spec.has_joined_network);
+  EXPECT_FALSE(spec.may_change_network);
   EXPECT_TRUE(spec.has_pid_namespace);
   EXPECT_FALSE(spec.has_user_namespace);
   EXPECT_EQ(spec.name, "web");
@@ -83,6 +91,8 @@ TEST(Spec, AJoinedNamespaceIsNotItsOwn) {
   EXPECT_FALSE(spec.has_pid_namespace);
   EXPECT_TRUE(spec.has_user_namespace);
   EXPECT_TRUE(spec.has_host_network);
+  EXPECT_TRUE(read_spec(R"({"process": {"capabilities": {"bounding": ["CAP_NET_ADMIN"]}}})")
+                  .may_change_network);
   EXPECT_THROW(read_spec("{\"mounts\": [{}]}"), Error);
   EXPECT_THROW(read_spec("nothing"), Error);
 }

@@ -94,6 +94,14 @@ std::string own_cgroup(const std::string& init_cgroup, const std::string& id) {
   return init_cgroup.substr(0, init_cgroup.find('/', found));
 }
 
+bool has_loopback_alone(std::string_view devices) {
+  const auto is_other = [](const std::string& line) {
+    const size_t colon = line.find(':');  // the two lines of headers have none
+    return colon != std::string::npos && trim(line.substr(0, colon)) != "lo";
+  };
+  return std::ranges::none_of(split(devices, '\n'), is_other);
+}
+
 SpecFacts read_spec(std::string_view config_json) try {
   const json spec = json::parse(config_json);
   SpecFacts facts{.has_terminal = spec.value("/process/terminal"_json_pointer, false),
@@ -103,10 +111,16 @@ SpecFacts read_spec(std::string_view config_json) try {
                   .name = annotation(spec, kNameAnnotations)};
   for (const json& one : spec.value("/linux/namespaces"_json_pointer, json::array())) {
     const std::string type = one.at("type");
-    if (type == "network") facts.has_host_network = false;
+    if (type == "network") {
+      facts.has_host_network = false;
+      facts.has_joined_network = !one.value("path", "").empty();
+    }
     if (type == "user") facts.has_user_namespace = true;
     if (type == "pid") facts.has_pid_namespace = one.value("path", "").empty();
   }
+  const auto bounding =
+      spec.value("/process/capabilities/bounding"_json_pointer, std::vector<std::string>{});
+  facts.may_change_network = std::ranges::contains(bounding, "CAP_NET_ADMIN");
   for (const json& mount : spec.value("mounts", json::array())) {
     facts.mounts.push_back({.destination = mount.at("destination"),
                             .type = mount.value("type", ""),

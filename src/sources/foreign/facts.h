@@ -32,10 +32,16 @@ Layers layers_of(const std::vector<MountEntry>& mounts);
 // put the processes into one more below that ("container"). Without such a name: all of it.
 std::string own_cgroup(const std::string& init_cgroup, const std::string& id);
 
+// Whether there is no network device but the loopback one. devices: /proc/PID/net/dev
+// (proc_pid_net(5)).
+bool has_loopback_alone(std::string_view devices);
+
 // What the OCI spec (config.json) says, as far as it matters here.
 struct SpecFacts {
   bool has_terminal = false;
   bool has_host_network = false;
+  bool has_joined_network = false;  // one that somebody else has made
+  bool may_change_network = false;  // CAP_NET_ADMIN
   bool has_user_namespace = false;
   bool has_pid_namespace = false;  // of its own
   std::vector<oci::SpecMount> mounts;

@@ -45,6 +45,13 @@ void require_own_namespaces(const Statement& statement, const SpecFacts& spec) {
   }
 }
 
+// That its runtime has made and nobody has given anything: what the archive brings along for it is
+// the same.
+bool has_plain_network(const Statement& statement, const SpecFacts& spec) {
+  if (spec.has_host_network || spec.has_joined_network || spec.may_change_network) return false;
+  return has_loopback_alone(read_file(formatted("/proc/{}/net/dev", statement.pid)));
+}
+
 // By which it is frozen: where its processes are, in that hierarchy.
 std::string cgroup_of(const Statement& statement) {
   const auto location = cgroup::find_freezer_cgroup(statement.pid);
@@ -148,6 +155,10 @@ subject::Subject describe(const Statement& statement, const std::optional<Room>&
   subject.init = identify_process(statement.pid);
   subject.cgroup = cgroup_of(statement);
   subject.has_host_network = spec.has_host_network;
+  if (has_plain_network(statement, spec)) {
+    subject.has_loopback_alone = true;
+    subject.leaves_network_out = true;
+  }
   subject.has_terminal = spec.has_terminal;
   subject.trees = trees_of(statement, spec, layers);
   subject.binds = binds_of(statement, spec);
