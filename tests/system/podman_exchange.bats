@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # Archives that travel: what Podman has written is restored by Still, and what Still has written by Podman. Podman is the real one,
 # with its storage where it is by default, because archives name volumes by their place there. Its cgroups are v2 alone.
 
