@@ -517,9 +517,9 @@ TEST(ImageFiles, AreKnownByTheirNames) {
   EXPECT_EQ(image_file_kind("tmpfs-dev-54.tar.gz.img").pattern, "tmpfs-dev-%u.tar.gz.img");
   EXPECT_EQ(image_file_kind("iptables-10.img").use, ImageUse::kNetwork);
   EXPECT_EQ(image_file_kind("pagemap-shmem-7.img").pattern, "pagemap-shmem-%u.img");
-  for (const char* name : {"", "core-.img", "core-7", "core-7f.img", "core--7.img", "xcore-7.img",
-                           "tmpfs-dev-.tar.gz.img", "binfmt-misc.img", "evil",
-                           "reg-files.img", "core-%u.img "}) {
+  for (const char* name :
+       {"", "core-.img", "core-7", "core-7f.img", "core--7.img", "xcore-7.img",
+        "tmpfs-dev-.tar.gz.img", "binfmt-misc.img", "evil", "reg-files.img", "core-%u.img "}) {
     EXPECT_EQ(test::kind_thrown_by([&] { image_file_kind(name); }), ErrorKind::kCorrupt) << name;
   }
 }

@@ -40,8 +40,8 @@ class Images {
   std::vector<std::string> load_oci_archive(const std::filesystem::path& path,
                                             const std::filesystem::path& work);
   // names: instead of those that the layout has.
-  std::vector<store::ImageRecord> put_layout(
-      const std::filesystem::path& layout, const std::optional<std::vector<std::string>>& names);
+  std::vector<store::ImageRecord> put_layout(const std::filesystem::path& layout,
+                                             const std::optional<std::vector<std::string>>& names);
   // Returns what load() does.
   std::vector<std::string> load_layout(const std::filesystem::path& layout,
                                        const std::optional<std::vector<std::string>>& names);

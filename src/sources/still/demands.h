@@ -39,9 +39,10 @@ struct Grants {
 
 // The configuration to restore with: that of the archive, its bind mounts from where the caller
 // says, its runtime the program that the caller says if that is one of the same kind. Throws
-// Error(kUsage) for a network that Still does not offer and the caller does not give up, listing what is neither granted nor what the container of this id in the store has
-// itself, and for a grant that the archive does not ask for. A capability that is granted for the
-// sake of a tree alone the container does not get.
+// Error(kUsage) for a network that Still does not offer and the caller does not give up, listing
+// what is neither granted nor what the container of this id in the store has itself, and for a
+// grant that the archive does not ask for. A capability that is granted for the sake of a tree
+// alone the container does not get.
 engine::ContainerConfig grant(engine::ContainerConfig asked, const criu::ImagePrivileges& images,
                               const subject::PrivilegedTrees& trees,
                               const std::string& container_id, const Grants& grants,
