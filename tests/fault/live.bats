@@ -39,8 +39,10 @@ guarded_fork_steps=(held forked thawed)
 
 by_fork() { WAY=fork "$@"; }
 
-# Of one that is copied before the freeze: from "protected" to "copied" the kernel notes what is written to.
-protection_steps=(protected "caught up" frozen dumping dumped cut held thawed copied merged)
+# Of one that is copied before the freeze: from "protected" to "copied" the kernel notes what is written to. It does
+# not care for the cgroup's version, but for the one where the step is in the window.
+protection_steps=(frozen held)
+[[ $(cgroup_version) == v1 ]] || protection_steps=(protected "caught up" frozen dumping dumped cut held thawed copied merged)
 
 by_protection() { WAY=protect "$@"; }
 

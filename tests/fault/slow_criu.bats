@@ -51,7 +51,7 @@ start_probe() {
 every_stage() {
   local way at
   start_probe
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     for at in "seize 100" "image 50" "seize stop" "inject stop" "image stop" "detach stop"; do
       LD_PRELOAD=$STILL_SLOW_CRIU STILL_TEST_CRIU_AT=${at% *} STILL_TEST_CRIU_DO=${at#* } \
         is_let_go "$way" "$at" still
@@ -76,7 +76,7 @@ waits_for_a_permission() {
   start_probe
   FILE=/proc/$(state probe Pid)/root/bin/pause_probe
   export FILE
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     at frozen "$LISTEN" is_let_go "$way" "waits for a permission" "$STILL_TEST_PROGRAM"
     kill -KILL "$(cat "$WORK/listener")" # it has the blocked signals of the program
     rm "$WORK/listener" "$WORK/said"

@@ -21,7 +21,7 @@ of_one_instant() {
   local way
   begin_deleted
   still checkpoint -R --dry-run one | grep -E "^copied +[0-9.]+MiB of deleted files that are open"
-  for way in fork stock protect fork stock protect; do
+  for way in $(memory_ways) $(memory_ways); do
     live_checkpoint one "$WORK/archive" --memory-cut="$way" --compress none
     restore_copy "$WORK/archive" copy data
     ends_fine copy

@@ -50,7 +50,7 @@ lost_names_come_back() {
   local way
   begin_names one
   listing one >"$WORK/before"
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     live_checkpoint one "$WORK/archive" --memory-cut="$way" --compress none
     listing one | diff "$WORK/before" -
     restore_copy "$WORK/archive" copy data

@@ -58,7 +58,7 @@ took_stock() {
   local runtime way
   for runtime in $(runtimes); do
     start maps /bin/mappings --runtime "$runtime"
-    for way in stock fork protect; do copies maps "$way" 2; done
+    for way in $(memory_ways); do copies maps "$way" 2; done
     [[ $(zombies maps) -eq 1 ]] # its own
     ends_well maps data
   done
@@ -100,7 +100,7 @@ start_objects() {
   local runtime way
   for runtime in $(runtimes); do
     start_objects things "$runtime"
-    for way in stock fork protect; do copies things "$way" 1; done
+    for way in $(memory_ways); do copies things "$way" 1; done
     still checkpoint things >/dev/null
     still restore things >/dev/null
     ends_well things data

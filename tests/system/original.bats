@@ -32,7 +32,7 @@ copy_ends_fine() {
 # Each program is checkpointed twice: the second time calls are found that have gone on once.
 every_call_in_original_and_copy() {
   local way round
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     begin waiting /bin/calls 1000 "$(flags_for $way)"
     for round in 1 2; do
       live_checkpoint waiting "$WORK/archive" --memory-cut="$way" --file-locks --compress none
@@ -77,7 +77,7 @@ sleeps_in_time() {
   still run -d --name one --rootfs "$ROOTFS" sleep 1000 >/dev/null
   still run -d --name job --rootfs "$ROOTFS" sh -c 'while :; do echo job; sleep 86400; done' >/dev/null
   eventually says job job
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     live_checkpoint one "$WORK/one" --memory-cut="$way"
     live_checkpoint job "$WORK/job" --memory-cut="$way"
     still container restore --import "$WORK/one" --name copy >/dev/null
@@ -102,7 +102,7 @@ sequences_in_original_and_copy() {
   local way round
   begin sequences /bin/sequences
   for round in 1 2 3; do
-    for way in fork stock protect; do
+    for way in $(memory_ways); do
       live_checkpoint sequences "$WORK/archive" --memory-cut="$way" --compress none
       copy_ends_fine "$WORK/archive"
       rm "$WORK/archive"
@@ -335,7 +335,7 @@ spawns_on() {
   for microseconds in 2000 500; do
     still run -d --name spawning --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" /bin/odd vfork "$microseconds" >/dev/null
     eventually says spawning ready
-    for way in fork stock protect fork stock protect; do
+    for way in $(memory_ways) $(memory_ways); do
       live_checkpoint spawning "$WORK/archive" --memory-cut="$way" --compress none --max-pause 2s --print-stats >"$WORK/stats"
       note "vfork, $microseconds us, $way: $(paused_ms "$WORK/stats") ms"
       rm "$WORK/archive"
@@ -369,7 +369,7 @@ live_by_other_rules() {
   local rules way
   for rules in kill errno trap trace notify-unheard mdwe sealed; do
     begin ruled --security-opt seccomp=unconfined /bin/odd rules "$rules"
-    for way in fork stock protect; do
+    for way in $(memory_ways); do
       live_checkpoint ruled "$WORK/archive" --memory-cut="$way" --compress none
       still container restore --import "$WORK/archive" --name copy >/dev/null
       sleep 0.3
@@ -388,7 +388,7 @@ live_by_other_rules() {
 dispatches() {
   local way
   begin dispatching /bin/odd rules dispatch
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     fails_with "syscall user dispatch" still checkpoint -R -e "$WORK/archive" --memory-cut="$way" dispatching
   done
   fails_with "syscall user dispatch" still checkpoint dispatching
@@ -406,7 +406,7 @@ same_reason() {
   shift
   still run -d --name hard --runtime "$RUNTIME" --cap-add SYS_ADMIN --security-opt seccomp=unconfined --rootfs "$ROOTFS" "$@" >/dev/null
   eventually says hard ready
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     fails_with "$text" still checkpoint -R --memory-cut="$way" -e "$WORK/archive" hard
   done
   # Forks are tried first; CRIU as it is would fail, too.

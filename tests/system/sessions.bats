@@ -24,7 +24,7 @@ session_says() { grep -q "$1" "$WORK/out"; }
 undisturbed_and_left_out() {
   local way
   start_ticker web --runtime "$RUNTIME"
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     in_session web /bin/calls 1000 --no-aio
     eventually session_says ready
     live_checkpoint web "$WORK/archive" --memory-cut="$way" --compress none 2>"$WORK/warning"
@@ -46,7 +46,7 @@ undisturbed_and_left_out() {
 output_and_exit_code() {
   local way code
   start_ticker web --runtime "$RUNTIME"
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     in_session web sh -c 'i=0; while [ $i -lt 300 ]; do echo $i; i=$((i + 1)); sleep 0.005; done; exit 7'
     eventually session_says 10
     live_checkpoint web "$WORK/archive" --memory-cut="$way"
@@ -96,7 +96,7 @@ daemons_of_sessions() {
   still exec -d web sh -c 'exec >/dev/null 2>&1; setsid sleep 1235 &'
   eventually runs_with_arguments web "sleep 1234"
   eventually runs_with_arguments web "sleep 1235"
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     live_checkpoint web "$WORK/archive" --memory-cut="$way"
     still container restore --import "$WORK/archive" --name copy >/dev/null
     runs_with_arguments copy "sleep 1234"
@@ -119,7 +119,7 @@ a_pipe_has_lost_its_writer() {
   eventually still exec web test -p /pipe
   in_session web sh -c 'exec 4>/pipe; echo one >&4; sleep 5; echo two >&4; sleep 1000'
   eventually says web "got one"
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     live_checkpoint web "$WORK/archive" --memory-cut="$way"
     still container restore --import "$WORK/archive" --name copy >/dev/null
     eventually says copy end
@@ -148,7 +148,7 @@ a_stopped_session_stays_stopped() {
   eventually session_says ready
   pid=$(processes_with web "echo over")
   kill -STOP "$pid"
-  for way in fork stock protect; do
+  for way in $(memory_ways); do
     live_checkpoint web "$WORK/archive" --memory-cut="$way"
     grep "^State:.T" "/proc/$pid/status"
     copy_is_without "echo over"

@@ -86,6 +86,9 @@ start_adversary() {
 attacks() { still logs "$1" 2>/dev/null | sed -n 's/.* slowest=\([0-9]*\)$/\1/p' | tail -n 1; }
 attacks_on() { [[ $(attacks "$1") -gt $2 ]]; }
 
+# What is copied before the freeze does not care for the cgroup's version: on v1 it is left out where all ways are tried.
+memory_ways() { echo fork stock; [[ $(cgroup_version) == v1 ]] || echo protect; }
+
 # memory_way ROUND: the ways to cut the memory in turn, or STILL_TEST_MEMORY_CUT.
 memory_way() {
   local ways=(protect fork stock)
