@@ -463,6 +463,8 @@ void another_way(const Plan& plan, const store::Layout&) {
 void no_space(const Plan& plan, const store::Layout& layout) {
   uint64_t needed = stages_in_memory(plan) ? 0 : plan.memory_bytes;
   needed += 2 * plan.written.copied_before_bytes;  // a copy, and in the images
+  if (std::holds_alternative<cut::ByProtection>(plan.memory))
+    needed += plan.memory_bytes;     // likewise
   if (plan.options.leave_running) {  // otherwise the archive is written from the trees themselves
     for (const cut::TreePlan& tree : plan.trees) {
       needed += takes_space(tree.found.method) ? tree.found.bytes : 0;

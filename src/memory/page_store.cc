@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <ranges>
 
 #include "base/error.h"
 #include "os/files.h"
@@ -73,8 +74,13 @@ void read_at(const Fd& file, std::byte* to, uint64_t size, uint64_t offset) {
 
 }  // namespace
 
-PageFile::PageFile(const std::filesystem::path& path)
-    : fd_(open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600)) {}
+PageFile::PageFile(std::filesystem::path path)
+    : path_(std::move(path)), fd_(open_file(path_, O_RDWR | O_CREAT | O_EXCL, 0600)) {}
+
+PageFile::~PageFile() {
+  std::error_code left;  // then with the directory
+  std::filesystem::remove(path_, left);
+}
 
 Reserve::Reserve(uint64_t bytes) : size_(bytes) {
   if (size_ == 0) return;
@@ -203,10 +209,10 @@ std::vector<PageRun> PageStore::stored() const {
 int64_t PageStore::read(uint64_t address, std::byte* to, uint64_t size) const {
   // What begins next in the quick copies ends what the file has.
   uint64_t end = address + size;
-  for (auto layer = quick_.rbegin(); layer != quick_.rend(); ++layer) {
-    const auto next = std::ranges::upper_bound(*layer, address, {},
+  for (const std::vector<Quick>& layer : std::ranges::reverse_view(quick_)) {
+    const auto next = std::ranges::upper_bound(layer, address, {},
                                                [](const Quick& quick) { return quick.run.end(); });
-    if (next == layer->end()) continue;
+    if (next == layer.end()) continue;
     if (next->run.address > address) {
       end = std::min(end, next->run.address);
       continue;

@@ -20,18 +20,23 @@
 
 namespace still::memory {
 
-// The file that they are in: as big as the memory that was seen, with holes.
+// The file that they are in, removed with its owner: as big as the memory that was seen, with
+// holes.
 class PageFile {
  public:
   // Throws Error(kSystem).
-  explicit PageFile(const std::filesystem::path& path);
+  explicit PageFile(std::filesystem::path path);
+  PageFile(const PageFile&) = delete;
+  PageFile& operator=(const PageFile&) = delete;
+  ~PageFile();
 
   const Fd& fd() const { return fd_; }
   // Offset of a place for so many bytes that nobody else has.
   uint64_t take_place(uint64_t bytes) { return end_.fetch_add(bytes); }
 
  private:
-  Fd fd_;
+  const std::filesystem::path path_;
+  const Fd fd_;
   std::atomic<uint64_t> end_ = 0;
 };
 

@@ -21,8 +21,7 @@ namespace still::memory {
 
 class Precopy {
  public:
-  // directory: for the file with the pages; it exists, and whoever made it removes it. Throws
-  // Error(kSystem).
+  // directory: for the file with the pages; it exists. Throws Error(kSystem).
   explicit Precopy(const std::filesystem::path& directory);
   Precopy(const Precopy&) = delete;
   Precopy& operator=(const Precopy&) = delete;
