@@ -115,8 +115,8 @@ void prepare(const Trial& trial, const Place& place) {
                                 .cgroup_path = place.cgroup(),
                                 .criu_configuration = place.overrides(),
                                 .sources = mount_trees(trial, place)};
-  write_file_atomically(place.bundle() / "config.json",
-                        oci::move_spec(trial.subject.spec_dump, places), 0600);
+  write_file_atomically(place.bundle() / "config.json", oci::move_spec(trial.subject.spec, places),
+                        0600);
   subject::fit_images(place.images(), trial.subject.cgroup, place.cgroup());
 }
 

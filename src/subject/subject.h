@@ -77,6 +77,7 @@ struct Subject {
   std::filesystem::path room;
   std::string config_dump, spec_dump;  // members of the archive
   std::string network_status;          // the same; empty: there is none
+  std::string spec;  // the runtime's, as it is on this machine; empty where no restore is tried
   // Its engine's own command for a checkpoint that ends it, where Still takes live ones only
   // (Held::endable()); else empty.
   std::string own_checkpoint;

@@ -137,6 +137,7 @@ subject::Subject describe(const engine::Container& container, const store::Layou
   subject.lower_layers = container.lower_layers();
   subject.config_dump = engine::write_config_dump(container);
   subject.spec_dump = engine::write_spec_dump(container);
+  subject.spec = read_file(paths.bundle() / "config.json");
   return subject;
 }
 
