@@ -329,8 +329,9 @@ done
 
 @test "who waits is told after a second, and comes in when the window is closed" {
   at frozen "still exec busy cat /proc/self/comm >$WORK/said 2>&1 & for i in \$(seq 400); do [ ! -s $WORK/said ] || break; sleep 0.05; done
-    cp $WORK/said $WORK/said-inside" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" busy
+    cat $WORK/said >$WORK/said-inside" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" busy
   eventually grep -qx cat "$WORK/said"
-  cat "$WORK/said-inside"; [[ $(cat "$WORK/said-inside") == *"is in use by process"*"waiting for it"* ]]
+  od -c "$WORK/said-inside"
+  [[ $(cat "$WORK/said-inside") == *"is in use by process"*"waiting for it"* ]]
   after_fault
 }

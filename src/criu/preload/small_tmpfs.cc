@@ -211,7 +211,7 @@ char* const* with_quiet_reading(char* const* arguments) {
   if (count + 2 > kMost) return arguments;
   more[0] = arguments[0];
   more[1] = quietly;
-  std::memcpy(more + 2, arguments + 1, count * sizeof *more);
+  for (size_t i = 0; i < count; ++i) more[i + 2] = arguments[i + 1];
   return more;
 }
 

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -146,7 +147,7 @@ EXPORTED long syscall(long number, ...) noexcept {
   const long result = call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
   if (number != SYS_open_by_handle_at || result >= 0) return result;
   const int error = errno;
-  const int file = open_in_overlay(*reinterpret_cast<const Handle*>(a[1]));
+  const int file = open_in_overlay(*std::bit_cast<const Handle*>(a[1]));
   if (file < 0) errno = error;
   return file;
 }

@@ -20,9 +20,8 @@ TempDir make_anew(const std::filesystem::path& directory) {
   return TempDir(directory);
 }
 
-const std::filesystem::path& require_state(const std::filesystem::path& state,
-                                           const std::string& runtime) {
-  if (path_exists(state)) return state;
+void require_state(const std::filesystem::path& state, const std::string& runtime) {
+  if (path_exists(state)) return;
   throw Error(ErrorKind::kNotFound,
               formatted("{} knows nothing of the container: its state, {}, is gone", runtime,
                         printable(state.native())),
@@ -43,8 +42,9 @@ void copy_files(const std::filesystem::path& from, const std::filesystem::path& 
 Room::Room(const std::filesystem::path& directory, const std::string& runtime,
            const std::filesystem::path& state, const std::string& id)
     : directory_(make_anew(directory)) {
+  require_state(state, runtime);
   const auto copy = state_root() / id;
-  copy_files(require_state(state, runtime), copy);
+  copy_files(state, copy);
   if (runtime != "runc") return;
   criu_overrides_ = directory / "criu.conf";
   const auto file = copy / kRuncState;
