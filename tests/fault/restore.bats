@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # Restores with one fault each: nothing is left of a restore that fails or is killed, and a second
 # try succeeds.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # still archive verify, and encrypted archives.
 # cgroups: v2
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # How the trees of a live checkpoint are captured: by which method on which file system, what
 # happens when somebody outside writes to them, and containers that share a volume.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # What is certified can be restored, and a checkpoint that ends a container can bring it back.
 
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # TCP connections in each state: what is certified comes back, and what is not is refused in words
 # before anything stands still.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # Big files without a name, open and mapped: they are copied before the freeze, and are in a copy as
 # they were at the cut.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # still import, load, images, rmi: root file systems and what images say about running them.
 
 load helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # still ps, inspect, info, version: the columns, keys and templates that Podman's users know.
 
 load helpers

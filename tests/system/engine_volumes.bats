@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # still volume create, ls, inspect, rm, prune, exists.
 
 load helpers

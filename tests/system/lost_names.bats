@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# cgroups: v2
 # Files that are open or mapped under a name that they have lost, while they have others: every POSIX
 # semaphore is one. CRIU would give them one more name.
 
