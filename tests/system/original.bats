@@ -32,7 +32,7 @@ copy_ends_fine() {
 # Each program is checkpointed twice: the second time calls are found that have gone on once.
 every_call_in_original_and_copy() {
   local way round
-  for way in $(memory_ways); do
+  for way in fork stock; do
     begin waiting /bin/calls 1000 "$(flags_for $way)"
     for round in 1 2; do
       live_checkpoint waiting "$WORK/archive" --memory-cut="$way" --file-locks --compress none

@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 readonly EXCHANGE_IMAGE=localhost/exchange:latest
 
 pm() {
-  timeout 120 podman --storage-driver overlay --cgroup-manager cgroupfs --events-backend file "$@"
+  timeout 120 podman --cgroup-manager cgroupfs --events-backend file "$@"
 }
 
 # An image in Podman's storage, and the same (with the same id) as an OCI layout and as a directory.
