@@ -76,8 +76,7 @@ Command dump_command(const subject::Subject& subject, const oci::OciRuntime& run
     criu_options["prev-images-dir"] = "../parent";
   } else if (is_lazy) {
     criu_options.merge(criu::lazy_pages_options());
-  } else if (!settings.skeleton && !settings.question.empty() &&
-             !criu::question_program().empty()) {
+  } else if (!settings.question.empty() && !criu::question_program().empty()) {
     criu_options.merge(criu::question_options());
     options.environment[criu::kQuestionVariable] = settings.question;
   }
