@@ -11,9 +11,8 @@
 #include <utility>
 
 #include "base/format.h"
-#include "base/text.h"
-#include "os/proc_entries.h"
 #include "os/process_status.h"
+#include "os/tasks.h"
 
 namespace still::checkpoint {
 namespace {
@@ -76,19 +75,16 @@ std::string_view own_of_thread(pid_t thread, pid_t process) {
 
 std::optional<Separate> find_separate(const std::vector<pid_t>& processes) {
   std::optional<Separate> found;
-  const auto note = [&](int64_t task, std::string_view words) {
+  const auto note = [&](pid_t task, std::string_view words) {
     if (!found && !words.empty()) {
-      found = {.task = static_cast<pid_t>(task), .words = std::string(words)};
+      found = {.task = task, .words = std::string(words)};
     }
   };
   for (const pid_t pid : processes) {
     note(pid, own_namespace(formatted("/proc/{}", pid), formatted("/proc/{}", processes.front())));
-    for_each_proc_entry(formatted("/proc/{}/task", pid), [&](const std::filesystem::path& entry) {
-      const auto thread = parse_integer(entry.filename().native());
-      if (!found && thread && *thread != pid) {
-        note(*thread, own_of_thread(static_cast<pid_t>(*thread), pid));
-      }
-    });
+    for (const pid_t thread : threads_of(pid)) {
+      if (!found && thread != pid) note(thread, own_of_thread(thread, pid));
+    }
     if (found) break;
   }
   return found;

@@ -8,42 +8,13 @@
 #include "base/text.h"
 #include "criu/installation.h"
 #include "os/files.h"
-#include "os/process_status.h"
-#include "os/walk.h"
+#include "os/tasks.h"
 
 namespace still::criu {
 namespace {
 
 // More than any container has: 4 million threads are the kernel's limit, and each is a line.
 constexpr uint64_t kMostBytes = uint64_t{64} << 20;
-
-// The numbers of a thread, from the outermost pid namespace that sees it to its own.
-std::vector<std::string> numbers_of(pid_t thread) {
-  const auto field = process_status_field(thread, "NSpid");
-  return field ? split(*field, '\t') : std::vector<std::string>{};
-}
-
-std::vector<pid_t> threads_of(pid_t process) {
-  const auto directory =
-      open_if_exists(formatted("/proc/{}/task", process), O_RDONLY | O_DIRECTORY);
-  std::vector<pid_t> threads;
-  if (!directory) return threads;
-  for (const std::string& name : list_names(*directory)) {
-    threads.push_back(static_cast<pid_t>(parse_integer(name).value_or(0)));
-  }
-  return threads;
-}
-
-std::vector<pid_t> children_of(pid_t process) {
-  std::vector<pid_t> children;
-  for (const pid_t thread : threads_of(process)) {
-    const auto list = read_file_if_exists(formatted("/proc/{}/task/{}/children", process, thread));
-    for (const std::string& word : split(list.value_or(""), ' ')) {
-      if (const auto child = parse_integer(word)) children.push_back(static_cast<pid_t>(*child));
-    }
-  }
-  return children;
-}
 
 // Numbers threads as the namespace of init does.
 class Numbering {
@@ -53,8 +24,7 @@ class Numbering {
   // 0: there is no such thread any more.
   pid_t of(pid_t thread) const {
     const auto numbers = numbers_of(thread);
-    if (level_ == 0 || numbers.size() < level_) return 0;
-    return static_cast<pid_t>(parse_integer(numbers[level_ - 1]).value_or(0));
+    return level_ == 0 || numbers.size() < level_ ? 0 : numbers[level_ - 1];
   }
 
  private:

@@ -6,12 +6,11 @@
 #include <string>
 
 #include "base/format.h"
-#include "base/text.h"
 #include "criu/image.h"
 #include "criu/images.pb.h"
 #include "criu/memory_images.h"
 #include "os/files.h"
-#include "os/process_status.h"
+#include "os/tasks.h"
 
 namespace still::criu {
 namespace {
@@ -40,9 +39,7 @@ WipedMemory read_wiped_memory(const std::vector<pid_t>& processes) {
   for (const pid_t process : processes) {
     auto ranges = mappings_with_flags(process, {"wf"});
     if (ranges.empty()) continue;
-    const auto numbers = split(process_status_field(process, "NSpid").value_or(""), '\t');
-    const auto number = numbers.empty() ? std::nullopt : parse_integer(numbers.back());
-    if (number) found[static_cast<pid_t>(*number)] = std::move(ranges);
+    if (const pid_t number = inner_pid(process)) found[number] = std::move(ranges);
   }
   return found;
 }

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "criu/memory_images.h"
 #include "memory/inert.h"
 #include "memory/threads.h"
@@ -16,34 +15,14 @@
 #include "os/parallel.h"
 #include "os/process.h"
 #include "os/process_status.h"
+#include "os/tasks.h"
 
 namespace still::memory {
 namespace {
 
 constexpr std::chrono::seconds kEndTimeout{2};
 
-// The last number of a field of /proc/PID/status; 0 if the process has ended.
-pid_t status_number(pid_t pid, std::string_view name) {
-  const std::string field = process_status_field(pid, name).value_or("0");
-  return static_cast<pid_t>(parse_integer(trim(field.substr(field.rfind('\t') + 1))).value_or(0));
-}
-
-// The pid of a process in its own pid namespace.
-pid_t inner_pid(pid_t pid) { return status_number(pid, "NSpid"); }
-
 bool has_ended(pid_t pid) { return !process_start_time(pid); }
-
-std::vector<pid_t> children_of(pid_t pid) {
-  std::vector<pid_t> children;
-  for (const pid_t tid : threads_of(pid)) {
-    const auto text =
-        read_file_if_exists(formatted("/proc/{}/task/{}/children", pid, tid)).value_or("");
-    for (const std::string& word : split(text, ' ')) {
-      if (const auto child = parse_integer(word)) children.push_back(static_cast<pid_t>(*child));
-    }
-  }
-  return children;
-}
 
 // A process without an exit signal is one of ours: clone(2) of the C libraries always names one.
 bool is_copy(pid_t pid) {
@@ -262,7 +241,8 @@ void ForkCopy::end() noexcept {
 }
 
 void ForkCopy::Share::end_copy(const Copy& copy, ForkCopy& all) try {
-  const pid_t parent = status_number(copy.child, "PPid");
+  const auto stat = process_stat(copy.child);
+  const pid_t parent = stat ? stat->parent : 0;
   if (parent == 0) return;
   // The end of gigabytes takes its time, and the process can go on meanwhile: it is not told. One
   // that has the child because its parent has ended is told, unless it stands still.

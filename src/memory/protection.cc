@@ -18,6 +18,7 @@
 #include "os/files.h"
 #include "os/maps.h"
 #include "os/process_status.h"
+#include "os/tasks.h"
 
 namespace still::memory {
 namespace {

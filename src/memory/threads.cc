@@ -5,25 +5,10 @@
 #include <algorithm>
 #include <set>
 
-#include "base/format.h"
-#include "base/text.h"
-#include "os/proc_entries.h"
 #include "os/process_status.h"
+#include "os/tasks.h"
 
 namespace still::memory {
-
-std::vector<pid_t> threads_of(pid_t process) {
-  std::vector<pid_t> threads;
-  for_each_proc_entry(formatted("/proc/{}/task", process), [&](const std::filesystem::path& entry) {
-    if (const auto tid = parse_integer(entry.filename().native())) {
-      threads.push_back(static_cast<pid_t>(*tid));
-    }
-  });
-  std::ranges::sort(threads);
-  const auto first = std::ranges::find(threads, process);
-  if (first != threads.end()) std::rotate(threads.begin(), first, first + 1);
-  return threads;
-}
 
 std::vector<Tracee> seize_threads(pid_t process) {
   std::vector<Tracee> threads;

@@ -10,11 +10,7 @@
 
 namespace still::memory {
 
-// The first one of the process comes first, if it has not ended: it knows its stack. Empty if the
-// process has ended.
-std::vector<pid_t> threads_of(pid_t process);
-
-// Asks each to stop (Tracee::seize()). In the same order.
+// Asks each to stop (Tracee::seize()). In the order of threads_of().
 std::vector<Tracee> seize_threads(pid_t process);
 // The same of a process that runs, and waits until all have stopped: those, too, that others have
 // made meanwhile. The end of the OS thread lets go of what is not among those that are returned.
