@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "memory/fork_copy.h"
 #include "memory/tracer.h"
-#include "os/parallel.h"
+#include "os/tasks.h"
 
 namespace still::memory {
 namespace {
@@ -154,11 +154,13 @@ void Precopy::begin_last(const std::vector<pid_t>& processes) {
   unknown_.clear();
   std::vector<Process*> known;
   for (const pid_t pid : processes) {
-    Process* process = find(pid);
-    if (process == nullptr) {
-      unknown_.push_back({.pid = pid, .image_pid = inner_pids({pid}).front(), .pages = {}});
-    } else {
+    const pid_t image_pid = inner_pid(pid);
+    if (image_pid == 0) continue;  // killed, though it stands still
+    if (Process* process = find(pid); process != nullptr) {
+      process->image_pid = image_pid;
       known.push_back(process);
+    } else {
+      unknown_.push_back({.pid = pid, .image_pid = image_pid, .pages = {}});
     }
   }
   last_ = std::async(std::launch::async, [this, known] {
@@ -167,7 +169,6 @@ void Precopy::begin_last(const std::vector<pid_t>& processes) {
 }
 
 void Precopy::copy_last(Process& process) {
-  process.image_pid = inner_pids({process.pid}).front();
   process.last = process.protection->take_written();
   if (hooks::last_copy_is_off()) process.last = {};
   const auto bytes = static_cast<double>(total_bytes(process.last.written));

@@ -328,6 +328,20 @@ TEST_F(PrecopyTest, LeavesProcessesThatCameLaterToForks) {
   EXPECT_EQ(content(one, 0, 6), "aaaaa-");
 }
 
+// Somebody has killed it; what is frozen can be killed.
+TEST_F(PrecopyTest, LeavesOutProcessesThatHaveEnded) {
+  Subject one(10, {[](Pages& pages) { pages.fill(0, 5, 'a'); }});
+  one.work(0);
+  start(one);
+  precopy_->catch_up([] {});
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(gone, nullptr, 0), gone);
+  precopy_->begin_last({one.pid(), gone});
+  EXPECT_THAT(precopy_->end_last(), IsEmpty());
+  EXPECT_EQ(content(one, 0, 6), "aaaaa-");
+}
+
 TEST_F(PrecopyTest, LeavesNothingInTheProcess) {
   Subject subject(10, {[](Pages& pages) { pages.fill(0, 5, 'a'); }});
   subject.work(0);
