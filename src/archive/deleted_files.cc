@@ -90,7 +90,7 @@ std::string write_deleted_files(const std::vector<std::string>& paths) {
 std::vector<std::string> parse_deleted_files(std::string_view text) try {
   std::vector<std::string> paths;
   for (const std::string& path : json::parse(text).get<std::vector<std::string>>()) {
-    paths.push_back(decode_bytes(path.starts_with('/') ? path.substr(1) : path));
+    paths.push_back(decode_bytes(path.substr(std::min(path.find_first_not_of('/'), path.size()))));
   }
   return paths;
 } catch (const json::exception& error) {

@@ -12,8 +12,8 @@ namespace still::archive {
 // bytes become the private-use characters U+F780 to U+F7FF (0xF700 + byte)
 // and come back from them.
 std::string write_deleted_files(const std::vector<std::string>& paths);
-// Relative to the root file system; Podman's begin with the slash of its root. Throws
-// Error(kCorrupt) for anything but an array of strings.
+// Relative to the root file system, with no slash before; Podman's begin with the slash of its
+// root. Throws Error(kCorrupt) for anything but an array of strings.
 std::vector<std::string> parse_deleted_files(std::string_view json);
 
 }  // namespace still::archive
