@@ -190,6 +190,22 @@ killed_in_place_after() {
   ends_consistent
 }
 
+# The next command comes before conmon has called the runtime.
+monitor_is_slow() {
+  local slow=$WORK/slow
+  mkdir "$slow"
+  printf '#!/bin/sh\nsleep 1\nexec %s "$@"\n' "$(type -P conmon)" >"$slow/conmon"
+  chmod +x "$slow/conmon"
+  start_checkpointed "$(any_runtime)"
+  PATH=$slow:$PATH run at filled "(sleep 0.3; kill -KILL \$PPID) >/dev/null 2>&1 & exec sleep 0.01" \
+    "$STILL_TEST_PROGRAM" restore busy
+  [[ $status -eq 137 ]]
+  said=$(still ps 2>&1 >/dev/null)
+  echo "the next command says: $said"
+  [[ $said == *"it is complete"* && $(state busy Status) == running ]]
+  ends_consistent
+}
+
 # criu_killed_in_place RUNTIME COMMAND, which kills CRIU some time. Whenever that is: either the checkpoint
 # is as before, or it is gone and that is said.
 criu_killed_in_place() {
@@ -294,6 +310,7 @@ for runtime in $(runtimes); do
   bats_test_function --description "CRIU and $runtime are killed in place: it lets the tasks go" \
     -- criu_killed_in_place "$runtime" "'$BATS_TEST_DIRNAME/kill_criu_at_release' \$STILL_ROOT"
 done
+bats_test_function --description "still is killed in place: conmon is slow" -- monitor_is_slow
 bats_test_function --description "another command undoes something meanwhile" -- beside_recovery
 bats_test_function --description "the store refuses what has been restored in place" -- unrecorded_in_place
 for step in filled restored; do

@@ -223,8 +223,16 @@ pid_t start_monitor(const store::Layout& layout, const MonitorRequest& request) 
 
 std::optional<pid_t> wait_for_orphan(const store::Layout& layout, const std::string& id) {
   const Deadline hung = deadline_in(kOrphanTimeout);
-  while (runtime_is_at_work(layout, id)) {
-    if (std::chrono::steady_clock::now() >= hung) return std::nullopt;
+  Deadline silent = deadline_in(kAnswerTimeout);
+  for (;;) {
+    const auto now = std::chrono::steady_clock::now();
+    if (runtime_is_at_work(layout, id)) {
+      silent = now + kAnswerTimeout;
+      // conmon may not have come to call the runtime yet.
+    } else if (path_exists(pid_file(layout, id)) || find_monitors(layout, id).empty()) {
+      break;
+    }
+    if (now >= std::min(hung, silent)) return std::nullopt;
     std::this_thread::sleep_for(kAskInterval);
   }
   // A conmon whose runtime has failed ends within that time.
