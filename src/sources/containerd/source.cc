@@ -25,21 +25,6 @@ constexpr const char* kOfDocker = "moby";
 // Where it keeps what runs.
 const std::filesystem::path kState = "/run/containerd";
 
-Error not_understood(const json::exception& error) {
-  return {ErrorKind::kRuntime,
-          std::string("containerd's answer is not understood: ") + printable(error.what())};
-}
-
-std::vector<std::string> lines_of(const std::vector<std::string>& arguments) {
-  const CommandResult result = ask(kClient, arguments);
-  if (!result.status.ok()) throw refusal(kContainerd, result);
-  std::vector<std::string> lines;
-  for (const std::string& line : split(result.output, '\n')) {
-    if (!line.empty()) lines.push_back(line);
-  }
-  return lines;
-}
-
 struct Place {
   std::string name_space, id;
 };
@@ -77,7 +62,7 @@ ContainerdSource::ContainerdSource(const store::Layout& layout, ContainerdSettin
 
 std::vector<std::string> ContainerdSource::name_spaces() const {
   if (!settings_.name_space.empty()) return {settings_.name_space};
-  auto names = lines_of({"namespaces", "list", "--quiet"});
+  auto names = ask_lines(kClient, {"namespaces", "list", "--quiet"});
   std::erase(names, kOfDocker);
   return names;
 }
@@ -86,7 +71,8 @@ std::optional<std::string> ContainerdSource::find(const std::string& reference) 
   std::vector<std::string> found;
   for (const std::string& name_space : name_spaces()) {
     const std::string own = name_space + "/";
-    for (const std::string& id : lines_of({"-n", name_space, "containers", "list", "--quiet"})) {
+    for (const std::string& id :
+         ask_lines(kClient, {"-n", name_space, "containers", "list", "--quiet"})) {
       if (own + id == reference) return reference;
       const bool is_prefix = !reference.empty() && id.starts_with(reference);
       if (is_prefix ||
@@ -105,13 +91,14 @@ std::optional<std::string> ContainerdSource::find(const std::string& reference) 
                         join(found, ", ")),
               "name one of these, or its namespace (--namespace)");
 } catch (const json::exception& error) {
-  throw not_understood(error);
+  throw not_understood(kContainerd, error);
 }
 
 std::vector<subject::Listed> ContainerdSource::running() {
   std::vector<subject::Listed> list;
   for (const std::string& name_space : name_spaces()) {
-    for (const std::string& id : lines_of({"-n", name_space, "containers", "list", "--quiet"})) {
+    for (const std::string& id :
+         ask_lines(kClient, {"-n", name_space, "containers", "list", "--quiet"})) {
       const auto statement = ask_for(name_space, id);
       if (!statement || !is_running(*statement)) continue;
       list.push_back({.engine = kContainerd,
@@ -145,7 +132,7 @@ std::optional<Statement> ContainerdSource::ask_for(const std::string& name_space
   statement.config_dump = write_config_dump(statement);
   return statement;
 } catch (const json::exception& error) {
-  throw not_understood(error);
+  throw not_understood(kContainerd, error);
 }
 
 subject::Group ContainerdSource::hold(const std::string& reference, bool /*with_sharers*/) {

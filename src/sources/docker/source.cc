@@ -23,11 +23,6 @@ constexpr const char* kDocker = "docker";
 constexpr std::array kStates = {"/run/containerd", "/run/docker/containerd/daemon"};
 constexpr const char* kNamespace = "moby";
 
-Error not_understood(const json::exception& error) {
-  return {ErrorKind::kRuntime,
-          std::string("docker's answer is not understood: ") + printable(error.what())};
-}
-
 // Of the engine that its client would ask.
 std::string address() {
   const CommandResult result =
@@ -37,10 +32,6 @@ std::string address() {
 }
 
 bool is_here(const std::string& address) { return address.starts_with("unix://"); }
-
-bool knows_no_such(const CommandResult& result) {
-  return result.errors.contains("o such container") || result.errors.contains("o such object");
-}
 
 }  // namespace
 
@@ -76,38 +67,20 @@ Statement read_docker_container(const json& inspected) {
   return statement;
 }
 
-DockerSource::DockerSource(const store::Layout& layout) : layout_(layout) {
-  require_program(kDocker);
+DockerSource::DockerSource(const store::Layout& layout)
+    : InspectingSource(layout, kDocker, {"o such container", "o such object"}) {
   const std::string host = address();
   if (is_here(host)) return;
   throw Error(ErrorKind::kUnsupported, "docker's engine is not on this machine: " + printable(host),
               "call still where the container runs");
 }
 
-std::optional<json> DockerSource::inspect(const std::vector<std::string>& ids) const {
-  std::vector<std::string> arguments = {"container", "inspect"};
-  arguments.insert(arguments.end(), ids.begin(), ids.end());
-  const CommandResult result = ask(kDocker, arguments);
-  if (result.status.ok()) return read_answer(kDocker, result);
-  if (knows_no_such(result)) return std::nullopt;
-  throw refusal(kDocker, result);
-}
-
-std::optional<std::string> DockerSource::find(const std::string& reference) try {
-  const auto found = inspect({reference});
-  if (!found) return std::nullopt;
-  return found->at(0).at("Id").get<std::string>();
-} catch (const json::exception& error) {
-  throw not_understood(error);
-}
-
 std::vector<subject::Listed> DockerSource::running() try {
   std::vector<subject::Listed> list;
-  const CommandResult result = ask(kDocker, {"ps", "--no-trunc", "--quiet",
-                                             "--filter=status=running", "--filter=status=paused"});
-  if (!result.status.ok()) throw refusal(kDocker, result);
-  for (const std::string& id : split(result.output, '\n')) {
-    const auto found = id.empty() ? std::nullopt : inspect({id});
+  for (const std::string& id : ask_lines(
+           kDocker,
+           {"ps", "--no-trunc", "--quiet", "--filter=status=running", "--filter=status=paused"})) {
+    const auto found = inspect({id});
     if (!found) continue;
     const json& inspected = found->at(0);
     const Statement statement = read_docker_container(inspected);
@@ -122,48 +95,19 @@ std::vector<subject::Listed> DockerSource::running() try {
   }
   return list;
 } catch (const json::exception& error) {
-  throw not_understood(error);
+  throw not_understood(kDocker, error);
 }
 
-std::optional<Statement> DockerSource::ask_for(const std::string& id) const try {
-  const auto found = inspect({id});
-  if (!found) return std::nullopt;
-  Statement statement = read_docker_container(found->at(0));
+Statement DockerSource::read(const json& inspected) const {
+  return read_docker_container(inspected);
+}
+
+Statement DockerSource::complete(const json& inspected) const {
+  Statement statement = read(inspected);
   for (const char* state : kStates) {
     if (statement.bundle.empty()) read_shim(statement, state, kNamespace);
   }
   return statement;
-} catch (const json::exception& error) {
-  throw not_understood(error);
-}
-
-std::vector<std::string> DockerSource::sharers_of(const json& inspected) const {
-  const auto volumes = read_docker_container(inspected).volumes;
-  if (volumes.empty()) return {};
-  const CommandResult listed = ask(kDocker, list_users_of(volumes));
-  if (!listed.status.ok()) throw refusal(kDocker, listed);
-  const std::string id = inspected.at("Id");
-  std::vector<std::string> ids;
-  for (const std::string& line : split(listed.output, '\n')) {
-    if (!line.empty() && line != id) ids.push_back(line);
-  }
-  if (ids.empty()) return {};
-  const auto others = inspect(ids);
-  return others ? writers_to(*others, volumes) : std::vector<std::string>{};
-}
-
-subject::Group DockerSource::hold(const std::string& reference, bool with_sharers) try {
-  const auto found = inspect({reference});
-  if (!found) {
-    throw Error(ErrorKind::kNotFound, "docker knows no container " + printable(reference));
-  }
-  const auto sharers = with_sharers ? sharers_of(found->at(0)) : std::vector<std::string>{};
-  return hold_group(layout_, found->at(0).at("Id"), sharers,
-                    [this](const std::string& one) -> ForeignHeld::Ask {
-                      return [this, one] { return ask_for(one); };
-                    });
-} catch (const json::exception& error) {
-  throw not_understood(error);
 }
 
 }  // namespace still::sources

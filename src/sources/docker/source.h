@@ -2,12 +2,9 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
-#include <string>
 #include <vector>
 
-#include "sources/foreign/held.h"
-#include "store/layout.h"
-#include "subject/source.h"
+#include "sources/foreign/inspecting.h"
 
 namespace still::sources {
 
@@ -15,26 +12,19 @@ namespace still::sources {
 // is here.
 bool docker_is_at_work();
 
-class DockerSource final : public subject::Source {
+class DockerSource final : public InspectingSource {
  public:
   // Throws Error(kNotFound) if Docker is not installed, Error(kUnsupported) if its client is told
   // of an engine on another machine (DOCKER_HOST, a context).
   explicit DockerSource(const store::Layout& layout);
-  std::optional<std::string> find(const std::string& reference) override;
   std::vector<subject::Listed> running() override;
-  subject::Group hold(const std::string& reference, bool with_sharers) override;
 
- private:
-  std::optional<nlohmann::json> inspect(const std::vector<std::string>& ids) const;
-  std::optional<Statement> ask_for(const std::string& id) const;
-  // Ids of those that run and write to a volume of the inspected container.
-  std::vector<std::string> sharers_of(const nlohmann::json& inspected) const;
-
-  const store::Layout& layout_;
+ protected:
+  Statement read(const nlohmann::json& inspected) const override;
+  Statement complete(const nlohmann::json& inspected) const override;
 };
 
-// --- plain computation
-// ---------------------------------------------------------------------------
+// --- plain computation -------------------------------------------------------------------------
 
 // What `docker container inspect` says of one container; its runtime is the name that Docker has
 // for it. Throws Error(kUnsupported) for a volume of another driver than "local",

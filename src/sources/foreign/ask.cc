@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "oci/runtime.h"
 
 namespace still::sources {
@@ -35,6 +36,11 @@ Error refusal(const std::string& engine, const CommandResult& result) {
   return {ErrorKind::kRuntime, formatted("{}: {}", engine, oci::runtime_message(result.errors))};
 }
 
+Error not_understood(const std::string& engine, const std::exception& error) {
+  return {ErrorKind::kRuntime,
+          formatted("{}'s answer is not understood: {}", engine, printable(error.what()))};
+}
+
 nlohmann::json read_answer(const std::string& engine, const CommandResult& result) {
   auto json = nlohmann::json::parse(result.output, nullptr, false);
   if (!json.is_discarded()) return json;
@@ -45,6 +51,15 @@ nlohmann::json ask_json(const std::string& engine, const std::vector<std::string
   const CommandResult result = ask(engine, arguments);
   if (!result.status.ok()) throw refusal(engine, result);
   return read_answer(engine, result);
+}
+
+std::vector<std::string> ask_lines(const std::string& engine,
+                                   const std::vector<std::string>& arguments) {
+  const CommandResult result = ask(engine, arguments);
+  if (!result.status.ok()) throw refusal(engine, result);
+  auto lines = split(result.output, '\n');
+  std::erase(lines, "");
+  return lines;
 }
 
 }  // namespace still::sources

@@ -1,6 +1,7 @@
 // Engines' own programs, asked.
 #pragma once
 
+#include <exception>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -21,7 +22,13 @@ CommandResult ask(const std::string& engine, const std::vector<std::string>& arg
 // or if that is no JSON.
 nlohmann::json ask_json(const std::string& engine, const std::vector<std::string>& arguments);
 nlohmann::json read_answer(const std::string& engine, const CommandResult& result);
+// The same, the lines of its answer that are not empty.
+std::vector<std::string> ask_lines(const std::string& engine,
+                                   const std::vector<std::string>& arguments);
+
 // What it says on standard error, as one line.
 Error refusal(const std::string& engine, const CommandResult& result);
+// Its answer is JSON, and has not what it has to have.
+Error not_understood(const std::string& engine, const std::exception& error);
 
 }  // namespace still::sources

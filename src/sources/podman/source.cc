@@ -19,16 +19,6 @@ using nlohmann::json;
 
 constexpr const char* kPodman = "podman";
 
-Error not_understood(const json::exception& error) {
-  return {ErrorKind::kRuntime,
-          std::string("podman's answer is not understood: ") + printable(error.what())};
-}
-
-// Podman's own message for a name that it does not know.
-bool knows_no_such(const CommandResult& result) {
-  return result.errors.contains("no such container") || result.errors.contains("no container with");
-}
-
 // GRAPHROOT of GRAPHROOT/overlay-containers/ID/userdata.
 std::filesystem::path graph_root(const json& inspected) {
   const std::filesystem::path directory = inspected.at("StaticDir").get<std::string>();
@@ -64,9 +54,8 @@ Statement read_podman_container(const json& inspected) {
 }
 
 PodmanSource::PodmanSource(const store::Layout& layout, PodmanSettings settings)
-    : layout_(layout), settings_(std::move(settings)) {
-  require_program(kPodman);
-}
+    : InspectingSource(layout, kPodman, {"no such container", "no container with"}),
+      settings_(std::move(settings)) {}
 
 std::vector<std::string> PodmanSource::arguments(const std::vector<std::string>& command) const {
   std::vector<std::string> words;
@@ -74,23 +63,6 @@ std::vector<std::string> PodmanSource::arguments(const std::vector<std::string>&
   if (!settings_.runroot.empty()) words.push_back("--runroot=" + settings_.runroot);
   words.insert(words.end(), command.begin(), command.end());
   return words;
-}
-
-std::optional<json> PodmanSource::inspect(const std::vector<std::string>& ids) const {
-  std::vector<std::string> command = {"container", "inspect"};
-  command.insert(command.end(), ids.begin(), ids.end());
-  const CommandResult result = ask(kPodman, arguments(command));
-  if (result.status.ok()) return read_answer(kPodman, result);
-  if (knows_no_such(result)) return std::nullopt;
-  throw refusal(kPodman, result);
-}
-
-std::optional<std::string> PodmanSource::find(const std::string& reference) try {
-  const auto found = inspect({reference});
-  if (!found) return std::nullopt;
-  return found->at(0).at("Id").get<std::string>();
-} catch (const json::exception& error) {
-  throw not_understood(error);
 }
 
 std::vector<subject::Listed> PodmanSource::running() try {
@@ -108,50 +80,20 @@ std::vector<subject::Listed> PodmanSource::running() try {
   }
   return list;
 } catch (const json::exception& error) {
-  throw not_understood(error);
+  throw not_understood(kPodman, error);
 }
 
-std::optional<Statement> PodmanSource::ask_for(const std::string& id) const try {
-  const auto found = inspect({id});
-  if (!found) return std::nullopt;
-  const json& inspected = found->at(0);
-  Statement statement = read_podman_container(inspected);
+Statement PodmanSource::read(const json& inspected) const {
+  return read_podman_container(inspected);
+}
+
+Statement PodmanSource::complete(const json& inspected) const {
+  Statement statement = read(inspected);
   statement.runtime_root = default_runtime_root(statement.runtime);
-  const PodmanRecord record = read_podman_record(graph_root(inspected), id);
+  const PodmanRecord record = read_podman_record(graph_root(inspected), statement.id);
   statement.config_dump = record.config;
   statement.network_status = record.network_status;
   return statement;
-} catch (const json::exception& error) {
-  throw not_understood(error);
-}
-
-std::vector<std::string> PodmanSource::sharers_of(const json& inspected) const {
-  const auto volumes = read_podman_container(inspected).volumes;
-  if (volumes.empty()) return {};
-  const std::string id = inspected.at("Id");
-  const CommandResult listed = ask(kPodman, arguments(list_users_of(volumes)));
-  if (!listed.status.ok()) throw refusal(kPodman, listed);
-  std::vector<std::string> ids;
-  for (const std::string& line : split(listed.output, '\n')) {
-    if (!line.empty() && line != id) ids.push_back(line);
-  }
-  if (ids.empty()) return {};
-  const auto others = inspect(ids);
-  return others ? writers_to(*others, volumes) : std::vector<std::string>{};
-}
-
-subject::Group PodmanSource::hold(const std::string& reference, bool with_sharers) try {
-  const auto found = inspect({reference});
-  if (!found) {
-    throw Error(ErrorKind::kNotFound, "podman knows no container " + printable(reference));
-  }
-  const auto sharers = with_sharers ? sharers_of(found->at(0)) : std::vector<std::string>{};
-  return hold_group(layout_, found->at(0).at("Id"), sharers,
-                    [this](const std::string& one) -> ForeignHeld::Ask {
-                      return [this, one] { return ask_for(one); };
-                    });
-} catch (const json::exception& error) {
-  throw not_understood(error);
 }
 
 }  // namespace still::sources

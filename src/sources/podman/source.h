@@ -4,12 +4,9 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "sources/foreign/held.h"
-#include "store/layout.h"
-#include "subject/source.h"
+#include "sources/foreign/inspecting.h"
 
 namespace still::sources {
 
@@ -22,23 +19,18 @@ struct PodmanSettings {
 // storage it is.
 bool podman_is_at_work(const PodmanSettings& settings);
 
-class PodmanSource final : public subject::Source {
+class PodmanSource final : public InspectingSource {
  public:
   // Throws Error(kNotFound) if Podman is not installed.
   PodmanSource(const store::Layout& layout, PodmanSettings settings);
-  std::optional<std::string> find(const std::string& reference) override;
   std::vector<subject::Listed> running() override;
-  subject::Group hold(const std::string& reference, bool with_sharers) override;
+
+ protected:
+  std::vector<std::string> arguments(const std::vector<std::string>& command) const override;
+  Statement read(const nlohmann::json& inspected) const override;
+  Statement complete(const nlohmann::json& inspected) const override;
 
  private:
-  std::vector<std::string> arguments(const std::vector<std::string>& command) const;
-  // What it says of containers, by their ids; nullopt: it knows one of them no more.
-  std::optional<nlohmann::json> inspect(const std::vector<std::string>& ids) const;
-  std::optional<Statement> ask_for(const std::string& id) const;
-  // Ids of those that run and write to a volume of the inspected container.
-  std::vector<std::string> sharers_of(const nlohmann::json& inspected) const;
-
-  const store::Layout& layout_;
   const PodmanSettings settings_;
 };
 
