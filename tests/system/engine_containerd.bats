@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 load workload
 load docker_engine
+load engine_containers
 
 setup_file() {
   export ROOTFS=$BATS_FILE_TMPDIR/rootfs
@@ -58,10 +59,7 @@ start() {
     docker.io/library/still-test:1 "$id" "$@" 3>&-
 }
 
-checkpoint() { still checkpoint --leave-running --export "$WORK/archive" "$@"; }
-counted() { sed -n 's/.* steps=\([0-9]*\).*/\1/p' "$WORK/$1.log" | tail -n 1; }
-counts_beyond() { [[ $(counted "$1") -gt $2 ]]; }
-goes_on() { eventually counts_beyond "$1" "$(counted "$1")"; }
+written() { cat "$WORK/$1.log"; }
 
 state_of_containerd() {
   ctr -n "$1" containers info "$2"
@@ -74,9 +72,10 @@ state_of_containerd() {
   start default web -- /bin/counter --report 50
   eventually counts_beyond web 0
   before=$(state_of_containerd default web)
-  for way in stock fork; do
+  for way in $(memory_ways); do
     checkpoint web --memory-cut="$way"
-    [[ $(manifest "$WORK/archive" .consistent) == true && $(manifest "$WORK/archive" .engine) == containerd ]]
+    is_consistent
+    made_by containerd
     still archive verify "$WORK/archive"
   done
   diff <(echo "$before") <(state_of_containerd default web)

@@ -7,6 +7,9 @@ bats_require_minimum_version 1.5.0
 load helpers
 load workload
 load docker_engine
+load engine_containers
+
+CLIENT=docker
 
 setup_file() {
   export ROOTFS=$BATS_FILE_TMPDIR/rootfs
@@ -34,42 +37,23 @@ start() {
   shift
   docker run --detach --name "$name" --network none "${flags[@]}" still-test:1 "$@" 3>&-
 }
-start_counter() {
-  start "$@" -v data:/data -- /bin/counter --report 50
-  eventually counts_beyond "$1" 0
-}
-
-checkpoint() { still checkpoint --leave-running --export "$WORK/archive" "$@"; }
-counted() { docker logs "$1" 2>/dev/null | sed -n 's/.* steps=\([0-9]*\).*/\1/p' | tail -n 1; }
-counts_beyond() { [[ $(counted "$1") -gt $2 ]]; }
-goes_on() { eventually counts_beyond "$1" "$(counted "$1")"; }
-verdict() {
-  docker stop --time 60 "$1"
-  [[ $(docker inspect --format '{{.State.ExitCode}}' "$1") == 0 ]] || { docker logs "$1" | tail; return 1; }
-}
+written() { docker logs "$1" 2>/dev/null; }
+cgroup_of() { echo "/dk/docker/$(docker inspect --format '{{.Id}}' "$1")"; }
 
 # What Docker says, and all that it, containerd and runc have written of the container.
 state_of_docker() {
-  docker inspect "$@"
+  docker inspect web
   docker ps --all --no-trunc --format '{{.ID}} {{.State}} {{.Names}}'
   ctr -n moby tasks list
   find /run/docker /run/containerd "$ENGINE"/docker/containers -type f ! -name '*.log' -exec sha256sum {} + 2>/dev/null | sort
 }
 
-@test "nothing of Docker's state is written to" {
-  local before way
-  start_counter web
-  before=$(state_of_docker web)
-  for way in stock fork; do
-    checkpoint web --memory-cut="$way"
-    [[ $(manifest "$WORK/archive" .consistent) == true && $(manifest "$WORK/archive" .engine) == docker ]]
-    still archive verify "$WORK/archive"
-  done
-  diff <(echo "$before") <(state_of_docker web)
-  goes_on web
-  docker exec web true
-  verdict web
-}
+bats_test_function --description "nothing of Docker's state is written to" -- nothing_is_written state_of_docker
+bats_test_function --description "sharers of a volume stand still, too" -- sharers_stand_still
+bats_test_function --description "a paused container stays paused" -- stays_paused
+# While it is frozen runc takes it for paused, and refuses to pause it.
+bats_test_function --description "a container that Docker pauses meanwhile is paused, and has no checkpoint" \
+  -- paused_meanwhile thawed
 
 # The images are put where Docker keeps the container's own checkpoints, and the files back to where they were.
 @test "Docker goes on from the images and the files, and they are consistent" {
@@ -100,40 +84,6 @@ replace() {
   tar --extract --xattrs --xattrs-include='*' --file="$WORK/members/$2" --directory="$1"
 }
 
-@test "sharers of a volume stand still, too" {
-  start_counter web
-  start other -v data:/shared -- sh -c 'while :; do date >/shared/now; done'
-  start reader -v data:/shared:ro -- sleep 1000
-  checkpoint --dry-run web | tee "$WORK/plan"
-  grep "other writes to the same volume and is frozen too" "$WORK/plan"
-  run ! grep reader "$WORK/plan"
-  checkpoint web
-  [[ $(manifest "$WORK/archive" .consistent) == true ]]
-}
-
-@test "a paused container stays paused" {
-  start_counter web
-  docker pause web
-  checkpoint web
-  [[ $(docker inspect --format '{{.State.Status}}' web) == paused ]]
-  [[ $(manifest "$WORK/archive" .consistent) == true ]]
-  docker unpause web
-  goes_on web
-  verdict web
-}
-
-# While it is frozen runc takes it for paused, and refuses to pause it.
-@test "a container that Docker pauses meanwhile is paused, and has no checkpoint" {
-  start_counter web
-  fails_with "docker has paused container web during its checkpoint" \
-    at thawed "docker pause web >/dev/null" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" web
-  [[ ! -e $WORK/archive ]]
-  grep "frozen 1" "/sys/fs/cgroup/dk/docker/$(docker inspect --format '{{.Id}}' web)/cgroup.events"
-  docker unpause web
-  goes_on web
-  verdict web
-}
-
 @test "a health check and a shell of exec go on" {
   start_counter web --health-cmd true --health-interval 1s
   docker exec --detach web sleep 1000
@@ -152,7 +102,7 @@ is_healthy() { [[ $(docker inspect --format '{{.State.Health.Status}}' "$1") == 
   is "docker web" still ps --engine all --format '{{.Engine}} {{.Names}}'
   is "docker rootfs" still inspect --format '{{.Engine}}{{range .Trees}} {{.Name}}{{end}}' web
   fails_with 'use "docker checkpoint create web CHECKPOINT"' still checkpoint -e "$WORK/archive" web
-  fails_with 'no such container: "nothing" (asked: still, docker, containerd)' checkpoint nothing
+  fails_with ', docker, containerd); "still ps --engine all"' checkpoint nothing
   fails_with "docker's engine is not on this machine: tcp://192.0.2.1:2375" \
     env DOCKER_HOST=tcp://192.0.2.1:2375 still checkpoint -R -e "$WORK/archive" --engine docker web
   docker stop --time 0 web

@@ -26,8 +26,6 @@ teardown() {
   finish_store
 }
 
-checkpoint() { still checkpoint --leave-running --export "$WORK/archive" "$@"; }
-
 # Restored under its own name by Podman, each copy counts on, sees that memory and files go together, and is the next
 # original.
 copies_of_copies_count() {
@@ -36,7 +34,8 @@ copies_of_copies_count() {
   start_counter web
   for round in {1..10}; do
     checkpoint web --memory-cut="$(memory_way "$round")"
-    [[ $(manifest "$WORK/archive" .consistent) == true && $(manifest "$WORK/archive" .engine) == podman ]]
+    is_consistent
+    made_by podman
     goes_on web
     podman rm --force --time 0 web
     podman volume rm data
@@ -74,19 +73,18 @@ for runtime in crun runc; do
 done
 
 podman_sees_nothing() {
-  local before
-  RUNTIME=$1 start_counter web
-  before=$(state_of_podman web)
-  for way in stock fork; do checkpoint web --memory-cut="$way"; done
-  diff <(echo "$before") <(state_of_podman web)
-  goes_on web
-  podman exec web true
-  verdict web
+  RUNTIME=$1 nothing_is_written state_of_podman web
   podman rm web
 }
 for runtime in crun runc; do
   bats_test_function --description "nothing of Podman's state is written to, $runtime" -- podman_sees_nothing "$runtime"
 done
+
+bats_test_function --description "sharers of a volume stand still, too" -- sharers_stand_still
+bats_test_function --description "a paused container stays paused" -- stays_paused
+# The freeze of Still and that of Podman are one.
+bats_test_function --description "a container that Podman pauses meanwhile is paused, and has no checkpoint" \
+  -- paused_meanwhile frozen
 
 @test "the archive has what Podman's own has" {
   start_counter web
@@ -97,42 +95,6 @@ done
   [[ ! -s $WORK/missing ]]
   dump() { tar --extract --to-stdout --file "$1" config.dump | jq --sort-keys .; }
   diff <(dump "$WORK/archive") <(dump "$WORK/theirs")
-}
-
-@test "sharers of a volume stand still, too" {
-  start_counter web
-  start other -v data:/shared -- sh -c 'while :; do date >/shared/now; done'
-  start reader -v data:/shared:ro -- sleep 1000
-  checkpoint --dry-run web | tee "$WORK/plan"
-  grep "other writes to the same volume and is frozen too" "$WORK/plan"
-  run ! grep reader "$WORK/plan"
-  checkpoint web
-  [[ $(manifest "$WORK/archive" .consistent) == true ]]
-  checkpoint --no-freeze-sharers web
-  [[ $(manifest "$WORK/archive" .inconsistent_because) == *"volume:data: now"* ]]
-}
-
-@test "a paused container stays paused" {
-  start_counter web
-  podman pause web
-  checkpoint web
-  [[ $(podman inspect --format '{{.State.Status}}' web) == paused ]]
-  [[ $(manifest "$WORK/archive" .consistent) == true ]]
-  podman unpause web
-  goes_on web
-  verdict web
-}
-
-# The freeze of Still and that of Podman are one: the container is paused as Podman believes.
-@test "a container that Podman pauses meanwhile is paused, and has no checkpoint" {
-  start_counter web
-  fails_with "podman has paused container web during its checkpoint" \
-    at frozen "podman pause web >/dev/null" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" web
-  [[ ! -e $WORK/archive ]]
-  grep "frozen 1" "/sys/fs/cgroup$(podman inspect --format '{{.State.CgroupPath}}' web)/cgroup.events"
-  podman unpause web
-  goes_on web
-  verdict web
 }
 
 @test "a container that Podman ends meanwhile has no checkpoint" {
@@ -160,7 +122,7 @@ done
   start web --pod pod -- /bin/counter --report 50
   eventually counts_beyond web 0
   checkpoint web
-  [[ $(manifest "$WORK/archive" .consistent) == true ]]
+  is_consistent
   goes_on web
 }
 
@@ -170,11 +132,11 @@ done
   still run -d --name web --rootfs "$ROOTFS" sleep 1000
   fails_with 'container of several engines: still (' checkpoint web
   checkpoint --engine podman web
-  [[ $(manifest "$WORK/archive" .engine) == podman ]]
+  made_by podman
   checkpoint --engine still web
-  [[ $(manifest "$WORK/archive" .engine) == still ]]
+  made_by still
   checkpoint "$(podman inspect --format '{{.Id}}' web | cut -c1-12)"
-  [[ $(manifest "$WORK/archive" .engine) == podman ]]
+  made_by podman
 }
 
 @test "what cannot be had is refused before anything stands still" {

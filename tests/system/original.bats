@@ -32,7 +32,7 @@ copy_ends_fine() {
 # Each program is checkpointed twice: the second time calls are found that have gone on once.
 every_call_in_original_and_copy() {
   local way round
-  for way in fork stock; do
+  for way in $(memory_ways); do
     begin waiting /bin/calls 1000 "$(flags_for $way)"
     for round in 1 2; do
       live_checkpoint waiting "$WORK/archive" --memory-cut="$way" --file-locks --compress none
@@ -44,7 +44,7 @@ every_call_in_original_and_copy() {
   done
 }
 # What forks cannot cut is CRIU's alone, as handlers with SA_RESTART are here.
-flags_for() { if [[ $1 == fork ]]; then echo --no-aio; else echo --restart; fi; }
+flags_for() { if [[ $1 == stock ]]; then echo --restart; else echo --no-aio; fi; }
 @test "no system call ends because of a live checkpoint, and none in the copy" {
   for_each_runtime every_call_in_original_and_copy
 }

@@ -1,5 +1,10 @@
 # shellcheck shell=bash
-# Containers of Podman's, as it is called in the environment. Loaded after helpers.
+# Containers of Podman's, as it is called in the environment. Loaded after helpers and workload.
+
+load "$BATS_TEST_DIRNAME/../system/engine_containers"
+
+# shellcheck disable=SC2034 # the tests that all engines have in common call it
+CLIENT=podman
 
 # use_podman ROOTFS: an image of that directory, localhost/still-test:1, for all tests of a file.
 use_podman() { tar --create --directory="$1" . | podman import --quiet - localhost/still-test:1; }
@@ -34,20 +39,8 @@ start() {
   in_podman --runtime "${RUNTIME:-crun}" run --detach --name "$name" --network none --pids-limit 0 "${flags[@]}" \
     localhost/still-test:1 "$@" 3>&-
 }
-start_counter() {
-  start "$@" -v data:/data -- /bin/counter --report 50
-  eventually counts_beyond "$1" 0
-}
-
-counted() { podman logs "$1" 2>/dev/null | sed -n 's/.* steps=\([0-9]*\).*/\1/p' | tail -n 1; }
-counts_beyond() { [[ $(counted "$1") -gt $2 ]]; }
-goes_on() { eventually counts_beyond "$1" "$(counted "$1")"; }
-
-# The counter's own verdict.
-verdict() {
-  podman stop --time 60 "$1"
-  [[ $(podman inspect --format '{{.State.ExitCode}}' "$1") == 0 ]] || { podman logs "$1" | tail; return 1; }
-}
+written() { podman logs "$1" 2>/dev/null; }
+cgroup_of() { podman inspect --format '{{.State.CgroupPath}}' "$1"; }
 
 # All of its database, and what the runtime knows.
 state_of_podman() {

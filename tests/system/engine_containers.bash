@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# Containers of other engines: the busy counter, and what holds for every engine's. Loaded after helpers and workload, by a
+# file that says `start NAME [FLAG...] -- COMMAND...`, `written NAME` (all that it has written), and in $CLIENT the program
+# of an engine that has Docker's words.
+
+checkpoint() { still checkpoint --leave-running --export "$WORK/archive" "$@"; }
+
+start_counter() {
+  start "$@" -v data:/data -- /bin/counter --report 50
+  eventually counts_beyond "$1" 0
+}
+counted() { written "$1" | sed -n 's/.* steps=\([0-9]*\).*/\1/p' | tail -n 1; }
+counts_beyond() { [[ $(counted "$1") -gt $2 ]]; }
+goes_on() { eventually counts_beyond "$1" "$(counted "$1")"; }
+
+# The counter's own verdict.
+verdict() {
+  "$CLIENT" stop --time 60 "$1"
+  [[ $("$CLIENT" inspect --format '{{.State.ExitCode}}' "$1") == 0 ]] || { written "$1" | tail; return 1; }
+}
+
+is_consistent() { [[ $(manifest "$WORK/archive" .consistent) == true ]]; }
+made_by() { [[ $(manifest "$WORK/archive" .engine) == "$1" ]]; }
+
+# --- tests ------------------------------------------------------------------------------------------
+
+# nothing_is_written STATE...: what the command STATE prints of the engine is the same afterwards.
+nothing_is_written() {
+  local before
+  start_counter web
+  before=$("$@")
+  for way in $(memory_ways); do
+    checkpoint web --memory-cut="$way"
+    is_consistent
+    made_by "$CLIENT"
+    still archive verify "$WORK/archive"
+  done
+  diff <(echo "$before") <("$@")
+  goes_on web
+  "$CLIENT" exec web true
+  verdict web
+}
+
+sharers_stand_still() {
+  start_counter web
+  start other -v data:/shared -- sh -c 'while :; do date >/shared/now; done'
+  start reader -v data:/shared:ro -- sleep 1000
+  checkpoint --dry-run web | tee "$WORK/plan"
+  grep "other writes to the same volume and is frozen too" "$WORK/plan"
+  run ! grep reader "$WORK/plan"
+  checkpoint web
+  is_consistent
+  checkpoint --no-freeze-sharers web
+  [[ $(manifest "$WORK/archive" .inconsistent_because) == *"volume:data: now"* ]]
+}
+
+stays_paused() {
+  start_counter web
+  "$CLIENT" pause web
+  checkpoint web
+  [[ $("$CLIENT" inspect --format '{{.State.Status}}' web) == paused ]]
+  is_consistent
+  "$CLIENT" unpause web
+  goes_on web
+  verdict web
+}
+
+# paused_meanwhile STEP: at that step the engine pauses the container, which is then paused as the engine believes.
+paused_meanwhile() {
+  start_counter web
+  fails_with "$CLIENT has paused container web during its checkpoint" \
+    at "$1" "$CLIENT pause web >/dev/null" "$STILL_TEST_PROGRAM" checkpoint -R -e "$WORK/archive" web
+  [[ ! -e $WORK/archive ]]
+  grep "frozen 1" "/sys/fs/cgroup$(cgroup_of web)/cgroup.events"
+  "$CLIENT" unpause web
+  goes_on web
+  verdict web
+}
