@@ -1,5 +1,7 @@
 #include "cli/app.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -8,13 +10,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/flags/unsupported.h"
+#include "cli/help.h"
 #include "cli/undo.h"
 #include "journal/recovery.h"
 
 namespace still::cli {
 namespace {
-
-constexpr size_t kHelpColumn = 34;
 
 // "still container ps"
 std::string full_name(const CLI::App& command) {
@@ -43,13 +44,32 @@ const CLI::App* where_parsing_ended(const CLI::App* app) {
 
 bool is_flag(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
 
+std::vector<std::string> names_of_commands(const CLI::App& parent) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : parent.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
+  return names;
+}
+
+std::vector<std::string> names_of_flags(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
 Error unexpected_word(const CLI::App& command, const std::string& word) {
   const std::string name = full_name(command);
   const std::string see = "see '" + name + " --help'";
-  if (is_flag(word)) return unknown_flag(word, name);
+  if (is_flag(word)) {
+    const std::string flag = word.substr(0, word.find('='));
+    return unknown_flag(word, nearest_word(flag, names_of_flags(command)), see);
+  }
   if (command.get_require_subcommand_min() > 0) {
     return Error(ErrorKind::kUsage, "unrecognized command '" + name + " " + printable(word) + "'",
-                 see);
+                 did_you_mean(nearest_word(word, names_of_commands(command)), see));
   }
   return Error(ErrorKind::kUsage, "unexpected argument \"" + printable(word) + "\"", see);
 }
@@ -64,14 +84,6 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& problem) {
     return Error(ErrorKind::kUsage, "missing command '" + name + " COMMAND'", see);
   }
   return Error(ErrorKind::kUsage, printable(problem.what()), see);
-}
-
-void set_help_style(CLI::FormatterBase& formatter) {
-  formatter.column_width(kHelpColumn);
-  formatter.label("Positionals", "Arguments");
-  // The usage line says which arguments must be there.
-  formatter.label("TEXT", "");
-  formatter.label("REQUIRED", "");
 }
 
 int parse_and_run(CLI::App& app, Context& context, int argc, const char* const* argv) {
@@ -105,6 +117,10 @@ Context::~Context() = default;
 
 const store::Layout& Context::layout() {
   if (!layout_) {
+    if (::geteuid() != 0) {
+      throw Error(ErrorKind::kUsage, "still works with containers and needs to be root",
+                  "call it as root, or by sudo");
+    }
     layout_ = store::Layout::resolve(root, runroot);
     layout_->create();
   }
@@ -173,11 +189,13 @@ std::vector<std::string> rest_of_line(const CLI::App& command) {
 std::unique_ptr<CLI::App> make_app(Context& context) {
   auto app = std::make_unique<CLI::App>("Consistent live checkpoints of running Linux containers",
                                         "still");
-  app->set_help_flag("--help", "Print this help and exit");
+  app->set_help_flag("-h,--help", "Print this help and exit");
   app->set_version_flag("-v,--version", "still version " STILL_VERSION);
   app->usage("\nUsage: still [flags] COMMAND");
   app->require_subcommand(1);
-  set_help_style(*app->get_formatter());
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->label("Positionals", "Arguments");
+  app->formatter(formatter);
   app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app->add_option("--root", context.root,
                   "Where containers, volumes and images are kept (default /var/lib/still)")

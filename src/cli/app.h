@@ -107,5 +107,6 @@ void register_image_rm(CLI::App& parent, Context& context, const std::string& na
 void register_image_exists(CLI::App& parent, Context& context);
 void register_info(CLI::App& parent, Context& context);
 void register_version(CLI::App& parent, Context& context);
+void register_help(CLI::App& app, Context& context);
 
 }  // namespace still::cli

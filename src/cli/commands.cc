@@ -61,6 +61,7 @@ void register_commands(CLI::App& app, Context& context) {
   register_volume(app, context);
   register_image_group(app, context);
   register_archive_group(app, context);
+  register_help(app, context);
 }
 
 }  // namespace still::cli

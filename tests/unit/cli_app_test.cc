@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "cli/app.h"
 #include "cli/flags/container_flags.h"
 #include "cli/flags/unsupported.h"
@@ -16,6 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 struct Outcome {
   int code;
@@ -54,6 +56,14 @@ TEST(CommandLine, MistakesAreOneLineWithAHint) {
   expect_error({"--log-level", "loud", "ps"}, "unknown log level");
 }
 
+TEST(CommandLine, NearWordsAreOffered) {
+  expect_error({"chekpoint"}, "did you mean 'checkpoint'? see 'still --help'");
+  expect_error({"volume", "crate"}, "did you mean 'create'? see 'still volume --help'");
+  expect_error({"checkpoint", "--exprt=x"}, "did you mean '--export'?");
+  expect_error({"help", "chekpoint"}, "unrecognized command 'still chekpoint'");
+  EXPECT_THAT(still({"--nothing-like-this"}).errors, Not(HasSubstr("did you mean")));
+}
+
 TEST(CommandLine, PodmansOtherFlagsAreNamedAsNotSupported) {
   expect_error({"run", "-p", "80:80", "image"}, "--publish is not supported");
   expect_error({"run", "--publish=80:80", "image"}, "--publish is not supported");
@@ -73,6 +83,11 @@ TEST(CommandLine, HelpHasUsageAndExamples) {
   }
 }
 
+TEST(CommandLine, HelpIsACommandToo) {
+  EXPECT_EQ(still({"help"}).output, still({"--help"}).output);
+  EXPECT_EQ(still({"help", "volume", "create"}).output, still({"volume", "create", "-h"}).output);
+}
+
 TEST(CommandLine, Version) {
   EXPECT_EQ(still({"--version"}).output, "still version " STILL_VERSION "\n");
 }
@@ -80,6 +95,11 @@ TEST(CommandLine, Version) {
 // Every command, at whatever place, says how it is used.
 void expect_help(const CLI::App& command) {
   EXPECT_THAT(command.help(), HasSubstr("Usage: still "));
+  EXPECT_THAT(command.help(), Not(HasSubstr("{false}")));
+  for (const std::string& line : split(command.help(), '\n')) {
+    const bool is_in_columns = line.starts_with("  ") && !line.starts_with("  still ");
+    EXPECT_TRUE(!is_in_columns || line.size() <= 80) << line;
+  }
   EXPECT_FALSE(command.get_description().empty()) << command.get_name();
   const auto below = command.get_subcommands([](const CLI::App*) { return true; });
   const bool hidden = command.get_group().empty();

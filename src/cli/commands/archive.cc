@@ -84,7 +84,7 @@ void register_archive_verify(CLI::App& parent, Context& context) {
                             "still archive verify --format '{{.Consistent}}' web.tar.zst"}});
   command.add_option("FILE", flags->files, "Archives")->required();
   command.add_option("--identity", flags->identity, "Age identity that opens encrypted archives")
-      ->type_name("FILE");
+      ->option_text("FILE");
   add_value(command, "-f,--format", flags->format, "Print as JSON or by a Go template",
             "json|TEMPLATE");
   on_run(command, context, [flags] { return run_verify(*flags); });

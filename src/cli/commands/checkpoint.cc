@@ -13,6 +13,7 @@
 #include "cli/flags/engine_flags.h"
 #include "cli/flags/not_yet.h"
 #include "cli/flags/selection.h"
+#include "cli/help.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
@@ -324,15 +325,29 @@ int run_checkpoint(Context& context, const CheckpointFlags& flags) {
   return code;
 }
 
-void add_flags(CLI::App& command, CheckpointFlags& flags) {
-  checkpoint::CheckpointOptions& options = flags.options;
-  add_container_arguments(command, flags.containers);
-  add_engine_flags(command, flags.engine,
-                   "Whose container it is (default auto: of all that are at work here)", "auto");
-  add_no_wait_flag(command);
-  add_all_flag(command, flags.containers, "-a,--all", "All running containers");
+void add_capture_flags(CLI::App& command, checkpoint::CheckpointOptions& options) {
+  begin_flag_group(command, "What to capture");
   command.add_flag("-R,--leave-running", options.leave_running,
                    "Live checkpoint: the container runs on afterwards");
+  command.add_flag("--file-locks", options.file_locks, "Allow processes that hold file locks");
+  command.add_flag("--tcp-established", options.tcp_established,
+                   "Allow established TCP connections");
+  command.add_flag("--ignore-rootfs", options.ignore_rootfs,
+                   "Leave changes of the root file system out of the archive");
+  command.add_flag("--ignore-volumes", options.ignore_volumes,
+                   "Leave named volumes out of the archive");
+  command.add_flag("--freeze-sharers,!--no-freeze-sharers", options.freeze_sharers,
+                   "Freeze containers that write to the same volumes for the same time (default)");
+  command.add_flag("--require-freeze", options.require_freeze,
+                   "Fail rather than take a checkpoint that is not certified consistent");
+  command.add_flag(
+      "--verify-restore", options.verify_restore,
+      "Try a restore beside the container, and throw it away: without success a default "
+      "checkpoint does not end the container, and a live one is not certified");
+}
+
+void add_target_flags(CLI::App& command, CheckpointFlags& flags) {
+  begin_flag_group(command, "Where to");
   add_value(command, "-e,--export", flags.export_file,
             "Write the checkpoint to an archive, \"-\" to standard output", "FILE|-");
   add_value(command, "-c,--compress", flags.compress, "Compression of the archive",
@@ -340,27 +355,11 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
   add_list(command, "--encrypt-to", flags.encrypt_to,
            "Encrypt the archive to this age recipient: a public key, or a file of such",
            "RECIPIENT");
-  command.add_flag("--file-locks", options.file_locks, "Allow processes that hold file locks");
-  command.add_flag("--ignore-rootfs", options.ignore_rootfs,
-                   "Leave changes of the root file system out of the archive");
-  command.add_flag("--ignore-volumes", options.ignore_volumes,
-                   "Leave named volumes out of the archive");
-  command.add_flag("-k,--keep", options.keep, "Keep CRIU's log and statistics in the store");
-  command.add_flag("--print-stats", flags.print_stats, "Print times and sizes as JSON");
-  command.add_flag("--tcp-established", options.tcp_established,
-                   "Allow established TCP connections");
-  command.add_flag("--require-freeze", options.require_freeze,
-                   "Fail rather than take a checkpoint that is not certified consistent");
-  command.add_flag(
-      "--verify-restore", options.verify_restore,
-      "Try a restore beside the container, and throw it away: without success a default "
-      "checkpoint does not end the container, and a live one is not certified");
-  command.add_flag("--freeze-sharers,!--no-freeze-sharers", options.freeze_sharers,
-                   "Freeze containers that write to the same volumes for the same time (default)");
-  add_value(command, "--memory-staging", flags.memory_staging,
-            "Keep the memory image in memory until it is in the archive, if it takes no more than "
-            "this",
-            "SIZE (default 0: in the store)");
+  command.add_flag("-k,--keep", flags.options.keep, "Keep CRIU's log and statistics in the store");
+}
+
+void add_memory_flags(CLI::App& command, CheckpointFlags& flags) {
+  begin_flag_group(command, "How memory is cut");
   add_value(command, "--memory-cut", flags.memory_cut,
             "How a live checkpoint cuts the memory: copied before the freeze, and what was written "
             "since in it (protect); by forks of the processes (fork); by CRIU as it is (stock); or "
@@ -370,6 +369,14 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
             "What the container's limit of memory must leave for a cut by forks: pages that it "
             "changes meanwhile are there twice",
             "SIZE (default 64m)");
+  add_value(command, "--memory-staging", flags.memory_staging,
+            "Keep the memory image in memory until it is in the archive, if it takes no more than "
+            "this",
+            "SIZE (default 0: in the store)");
+}
+
+void add_waiting_flags(CLI::App& command, CheckpointFlags& flags) {
+  begin_flag_group(command, "How long to wait");
   add_value(
       command, "--max-pause", flags.max_pause,
       "Refuse a live checkpoint that is expected to keep the container frozen for longer, and "
@@ -380,7 +387,23 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
   add_value(command, "--runtime-timeout", flags.runtime_timeout,
             "How long the runtime may do nothing before it counts as hung",
             "DURATION (default 30s)");
+  add_no_wait_flag(command);
+}
+
+void add_flags(CLI::App& command, CheckpointFlags& flags) {
+  begin_flag_group(command, "Which containers");
+  add_container_arguments(command, flags.containers);
+  add_all_flag(command, flags.containers, "-a,--all", "All running containers");
+  add_engine_flags(command, flags.engine,
+                   "Whose container it is (default auto: of all that are at work here)", "auto");
+  add_capture_flags(command, flags.options);
+  add_target_flags(command, flags);
+  add_memory_flags(command, flags);
+  add_waiting_flags(command, flags);
+  begin_flag_group(command, "What to print");
   command.add_flag("--dry-run", flags.dry_run, "Print what would be done, touch nothing");
+  command.add_flag("--print-stats", flags.print_stats, "Print times and sizes as JSON");
+  begin_flag_group(command, "Not supported yet");
   not_yet_flag(command, "-P,--pre-checkpoint");
   not_yet_flag(command, "--with-previous");
   not_yet_value(command, "--create-image");

@@ -10,6 +10,7 @@
 #include "cli/flags/container_flags.h"
 #include "cli/flags/not_yet.h"
 #include "cli/flags/selection.h"
+#include "cli/help.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
@@ -179,26 +180,27 @@ int run_restore(Context& context, const RestoreFlags& flags) {
   return code;
 }
 
-void add_flags(CLI::App& command, RestoreFlags& flags) {
-  restore::RestoreOptions& options = flags.options;
-  add_container_arguments(command, flags.containers);
-  add_all_flag(command, flags.containers, "-a,--all", "All checkpointed containers");
+void add_archive_flags(CLI::App& command, RestoreFlags& flags) {
+  begin_flag_group(command, "A new container from an archive");
   add_value(command, "-i,--import", flags.import_file,
             "Restore from an archive, \"-\" from standard input", "FILE|-");
-  add_value(command, "-n,--name", flags.name, "Name of the new container, with --import", "NAME");
-  add_value(command, "--rootfs", flags.rootfs,
-            "Directory to use as base root file system, with --import", "DIR");
+  add_value(command, "-n,--name", flags.name, "Name of the new container", "NAME");
+  add_value(command, "--rootfs", flags.rootfs, "Directory to use as base root file system", "DIR");
   add_value(command, "--image", flags.image,
-            "Image to use as base, with --import: a name or id here, or one of "
-            "containers-storage:, docker-daemon:, oci:, oci-archive:, docker-archive:",
+            "Image to use as base: a name or id here, or one of containers-storage:, "
+            "docker-daemon:, oci:, oci-archive:, docker-archive:",
             "IMAGE");
-  add_value(command, "--identity", flags.identity,
-            "Age identity that opens an encrypted archive, with --import", "FILE");
   add_list(command, "--rename-volume", flags.rename_volumes,
-           "Restore the archive's volume OLD as NEW, with --import", "OLD=NEW");
-  command.add_flag("-k,--keep", options.keep,
-                   "Keep CRIU's log and statistics, and a checkpoint "
-                   "restored in place");
+           "Restore the archive's volume OLD as NEW", "OLD=NEW");
+  add_value(command, "--identity", flags.identity, "Age identity that opens an encrypted archive",
+            "FILE");
+  command.add_flag("--require-certificate", flags.options.require_certificate,
+                   "Refuse an archive whose manifest does not certify that it is consistent, and "
+                   "one without a manifest");
+}
+
+void add_restored_flags(CLI::App& command, restore::RestoreOptions& options) {
+  begin_flag_group(command, "What to restore");
   command.add_flag("--file-locks", options.file_locks, "Restore file locks");
   command.add_flag("--tcp-established", options.tcp_established,
                    "Restore established TCP connections");
@@ -207,13 +209,23 @@ void add_flags(CLI::App& command, RestoreFlags& flags) {
                    "Do not apply the archive's changes of the root file system");
   command.add_flag("--ignore-volumes", options.ignore_volumes,
                    "Do not restore volumes; use those of that name here");
-  command.add_flag("--print-stats", flags.print_stats, "Print times as JSON");
+  command.add_flag("-k,--keep", options.keep,
+                   "Keep CRIU's log and statistics, and a checkpoint restored in place");
+}
+
+void add_flags(CLI::App& command, RestoreFlags& flags) {
+  begin_flag_group(command, "Which containers, in place");
+  add_container_arguments(command, flags.containers);
+  add_all_flag(command, flags.containers, "-a,--all", "All checkpointed containers");
+  add_archive_flags(command, flags);
+  add_restored_flags(command, flags.options);
+  begin_flag_group(command, "What an archive is granted, as for run");
   command.add_flag("--allow-spec", flags.allow_spec,
                    "Grant all that the archive asks for beyond the default: it is trusted");
-  command.add_flag("--require-certificate", options.require_certificate,
-                   "Refuse an archive whose manifest does not certify that it is consistent, and "
-                   "one without a manifest, with --import");
   add_granting_flags(command, flags.grants);
+  begin_flag_group(command, "What to print");
+  command.add_flag("--print-stats", flags.print_stats, "Print times as JSON");
+  begin_flag_group(command, "Not supported yet");
   not_yet_value(command, "--import-previous");
   not_yet_flag(command, "--ignore-static-ip");
   not_yet_flag(command, "--ignore-static-mac");

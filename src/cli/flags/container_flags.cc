@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/flags/flag_values.h"
+#include "cli/help.h"
 #include "engine/container/security.h"
 #include "engine/container/signals.h"
 #include "engine/container/volumes.h"
@@ -249,10 +250,15 @@ ContainerConfig make_grants(const ContainerFlags& flags) {
 }
 
 void add_container_flags(CLI::App& command, ContainerFlags& flags) {
-  add_granting_flags(command, flags);
+  command.set_help_flag("--help", "Print this help and exit");  // -h is the host name's
+  begin_flag_group(command, "The container");
   add_engine_flags(command, flags);
+  begin_flag_group(command, "Its first process");
   add_process_flags(command, flags);
+  begin_flag_group(command, "Files, network and rights");
+  add_granting_flags(command, flags);
   add_file_flags(command, flags);
+  begin_flag_group(command, "Limits");
   add_limit_flags(command, flags);
 }
 

@@ -5,7 +5,7 @@
 namespace still::cli {
 namespace {
 
-constexpr const char* kDescription = "Not supported yet";
+constexpr const char* kDescription = "As Podman's";
 
 [[noreturn]] void refuse(const std::string& names) {
   throw Error(ErrorKind::kUnsupported, names.substr(names.find("--")) + " is not supported yet",

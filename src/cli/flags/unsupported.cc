@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "cli/help.h"
 
 namespace still::cli {
 namespace {
@@ -158,13 +159,12 @@ std::string_view long_form(std::string_view flag) {
 
 }  // namespace
 
-Error unknown_flag(std::string_view flag, std::string_view command) {
-  const std::string see = "see '" + std::string(command) + " --help'";
+Error unknown_flag(std::string_view flag, const std::string& nearest, const std::string& see) {
   const std::string_view name = long_form(flag);
   if (std::ranges::contains(kPodmanOnly, name)) {
     return Error(ErrorKind::kUnsupported, std::string(name) + " is not supported", see);
   }
-  return Error(ErrorKind::kUsage, "unknown flag: " + printable(flag), see);
+  return Error(ErrorKind::kUsage, "unknown flag: " + printable(flag), did_you_mean(nearest, see));
 }
 
 }  // namespace still::cli

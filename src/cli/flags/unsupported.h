@@ -9,7 +9,8 @@
 
 namespace still::cli {
 
-// The error for a flag ("-p", "--restart=always") that the command ("still run") does not have.
-Error unknown_flag(std::string_view flag, std::string_view command);
+// The error for a flag ("-p", "--restart=always") that a command does not have. nearest: the flag
+// that may be meant, or empty; see: where to look.
+Error unknown_flag(std::string_view flag, const std::string& nearest, const std::string& see);
 
 }  // namespace still::cli
