@@ -108,5 +108,6 @@ void register_image_exists(CLI::App& parent, Context& context);
 void register_info(CLI::App& parent, Context& context);
 void register_version(CLI::App& parent, Context& context);
 void register_help(CLI::App& app, Context& context);
+void register_complete(CLI::App& app, Context& context);
 
 }  // namespace still::cli

@@ -62,6 +62,7 @@ void register_commands(CLI::App& app, Context& context) {
   register_image_group(app, context);
   register_archive_group(app, context);
   register_help(app, context);
+  register_complete(app, context);
 }
 
 }  // namespace still::cli
