@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "base/format.h"
 #include "base/text.h"
@@ -104,7 +107,31 @@ std::string missing_room(pid_t pid, size_t mappings) {
   return {};
 }
 
+// Of the mount that a file is on, as in mountinfo; nullopt: it is gone.
+std::optional<uint64_t> mount_of(const std::string& path) {
+  struct statx status{};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID, &status) != 0) return std::nullopt;
+  return status.stx_mnt_id;
+}
+
 }  // namespace
+
+bool is_on_nested_overlay(pid_t process) {
+  const std::string directory = formatted("/proc/{}", process);
+  const auto program = mount_of(directory + "/exe");
+  const auto maps = read_file_if_exists(directory + "/maps");
+  std::error_code gone;
+  const auto path = std::filesystem::read_symlink(directory + "/exe", gone);
+  if (!program || !maps || gone) return false;
+  for (const std::string& line : split(*maps, '\n')) {
+    const auto mapping = parse_maps_line(line);
+    if (!mapping || mapping->name != path) continue;
+    const auto mapped =
+        mount_of(formatted("{}/map_files/{:x}-{:x}", directory, mapping->start, mapping->end));
+    return mapped && *mapped != *program;
+  }
+  return false;
+}
 
 uint64_t soft_limit(std::string_view limits, std::string_view name) {
   for (const std::string& line : split(std::string(limits), '\n')) {

@@ -22,6 +22,11 @@ struct Unfit {
 // out. Takes its time with much memory. Throws Error(kSystem).
 std::optional<Unfit> find_unfit(const std::vector<pid_t>& processes);
 
+// Whether the program of the process is mapped from another mount than it is on. Of an overlay that
+// has an overlay as a layer the kernel maps files of that layer, on a mount that is in no list, and
+// CRIU 4.1.1 cannot name them. false if the process has ended.
+bool is_on_nested_overlay(pid_t process);
+
 // --- plain computation
 // ---------------------------------------------------------------------------
 

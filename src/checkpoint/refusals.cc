@@ -274,6 +274,17 @@ void unfit_processes(const Held& container, const Plan&) {
               "change the program's configuration, or its limits");
 }
 
+void nested_overlays(const Held& container, const Plan&) {
+  for (const pid_t pid : dumped_of(container)) {
+    if (!is_on_nested_overlay(pid)) continue;
+    throw Error(ErrorKind::kUnsupported,
+                formatted("the program of process {} ({}) is on an overlay that has another "
+                          "overlay as a layer, and CRIU cannot dump that",
+                          pid, subject::command_of(pid)),
+                "make the container from an image, or from a directory on another file system");
+  }
+}
+
 // Its own root is one, and what the engine binds can be part of one.
 bool is_own_overlay(const MountEntry& mount, const subject::Subject& subject) {
   return mount.type == "overlay" && mount.root == "/" && mount.target != "/" &&
@@ -437,16 +448,27 @@ void impossible_trials(const Held& container, const Plan& plan) {
       "leave --verify-restore out");
 }
 
-constexpr std::array kPlanned = {impossible_target,       no_freezer,
-                                 sessions_beside_the_end, traced_processes,
-                                 undumpable_descriptors,  broken_leases,
-                                 waiting_terminals,       long_paths,
-                                 stopped_processes,       ended_main_threads,
-                                 terminals_of_sessions,   rules_of_its_own,
-                                 separate_tasks,          unfit_processes,
-                                 mounts_within,           connections,
-                                 waiting_connections,     connections_with_sessions,
-                                 changed_sources,         impossible_trials};
+constexpr std::array kPlanned = {impossible_target,
+                                 no_freezer,
+                                 sessions_beside_the_end,
+                                 traced_processes,
+                                 undumpable_descriptors,
+                                 broken_leases,
+                                 waiting_terminals,
+                                 long_paths,
+                                 stopped_processes,
+                                 ended_main_threads,
+                                 terminals_of_sessions,
+                                 rules_of_its_own,
+                                 separate_tasks,
+                                 unfit_processes,
+                                 nested_overlays,
+                                 mounts_within,
+                                 connections,
+                                 waiting_connections,
+                                 connections_with_sessions,
+                                 changed_sources,
+                                 impossible_trials};
 
 // --- complete
 // --------------------------------------------------------------------------------------

@@ -456,6 +456,17 @@ connect() { nsenter -t "$(state "$1" Pid)" -n "$BATS_TEST_DIRNAME/connect" 7000 
   done
 }
 
+@test "a root file system on an overlay is refused in words" {
+  mkdir "$WORK"/{lower,upper,work,merged}
+  mount -t overlay overlay -o "lowerdir=$ROOTFS,upperdir=$WORK/upper,workdir=$WORK/work" "$WORK/merged"
+  still run -d --name nested --rootfs "$WORK/merged" /bin/sleep 1000 >/dev/null
+  fails_with "is on an overlay that has another overlay as a layer" still checkpoint -R -e "$WORK/archive" nested
+  fails_with "is on an overlay that has another overlay as a layer" still checkpoint --dry-run nested
+  [[ $(state nested Status) == running && ! -e $WORK/archive ]]
+  still rm --force nested
+  umount "$WORK/merged"
+}
+
 @test "refused without CRIU" {
   start_ticker web
   mkdir "$WORK/bin"
