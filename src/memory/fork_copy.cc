@@ -246,31 +246,14 @@ void ForkCopy::Share::end_copy(const Copy& copy, ForkCopy& all) try {
   if (parent == 0) return;
   // The end of gigabytes takes its time, and the process can go on meanwhile: it is not told. One
   // that has the child because its parent has ended is told, unless it stands still.
-  if (parent == copy.parent) end(copy.child);
+  if (parent == copy.parent) Tracee::end(copy.child);
   std::vector<Tracee> threads = stop_threads(parent, deadline_in(kEndTimeout));
-  end(copy.child);
+  Tracee::end(copy.child);
   // From here on whoever waits for children of every kind could collect it, did it not stand still.
-  let_go(copy.child);
+  Tracee::kill(copy.child);
   all.reap(threads, parent, copy.child);
 } catch (const Error& error) {
   log(LogLevel::kWarning, error.message());
-}
-
-void ForkCopy::Share::end(pid_t child) {
-  auto held = std::ranges::find(children, child, &Tracee::tid);
-  if (held == children.end()) {
-    if (has_ended(child)) return;
-    children.push_back(Tracee::adopt(child, deadline_in(kEndTimeout)));
-    held = std::prev(children.end());
-  }
-  held->end();
-}
-
-void ForkCopy::Share::let_go(pid_t child) {
-  const auto held = std::ranges::find(children, child, &Tracee::tid);
-  if (held == children.end()) return;
-  held->kill();
-  children.erase(held);
 }
 
 void ForkCopy::reap(std::vector<Tracee>& parent_threads, pid_t parent, pid_t child) {

@@ -91,9 +91,6 @@ class ForkCopy {
     std::vector<Tracee> children;  // the copies, once they stand still
     Tracer tracer;                 // the last member: what it traces is let go of first
 
-    // What has ended can be collected by nobody until it is let go.
-    void end(pid_t child);
-    void let_go(pid_t child);
     void end_copy(const Copy& copy, ForkCopy& all);
   };
 

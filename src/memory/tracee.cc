@@ -72,12 +72,13 @@ long trace_with_options(unsigned request, pid_t tid, uint64_t more) {
 
 std::optional<Tracee> Tracee::seize(pid_t tid) {
   const long result = trace_with_options(PTRACE_SEIZE, tid, PTRACE_O_TRACECLONE);
-  if (result < 0 && errno == ESRCH) return std::nullopt;
-  if (result < 0 && errno == EPERM && tracer_of(tid) != 0) {
+  const int number = result < 0 ? errno : 0;
+  if (number == ESRCH || (number == EPERM && is_ending(tid))) return std::nullopt;
+  if (number == EPERM && tracer_of(tid) != 0) {
     throw Error(ErrorKind::kConflict,
                 formatted("task {} is traced by process {}", tid, tracer_of(tid)));
   }
-  must(result, tid, "trace");
+  if (number != 0) throw Error::system(number, formatted("cannot trace task {}", tid));
   Tracee tracee(tid);
   if (trace(PTRACE_INTERRUPT, tid, 0, nullptr) < 0) {
     if (errno == ESRCH) return std::nullopt;
@@ -124,21 +125,18 @@ void Tracee::detach() noexcept {
   trace(PTRACE_DETACH, tid, 0, nullptr);
 }
 
-void Tracee::end() noexcept {
-  if (tid_ == 0) return;
-  ::kill(tid_, SIGKILL);
+void Tracee::end(pid_t child) noexcept {
+  ::kill(child, SIGKILL);
   siginfo_t info;
-  while (::waitid(P_PID, static_cast<id_t>(tid_), &info, WEXITED | WNOWAIT | __WALL) < 0 &&
+  while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT | __WALL) < 0 &&
          errno == EINTR) {
   }
 }
 
-void Tracee::kill() noexcept {
-  if (tid_ == 0) return;
-  const pid_t tid = std::exchange(tid_, 0);
-  ::kill(tid, SIGKILL);
+void Tracee::kill(pid_t child) noexcept {
+  ::kill(child, SIGKILL);
   int status = 0;
-  while (::waitpid(tid, &status, __WALL) == tid && !WIFEXITED(status) && !WIFSIGNALED(status)) {
+  while (::waitpid(child, &status, __WALL) == child && !WIFEXITED(status) && !WIFSIGNALED(status)) {
   }
 }
 

@@ -42,11 +42,12 @@ class Tracee {
   static void wait_until_stopped(std::vector<Tracee*> tracees, Deadline deadline);
   // Lets go: it runs on. One that has ended is no error.
   void detach() noexcept;
-  // SIGKILL, and waits until it has ended, and all its memory is free. It is still held: its parent
-  // cannot collect it.
-  void end() noexcept;
-  // The same, and lets go.
-  void kill() noexcept;
+  // For a child that was reported by run_system_call(), whether it has been adopted or not, or has
+  // ended by itself: SIGKILL, and waits until it has ended, and all its memory is free. It is still
+  // held: its parent cannot collect it.
+  static void end(pid_t child) noexcept;
+  // The same, and lets go. A Tracee of it takes no notice.
+  static void kill(pid_t child) noexcept;
 
   // --- while it is stopped; each throws Error(kSystem), also when it was killed ------------------
   user_regs_struct registers() const;
