@@ -167,7 +167,8 @@ std::optional<std::string> read_file_if_exists(const std::filesystem::path& path
   try {
     return read_all(*fd);
   } catch (const Error& error) {
-    if (error.error_number() == ESRCH) return std::nullopt;  // /proc of a process that has ended
+    // /proc of a process that has ended, or of a descriptor that it has closed.
+    if (error.error_number() == ESRCH || error.error_number() == ENOENT) return std::nullopt;
     throw error.in(quoted(path));
   }
 }

@@ -35,7 +35,8 @@ bool path_exists(const std::filesystem::path& path);
 // The whole content. The second form reads on from the descriptor's position.
 std::string read_file(const std::filesystem::path& path);
 std::string read_all(const Fd& fd);
-// nullopt also for a file of a process that has ended (/proc).
+// nullopt also for a file of a process that has ended, or of a descriptor that has been closed
+// (/proc).
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
 // The target of a symbolic link, of any length.
 std::string read_link_at(const Fd& directory, const std::string& name);

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <functional>
+#include <thread>
 
 #include "os/atomic_file.h"
 #include "os/files.h"
@@ -57,6 +59,21 @@ TEST(Files, AbsenceCanBeAnAnswer) {
   EXPECT_FALSE(open_at_if_exists(open_dir(scratch.path()), "none", O_RDONLY));
   EXPECT_FALSE(stat_at(open_dir(scratch.path()), "none"));
   EXPECT_FALSE(path_exists(scratch / "none"));
+}
+
+// What the kernel says of a descriptor can be opened, and gone when it is read.
+TEST(Files, WhatIsSaidOfAClosedDescriptorIsAbsent) {
+  constexpr int kNumber = 900;
+  std::jthread other([](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      ::dup2(STDIN_FILENO, kNumber);
+      ::close(kNumber);
+    }
+  });
+  for (const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+       std::chrono::steady_clock::now() < end;) {
+    EXPECT_NO_THROW(read_file_if_exists("/proc/self/fdinfo/900"));
+  }
 }
 
 TEST(Files, ALinkThatLeadsNowhereExists) {
