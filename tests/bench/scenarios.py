@@ -56,6 +56,8 @@ SCENARIOS = {
         Scenario("CH", "2 GiB of memory, in huge pages", memory_mib=2048, probe="--huge-pages",
                  stock=True),
         Scenario("C8", "8 GiB of memory, in pages of 4 KiB", memory_mib=8192, stock=True),
+        Scenario("S", "1 GiB of shared memory, touched by 8 processes", memory_mib=1024,
+                 probe="--shared --processes 8", stock=True),
         Scenario("P", "A in one of 300 processes with 4 threads each",
                  probe="--processes 300 --threads 4", stock=True),
         Scenario("D", "A and an idle volume of 1 GiB in 8 files", volume=True, idle="A"),

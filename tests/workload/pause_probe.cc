@@ -12,6 +12,7 @@
 #include <exception>
 #include <filesystem>
 #include <random>
+#include <span>
 #include <system_error>
 #include <thread>
 
@@ -29,6 +30,7 @@ struct Options {
   std::chrono::microseconds interval{200};
   uint64_t memory_mib = 0;
   bool huge_pages = false;
+  bool shared = false;
   unsigned processes = 1;
   unsigned threads = 1;
   std::filesystem::path output;
@@ -42,24 +44,33 @@ constexpr const char* kSignals = R"(Signals:
 Its first line, `ready memory_mib=N`, comes when the memory is there.)";
 
 // Every page is touched, and no two are alike: nothing on the way can make them smaller.
-void hold_memory(uint64_t size_bytes, bool huge_pages) {
-  if (size_bytes == 0) return;
-  void* memory =
-      mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+std::span<uint64_t> hold_memory(const Options& options) {
+  const uint64_t size_bytes = options.memory_mib << 20;
+  if (size_bytes == 0) return {};
+  const int kind = options.shared ? MAP_SHARED : MAP_PRIVATE;
+  void* memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-  madvise(memory, size_bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  madvise(memory, size_bytes, options.huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   std::mt19937_64 random(1);
-  auto* words = static_cast<uint64_t*>(memory);
-  for (uint64_t i = 0; i < size_bytes / sizeof(uint64_t); ++i) words[i] = random();
+  const std::span words(static_cast<uint64_t*>(memory), size_bytes / sizeof(uint64_t));
+  for (uint64_t& word : words) word = random();
+  return words;
 }
 
-// Processes that sleep, with as many threads; they end with this one.
-void make_company(unsigned processes, unsigned threads) {
+void touch(std::span<uint64_t> memory) {
+  constexpr size_t kPageWords = 4096 / sizeof(uint64_t);
+  for (size_t i = 0; i < memory.size(); i += kPageWords) memory[i] += 1;
+}
+
+// Processes that sleep, with as many threads; they end with this one. They have touched what is
+// shared.
+void make_company(unsigned processes, unsigned threads, std::span<uint64_t> shared) {
   for (unsigned i = 1; i < processes; ++i) {
     const pid_t child = fork();
     if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (child > 0) continue;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    touch(shared);
     for (unsigned j = 1; j < threads; ++j) std::thread([] { pause(); }).detach();
     while (true) pause();
   }
@@ -72,8 +83,9 @@ int probe(const Options& options) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
 
   const Output output(options.output);
-  make_company(options.processes, options.threads);
-  hold_memory(options.memory_mib << 20, options.huge_pages);
+  const auto shared = options.shared ? hold_memory(options) : std::span<uint64_t>();
+  make_company(options.processes, options.threads, shared);
+  if (!options.shared) hold_memory(options);
   GapClock clock(options.interval);
   const std::jthread thread([&clock](const std::stop_token& stop) { clock.run(stop); });
   output.line(still::formatted("ready memory_mib={}", options.memory_mib));
@@ -96,6 +108,7 @@ int main(int argc, char** argv) try {
   flags.number("interval", options.interval, "Microseconds between readings");
   flags.number("memory", options.memory_mib, "MiB of memory to fill and hold");
   flags.on_off("huge-pages", options.huge_pages, "Ask for huge pages; without it, for small ones");
+  flags.on_off("shared", options.shared, "All processes have the memory, and have touched it");
   flags.number("processes", options.processes, "How many, one of them the one that measures", 1);
   flags.number("threads", options.threads, "How many each of the others has", 1);
   flags.text("output", options.output, "File to append to, instead of standard output");
