@@ -104,10 +104,11 @@ double gibibyte_dump(const Plan& plan) {
       });
 }
 
-// What CRIU writes in the window whichever way the memory is cut. As it is, it counts shared memory
-// as memory of the processes that have it.
+// What is written in the window beside the memory of each process. CRIU as it is counts shared
+// memory as memory of the processes that have it.
 double nanoseconds_of_writing(const Plan& plan) {
-  const uint64_t shared = number_of(plan.memory) != 0 ? plan.written.shared_memory_bytes : 0;
+  const bool is_apart = number_of(plan.memory) != 0 && !cut::copies_shared_memory(plan.memory);
+  const uint64_t shared = is_apart ? plan.written.shared_memory_bytes : 0;
   const uint64_t bytes = plan.written.deleted_file_bytes + plan.written.pipe_bytes + shared;
   return static_cast<double>(bytes) / kGibibyte * kGibibyteDump;
 }

@@ -31,6 +31,39 @@ std::filesystem::path image_of(const std::filesystem::path& images, const char* 
   return images / formatted("{}-{}.img", kind, pid);
 }
 
+std::filesystem::path shared_image_of(const std::filesystem::path& images, uint64_t inode) {
+  return images / formatted("pagemap-shmem-{}.img", inode);
+}
+
+PageMap read_page_map_of(const std::filesystem::path& file) {
+  const std::string content = read_file(file);
+  const auto entries = image_entries(content, kPageMapImage);
+  if (entries.empty()) fail_corrupt_image(file);
+  PageMap map{.pages_id = parse_entry<messages::PageMapHead>(entries[0], file).pages_id(),
+              .ranges = {}};
+  map.ranges.reserve(entries.size() - 1);
+  for (size_t i = 1; i < entries.size(); ++i) {
+    const auto entry = parse_entry<messages::PageMapEntry>(entries[i], file);
+    map.ranges.push_back({entry.address(), entry.pages(), entry.flags()});
+  }
+  return map;
+}
+
+void write_page_map_to(const std::filesystem::path& file, const PageMap& map) {
+  std::string content = begin_image(kPageMapImage);
+  messages::PageMapHead head;
+  head.set_pages_id(map.pages_id);
+  append_entry(content, head);
+  for (const PageRange& range : map.ranges) {
+    messages::PageMapEntry entry;
+    entry.set_address(range.address);
+    entry.set_pages(static_cast<uint32_t>(range.pages));
+    entry.set_flags(range.flags);
+    append_entry(content, entry);
+  }
+  write_image(file, content);
+}
+
 bool has_advice(const messages::Mapping& mapping, int advice) {
   return (mapping.advice() >> advice & 1) != 0;
 }
@@ -64,33 +97,24 @@ bool has_page_map(const std::filesystem::path& images, pid_t pid) {
 }
 
 PageMap read_page_map(const std::filesystem::path& images, pid_t pid) {
-  const auto file = image_of(images, "pagemap", pid);
-  const std::string content = read_file(file);
-  const auto entries = image_entries(content, kPageMapImage);
-  if (entries.empty()) fail_corrupt_image(file);
-  PageMap map{.pages_id = parse_entry<messages::PageMapHead>(entries[0], file).pages_id(),
-              .ranges = {}};
-  map.ranges.reserve(entries.size() - 1);
-  for (size_t i = 1; i < entries.size(); ++i) {
-    const auto entry = parse_entry<messages::PageMapEntry>(entries[i], file);
-    map.ranges.push_back({entry.address(), entry.pages(), entry.flags()});
-  }
-  return map;
+  return read_page_map_of(image_of(images, "pagemap", pid));
 }
 
 void write_page_map(const std::filesystem::path& images, pid_t pid, const PageMap& map) {
-  std::string content = begin_image(kPageMapImage);
-  messages::PageMapHead head;
-  head.set_pages_id(map.pages_id);
-  append_entry(content, head);
-  for (const PageRange& range : map.ranges) {
-    messages::PageMapEntry entry;
-    entry.set_address(range.address);
-    entry.set_pages(static_cast<uint32_t>(range.pages));
-    entry.set_flags(range.flags);
-    append_entry(content, entry);
-  }
-  write_image(image_of(images, "pagemap", pid), content);
+  write_page_map_to(image_of(images, "pagemap", pid), map);
+}
+
+bool has_shared_page_map(const std::filesystem::path& images, uint64_t inode) {
+  return path_exists(shared_image_of(images, inode));
+}
+
+PageMap read_shared_page_map(const std::filesystem::path& images, uint64_t inode) {
+  return read_page_map_of(shared_image_of(images, inode));
+}
+
+void write_shared_page_map(const std::filesystem::path& images, uint64_t inode,
+                           const PageMap& map) {
+  write_page_map_to(shared_image_of(images, inode), map);
 }
 
 std::filesystem::path pages_file(const std::filesystem::path& images, uint32_t pages_id) {

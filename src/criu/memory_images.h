@@ -43,6 +43,10 @@ bool has_page_map(const std::filesystem::path& images, pid_t pid);
 // pagemap-PID.img of a process. Throws Error(kCorrupt), Error(kSystem).
 PageMap read_page_map(const std::filesystem::path& images, pid_t pid);
 void write_page_map(const std::filesystem::path& images, pid_t pid, const PageMap& map);
+// The same of memory that processes share, pagemap-shmem-INODE.img: addresses are offsets in it.
+bool has_shared_page_map(const std::filesystem::path& images, uint64_t inode);
+PageMap read_shared_page_map(const std::filesystem::path& images, uint64_t inode);
+void write_shared_page_map(const std::filesystem::path& images, uint64_t inode, const PageMap& map);
 std::filesystem::path pages_file(const std::filesystem::path& images, uint32_t pages_id);
 
 struct Mapping {

@@ -17,7 +17,10 @@ std::map<std::string, std::string> preload_environment(const PreloadSettings& se
   const std::string preload = criu_preload();
   if (!preload.empty()) variables["LD_PRELOAD"] = preload;
   if (settings.clean_memory) variables[kCleanMemoryVariable] = kCleanKnowledge;
-  if (settings.no_pages) variables[kNoPagesVariable] = "1";
+  if (settings.no_pages) {
+    variables[kNoPagesVariable] = "1";
+    variables[kSharedMemoryVariable] = settings.work / kSharedMemoryFile;
+  }
   if (settings.no_conntrack) variables[kNoConntrackVariable] = "1";
   if (!settings.gate.empty()) variables[kGateVariable] = settings.gate;
   if (!settings.work.empty()) variables[kDispatchingVariable] = settings.work / kDispatchingFile;

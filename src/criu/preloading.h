@@ -34,6 +34,11 @@ inline constexpr const char* kDeletedVariable = "STILL_CRIU_DELETED";
 inline constexpr const char* kDeletedFile = "deleted-files";
 inline constexpr const char* kDeletedAskedFile = "deleted-files.asked";
 
+// Names the list of shared memory that is copied by others (preload/shared_memory.cc).
+inline constexpr const char* kSharedMemoryVariable = "STILL_CRIU_SHARED_MEMORY";
+// Its name, beside CRIU's log.
+inline constexpr const char* kSharedMemoryFile = "shared-memory";
+
 // Names the file in which the library tells of a thread that cannot be had make system calls
 // (preload/dispatch.cc), by its number.
 inline constexpr const char* kDispatchingVariable = "STILL_CRIU_DISPATCHING";
@@ -48,7 +53,8 @@ std::string criu_preload();
 struct PreloadSettings {
   // CRIU is to find that no page has changed since its parent images (preload/clean_memory.cc).
   bool clean_memory = false;
-  // CRIU is to find no page of private memory: others bring all of it into the images.
+  // CRIU is to find no page of private memory: others bring all of it into the images, and the
+  // shared memory that is in kSharedMemoryFile.
   bool no_pages = false;
   // No connection is saved (preload/conntrack.cc).
   bool no_conntrack = false;

@@ -3,14 +3,17 @@
 #include <algorithm>
 
 #include "base/hooks.h"
+#include "criu/preloading.h"
 #include "cut/attempt.h"
 #include "memory/copy_snapshot.h"
+#include "os/files.h"
 
 namespace still::cut {
 
 ProtectionWay::ProtectionWay(const ByProtection& choice, const subject::Subject& subject,
                              StagingPlace place)
     : skeleton_(choice.skeleton),
+      copies_shared_memory_(copies_shared_memory(choice)),
       no_forks_because_(choice.no_forks_because),
       subject_(subject),
       place_(std::move(place)) {}
@@ -19,7 +22,9 @@ void ProtectionWay::prepare(Cancellation& cancellation) {
   attempt([&] {
     const auto processes = subject::divided_processes_of(subject_).tree;
     forks_.prepare(processes);
-    precopy_.emplace(place_.directory);
+    std::optional<pid_t> first;
+    if (copies_shared_memory_) first = subject_.init.pid;
+    precopy_.emplace(place_.directory, first);
     precopy_->start(processes, [&] { cancellation.check(); });
     hooks::reached("protected");
   });
@@ -35,7 +40,10 @@ void ProtectionWay::catch_up(Cancellation& cancellation) {
 void ProtectionWay::before_dump() {
   attempt([&] {
     processes_ = subject::divide(subject::freezer_of(subject_)->processes(), subject_.init.pid);
-    precopy_->begin_last(processes_.tree);
+    if (const memory::SharedMemory* shared = precopy_->shared()) {
+      write_file_atomically(place_.work() / criu::kSharedMemoryFile, shared->list(), 0600);
+    }
+    precopy_->begin_last(processes_.tree, processes_.sessions);
   });
 }
 
@@ -71,9 +79,12 @@ memory::MergeTotals ProtectionWay::finish(Cancellation& cancellation, Observer& 
     precopy_->release();
     hooks::reached("copied");
     if (skeleton_ == memory::Skeleton::kNoPages) precopy_->list_pages(place_.images());
-    const auto totals =
+    auto totals =
         memory::merge(place_.images(), precopy_->snapshots(memory::snapshots_of(forks_.copies())),
                       [&] { cancellation.check(); });
+    if (const memory::SharedMemory* shared = precopy_->shared()) {
+      totals.written_bytes += shared->complete(place_.images());
+    }
     forks_.end();
     precopy_.reset();
     return totals;

@@ -1,6 +1,7 @@
 // The cut by write protection: the memory is copied while the container runs, what was written to
-// since in the window. Processes that write too much for that, and those that cannot be protected,
-// are forked, as by_fork.h does it; CRIU writes images without memory.
+// since in the window; what processes share as well. Processes that write too much for that, and
+// those that cannot be protected, are forked, as by_fork.h does it; CRIU writes images without
+// memory.
 #pragma once
 
 #include <optional>
@@ -26,6 +27,7 @@ class ProtectionWay : public MemoryWay {
 
  private:
   const memory::Skeleton skeleton_;
+  const bool copies_shared_memory_;
   const std::string no_forks_because_;
   const subject::Subject& subject_;
   const StagingPlace place_;

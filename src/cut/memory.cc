@@ -11,6 +11,12 @@ class CriuWay : public MemoryWay {};
 
 }  // namespace
 
+bool copies_shared_memory(const MemoryChoice& choice) {
+  return on(
+      choice, [](const ByCriu&) { return false; }, [](const ByFork&) { return false; },
+      [](const ByProtection& by) { return by.skeleton == memory::Skeleton::kNoPages; });
+}
+
 std::string name_of(const MemoryChoice& choice) {
   return on(
       choice, [](const ByCriu&) { return "stock"; }, [](const ByFork&) { return "fork"; },

@@ -45,6 +45,9 @@ auto on(const MemoryChoice& choice, Cases... cases) {
   return std::visit(Overloaded{cases...}, choice);
 }
 
+// Whether CRIU leaves out the memory that processes share, because it is copied before the freeze:
+// only the library that hides pages from CRIU does that.
+bool copies_shared_memory(const MemoryChoice& choice);
 // "stock", "fork", "protect": as flags, statistics and the manifest name it.
 std::string name_of(const MemoryChoice& choice);
 // "CRIU", "forks", "write protection": in words for people.

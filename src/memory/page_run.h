@@ -16,6 +16,11 @@ struct PageRun {
   uint64_t end() const { return address + bytes(); }
 };
 
+// Addresses of pages, the end outside.
+inline PageRun run_between(uint64_t start, uint64_t end) {
+  return {.address = start, .pages = (end - start) / criu::kPageSize};
+}
+
 // In the order of addresses: one that continues the last one makes that longer.
 inline void append(std::vector<PageRun>& runs, const PageRun& run) {
   if (!runs.empty() && runs.back().end() == run.address) {
@@ -28,6 +33,12 @@ inline void append(std::vector<PageRun>& runs, const PageRun& run) {
 // In the order of addresses.
 std::vector<PageRun> common_pages(const std::vector<PageRun>& some,
                                   const std::vector<PageRun>& others);
+
+// Those of some that are not among the others. In the order of addresses.
+std::vector<PageRun> pages_without(const std::vector<PageRun>& some,
+                                   const std::vector<PageRun>& others);
+// Those that are in any of the runs, which need not be in order.
+std::vector<PageRun> united(std::vector<PageRun> runs);
 
 template <typename Runs>
 uint64_t total_bytes(const Runs& runs) {

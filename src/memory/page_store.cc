@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <ranges>
 
 #include "base/error.h"
@@ -29,7 +31,7 @@ std::vector<std::vector<PageRun>> divide(const std::vector<PageRun>& runs, uint6
   uint64_t pages = kPiecePages;
   for (PageRun run : runs) {
     while (run.pages > 0) {
-      if (pages >= kPiecePages || pieces.back().size() == RemoteMemory::kMostRuns) {
+      if (pages >= kPiecePages || pieces.back().size() == PageSource::kMostRuns) {
         pieces.emplace_back();
         pages = 0;
       }
@@ -123,7 +125,7 @@ void PageStore::make_room(const Changes& changes) {
   }
 }
 
-void PageStore::copy(const RemoteMemory& from, const Changes& changes) {
+void PageStore::copy(const PageSource& from, const Changes& changes) {
   make_room(changes);
   const auto pieces = divide(changes.written, kChunkBytes);
   std::vector<std::vector<PageRun>> missing(pieces.size());
@@ -154,7 +156,7 @@ void PageStore::put(const std::vector<PageRun>& runs, const std::byte* bytes) co
   }
 }
 
-bool PageStore::copy_quickly(const RemoteMemory& from, const Changes& changes, Reserve& reserve) {
+bool PageStore::copy_quickly(const PageSource& from, const Changes& changes, Reserve& reserve) {
   make_room(changes);
   if (changes.written.empty()) return true;
   std::byte* const bytes = reserve.take(total_bytes(changes.written));
@@ -182,6 +184,59 @@ bool PageStore::copy_quickly(const RemoteMemory& from, const Changes& changes, R
   });
   quick_.push_back(std::move(copied));
   return all;
+}
+
+// What is not in memory any more is not waited for: it counts as different.
+std::vector<PageRun> PageStore::differing(const PageRun& run, const std::byte* bytes) const {
+  alignas(64) std::byte stored[kPiecePages * kPageSize];
+  const Chunk& chunk = chunks_.at(run.address / kChunkBytes);
+  const iovec to{stored, run.bytes()};
+  const auto place = static_cast<off_t>(chunk.offset + run.address % kChunkBytes);
+  if (::preadv2(file_.fd().get(), &to, 1, place, RWF_NOWAIT) != static_cast<ssize_t>(run.bytes())) {
+    return {run};
+  }
+  std::vector<PageRun> pages;
+  for (uint64_t at = 0; at < run.bytes(); at += kPageSize) {
+    if (std::memcmp(stored + at, bytes + at, kPageSize) == 0) continue;
+    append(pages, {.address = run.address + at, .pages = 1});
+  }
+  return pages;
+}
+
+uint64_t PageStore::copy_differing(const PageSource& from, const std::vector<PageRun>& pages,
+                                   Reserve* reserve) {
+  const auto known = stored();
+  const auto known_pieces = divide(common_pages(pages, known), kChunkBytes);
+  auto pieces = known_pieces;
+  std::ranges::move(divide(pages_without(pages, known), kChunkBytes), std::back_inserter(pieces));
+  make_room({.written = pages, .looked_at = {}});
+  std::vector<std::vector<Quick>> quick(pieces.size());
+  std::atomic<uint64_t> different = 0;
+  for_each_piece(pieces, [&](const std::vector<PageRun>& piece, size_t number) {
+    alignas(64) std::byte bytes[kPiecePages * kPageSize];
+    if (!from.read(piece, bytes)) throw Error(ErrorKind::kConflict, "shared memory is gone");
+    const std::byte* content = bytes;
+    for (const PageRun& run : piece) {
+      const bool is_known = number < known_pieces.size();
+      for (const PageRun& part : is_known ? differing(run, content) : std::vector{run}) {
+        const std::byte* const there = content + (part.address - run.address);
+        std::byte* const place = reserve == nullptr ? nullptr : reserve->take(part.bytes());
+        different += part.bytes();
+        if (place == nullptr) {
+          put({part}, there);
+        } else {
+          std::memcpy(place, there, part.bytes());
+          quick[number].push_back({.run = part, .bytes = place});
+        }
+      }
+      content += run.bytes();
+    }
+  });
+  std::vector<Quick> layer;
+  for (const auto& of_piece : quick) std::ranges::copy(of_piece, std::back_inserter(layer));
+  std::ranges::sort(layer, {}, [](const Quick& one) { return one.run.address; });
+  if (!layer.empty()) quick_.push_back(std::move(layer));
+  return different;
 }
 
 void PageStore::forget(const std::vector<PageRun>& runs) {

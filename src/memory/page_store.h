@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "memory/page_run.h"
+#include "memory/page_source.h"
 #include "memory/protection.h"
-#include "memory/remote_memory.h"
 #include "os/fd.h"
 
 namespace still::memory {
@@ -67,11 +67,16 @@ class PageStore {
 
   // Copies what was written to from the process, by several threads. What is not there any more is
   // stored no longer. Throws Error(kSystem).
-  void copy(const RemoteMemory& from, const Changes& changes);
+  void copy(const PageSource& from, const Changes& changes);
   // The same into memory, where a later copy of a page counts more, and any more than those in the
   // file. False if it is too much for the reserve, or not all is there: what is stored of the runs
   // is not right then.
-  bool copy_quickly(const RemoteMemory& from, const Changes& changes, Reserve& reserve);
+  bool copy_quickly(const PageSource& from, const Changes& changes, Reserve& reserve);
+  // Of pages that may have changed those that are not stored as they are. Into memory, as long as
+  // the reserve lasts, then into the file; null: into the file alone. Those must be there; returns
+  // how many bytes were not stored before. Throws Error(kSystem).
+  uint64_t copy_differing(const PageSource& from, const std::vector<PageRun>& pages,
+                          Reserve* reserve);
   // What is stored of them is not right any more, nor is any quick copy.
   void forget(const std::vector<PageRun>& runs);
 
@@ -95,6 +100,8 @@ class PageStore {
   };
   void make_room(const Changes& changes);
   void mark(const PageRun& run, bool is_stored);
+  // Those of the run, which is stored, whose content is another.
+  std::vector<PageRun> differing(const PageRun& run, const std::byte* bytes) const;
   // None crosses the border of a chunk.
   void put(const std::vector<PageRun>& runs, const std::byte* bytes) const;
 

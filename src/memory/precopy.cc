@@ -11,6 +11,7 @@
 #include "base/hooks.h"
 #include "base/log.h"
 #include "memory/fork_copy.h"
+#include "memory/remote_memory.h"
 #include "memory/tracer.h"
 #include "os/tasks.h"
 
@@ -93,7 +94,10 @@ class PrecopySnapshot : public Snapshot {
 
 }  // namespace
 
-Precopy::Precopy(const std::filesystem::path& directory) : file_(directory / "pages") {}
+Precopy::Precopy(const std::filesystem::path& directory, std::optional<pid_t> first)
+    : file_(directory / "pages") {
+  if (first) shared_.emplace(*first, file_);
+}
 
 Precopy::~Precopy() {
   if (last_.valid()) last_.wait();
@@ -121,6 +125,7 @@ void Precopy::start(const std::vector<pid_t>& processes, const std::function<voi
     }
     processes_.push_back(std::move(process));
   }
+  if (shared_) shared_->find_descriptors(processes);
   last_round_bytes_ = round(poll);
 }
 
@@ -138,7 +143,11 @@ uint64_t Precopy::round(const std::function<void()>& poll) {
       log(LogLevel::kInfo, error.message());  // it has ended, or is about to
     }
   }
-  return bytes;
+  if (!shared_) return bytes;
+  poll();
+  std::vector<SharedMemory::Mapper> mappers;
+  for (const auto& process : processes_) mappers.push_back({process->pid, *process->protection});
+  return bytes + shared_->round(mappers);
 }
 
 void Precopy::catch_up(const std::function<void()>& poll) {
@@ -146,11 +155,15 @@ void Precopy::catch_up(const std::function<void()>& poll) {
     const uint64_t before = std::exchange(last_round_bytes_, round(poll));
     if (static_cast<double>(last_round_bytes_) > kWorthwhile * static_cast<double>(before)) break;
   }
+  if (shared_) {
+    if (shared_->is_behind()) last_round_bytes_ = round(poll);
+    shared_->get_ready();
+  }
   // Twice what was written in the last round, and what CRIU touches.
   reserve_.emplace(std::min(2 * last_round_bytes_ + 4 * kLittleBytes, kMostReserve));
 }
 
-void Precopy::begin_last(const std::vector<pid_t>& processes) {
+void Precopy::begin_last(const std::vector<pid_t>& processes, const std::vector<pid_t>& beside) {
   unknown_.clear();
   std::vector<Process*> known;
   for (const pid_t pid : processes) {
@@ -163,8 +176,12 @@ void Precopy::begin_last(const std::vector<pid_t>& processes) {
       unknown_.push_back({.pid = pid, .image_pid = image_pid, .pages = {}});
     }
   }
-  last_ = std::async(std::launch::async, [this, known] {
+  if (shared_) shared_->begin_last();
+  auto all = processes;
+  all.insert(all.end(), beside.begin(), beside.end());
+  last_ = std::async(std::launch::async, [this, known, processes, all] {
     for (Process* process : known) copy_last(*process);
+    if (shared_) shared_->copy_last(all, processes);
   });
 }
 

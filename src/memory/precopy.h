@@ -15,14 +15,16 @@
 #include "memory/landing.h"
 #include "memory/page_store.h"
 #include "memory/protection.h"
+#include "memory/shared_memory.h"
 #include "memory/snapshot.h"
 
 namespace still::memory {
 
 class Precopy {
  public:
-  // directory: for the file with the pages; it exists. Throws Error(kSystem).
-  explicit Precopy(const std::filesystem::path& directory);
+  // directory: for the file with the pages; it exists. first: of the container, if what its
+  // processes share is to be copied as well. Throws Error(kSystem).
+  explicit Precopy(const std::filesystem::path& directory, std::optional<pid_t> first = {});
   Precopy(const Precopy&) = delete;
   Precopy& operator=(const Precopy&) = delete;
   ~Precopy();
@@ -34,12 +36,16 @@ class Precopy {
   void catch_up(const std::function<void()>& poll);
 
   // They stand still, CRIU has touched none: begins to copy what was written to since, as far as
-  // that takes no longer than to fork the process. Returns at once.
-  void begin_last(const std::vector<pid_t>& processes);
+  // that takes no longer than to fork the process. beside: others of the cgroup, that the images
+  // will not have. Returns at once.
+  void begin_last(const std::vector<pid_t>& processes, const std::vector<pid_t>& beside = {});
   // CRIU is done with them and they still stand still: waits for that, and copies what CRIU has
   // touched. Returns the processes whose memory is not here (all of it or a part): those are to be
   // forked. Throws what went wrong since begin_last().
   std::vector<pid_t> end_last();
+
+  // Null: it is left to CRIU.
+  const SharedMemory* shared() const { return shared_ ? &*shared_ : nullptr; }
 
   // Writes into images that have no list of pages (Skeleton::kNoPages) which there are, and that
   // their content is missing. After end_last(). Throws Error(kCorrupt), Error(kSystem).
@@ -82,6 +88,7 @@ class Precopy {
   Landings landings_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<Unknown> unknown_;
+  std::optional<SharedMemory> shared_;
   uint64_t last_round_bytes_ = 0;
   std::optional<Reserve> reserve_;
   std::future<void> last_;

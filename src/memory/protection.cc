@@ -4,6 +4,9 @@
 #include <linux/fs.h>
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <array>
@@ -54,8 +57,29 @@ std::vector<MapsLine> mappings_of(pid_t process) {
   return mappings;
 }
 
-PageRun run_between(uint64_t start, uint64_t end) {
-  return {.address = start, .pages = (end - start) / criu::kPageSize};
+// Of the file system that the kernel has for memory that processes share.
+dev_t shared_memory_device() {
+  static const dev_t device = [] {
+    const int file = ::memfd_create("still", MFD_CLOEXEC);
+    if (file < 0) throw Error::system(errno, "cannot make shared memory");
+    return stat_fd(Fd(file)).st_dev;
+  }();
+  return device;
+}
+
+void register_range(const Fd& userfault, const PageRun& range) {
+  uffdio_register wish{};
+  wish.range = {.start = range.address, .len = range.bytes()};
+  wish.mode = UFFDIO_REGISTER_MODE_WP;
+  ::ioctl(userfault.get(), UFFDIO_REGISTER, &wish);
+}
+
+// In pieces, so that the process is not held up.
+template <typename Work>
+void for_each_piece(const PageRun& range, const Work& work) {
+  for (uint64_t at = range.address; at < range.end(); at += kPieceBytes) {
+    work(run_between(at, std::min(range.end(), at + kPieceBytes)));
+  }
 }
 
 struct Question {
@@ -79,6 +103,13 @@ constexpr Question kSwapped{.flags = 0,
                             .inverted = PAGE_IS_PRESENT,
                             .all_of = PAGE_IS_SWAPPED | PAGE_IS_PRESENT,
                             .any_of = 0};
+// Pages, and places for pages, that are noted as not written: what is not there at all, or whose
+// note is lost, is not among them.
+constexpr Question kStillProtected{.flags = 0,
+                                   .inverted = PAGE_IS_WRITTEN,
+                                   .all_of = PAGE_IS_WRITTEN,
+                                   .any_of = PAGE_IS_PRESENT | PAGE_IS_SWAPPED};
+constexpr Question kPresent{.flags = 0, .inverted = 0, .all_of = PAGE_IS_PRESENT, .any_of = 0};
 constexpr Question kTakeWritten{.flags = PM_SCAN_WP_MATCHING,
                                 .inverted = kWritten.inverted,
                                 .all_of = kWritten.all_of,
@@ -175,13 +206,25 @@ Protection Protection::open(pid_t process, Landings& landings) {
 }
 
 void Protection::cover() const {
-  for (const MapsLine& mapping : mappings_of(process_)) {
-    if (mapping.name == kVdso) continue;
-    uffdio_register wish{};
-    wish.range = {.start = mapping.start, .len = mapping.end - mapping.start};
-    wish.mode = UFFDIO_REGISTER_MODE_WP;
-    ::ioctl(userfault_.get(), UFFDIO_REGISTER, &wish);
+  for (const PrivateMapping& mapping : private_mappings(process_)) {
+    register_range(userfault_, mapping.pages);
   }
+  for (const SharedMapping& mapping : shared_mappings(process_)) {
+    register_range(userfault_, mapping.pages);
+  }
+}
+
+std::vector<PageRun> Protection::take_unprotected(const PageRun& range) const {
+  const auto unprotected = unprotected_pages(process_, range);
+  for (const PageRun& run : unprotected) {
+    for_each_piece(run, [&](const PageRun& piece) {
+      uffdio_writeprotect wish{};
+      wish.range = {.start = piece.address, .len = piece.bytes()};
+      wish.mode = UFFDIO_WRITEPROTECT_MODE_WP;
+      ::ioctl(userfault_.get(), UFFDIO_WRITEPROTECT, &wish);  // else it stays without
+    });
+  }
+  return unprotected;
 }
 
 Changes Protection::take_written() const {
@@ -199,12 +242,14 @@ Changes Protection::take_written() const {
 }
 
 void Protection::release() const noexcept try {
-  for (const MapsLine& mapping : mappings_of(process_)) {
-    for (uint64_t at = mapping.start; at < mapping.end; at += kPieceBytes) {
-      uffdio_range range{.start = at, .len = std::min(mapping.end - at, kPieceBytes)};
+  const auto end = [&](const PageRun& mapping) {
+    for_each_piece(mapping, [&](const PageRun& piece) {
+      uffdio_range range{.start = piece.address, .len = piece.bytes()};
       ::ioctl(userfault_.get(), UFFDIO_UNREGISTER, &range);
-    }
-  }
+    });
+  };
+  for (const PrivateMapping& mapping : private_mappings(process_)) end(mapping.pages);
+  for (const SharedMapping& mapping : shared_mappings(process_)) end(mapping.pages);
 } catch (const std::exception&) {
   // The end of the descriptor does it.
 }
@@ -224,6 +269,35 @@ std::vector<PrivateMapping> private_mappings(pid_t process) {
         {.pages = run_between(mapping.start, mapping.end), .is_of_file = mapping.inode != 0});
   }
   return mappings;
+}
+
+std::vector<SharedMapping> shared_mappings(pid_t process) {
+  std::vector<SharedMapping> mappings;
+  const dev_t number = shared_memory_device();
+  const std::string device = formatted("{:02x}:{:02x}", major(number), minor(number));
+  const auto text = read_file_if_exists(formatted("/proc/{}/maps", process));
+  for (const std::string& line : split(text.value_or(""), '\n')) {
+    auto mapping = parse_maps_line(line);
+    if (!mapping || mapping->permissions[3] != 's' || mapping->device != device) continue;
+    mappings.push_back({.pages = run_between(mapping->start, mapping->end),
+                        .offset = mapping->offset,
+                        .inode = mapping->inode,
+                        .name = std::move(mapping->name)});
+  }
+  return mappings;
+}
+
+bool is_shared_memory(const std::string& link) {
+  struct stat status{};
+  return ::stat(link.c_str(), &status) == 0 && status.st_dev == shared_memory_device();
+}
+
+std::vector<PageRun> unprotected_pages(pid_t process, const PageRun& range) {
+  return pages_without({range}, answer(process, range, kStillProtected));
+}
+
+std::vector<PageRun> present_pages(pid_t process, const PageRun& range) {
+  return answer(process, range, kPresent);
 }
 
 std::vector<PageRun> own_pages(pid_t process, const PageRun& range) {

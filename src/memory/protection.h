@@ -1,4 +1,4 @@
-// Asynchronous write protection of a process's private memory (userfaultfd(2) with
+// Asynchronous write protection of a process's memory (userfaultfd(2) with
 // UFFD_FEATURE_WP_ASYNC, PAGEMAP_SCAN of admin-guide/mm/pagemap.rst; Linux 6.7): the kernel itself
 // notes which pages the process writes to. The process never waits for us, and when our last
 // descriptor is closed, by our death as well, nothing is left of it.
@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <string>
 #include <vector>
 
 #include "memory/landing.h"
@@ -38,14 +39,19 @@ class Protection {
   // Ends all protection, in one piece: see release().
   ~Protection() = default;
 
-  // Private mappings that have come since are protected from now on, as far as they can be. Nothing
-  // is, where the process executes another program by now: all of it is "written" then.
+  // Mappings that have come since, private ones and those of shared memory, are protected from now
+  // on, as far as they can be. Nothing is, where the process executes another program by now: all
+  // of it is "written" then.
   void cover() const;
   // Pages of private memory that were written to since the last call, or never asked for; from here
   // on writes to them are noted again. Only what is covered, and always the code that the kernel
   // gives every process ("[vdso]"). The process may run, and is not held up noticeably. Throws
   // Error(kSystem).
   Changes take_written() const;
+
+  // Of a shared mapping: what may have been written to through it since the last call, or since it
+  // is covered; from here on writes through it are noted anew.
+  std::vector<PageRun> take_unprotected(const PageRun& range) const;
 
   // Ends it in pieces, so that the process is not held up: for one that runs. Never fails.
   void release() const noexcept;
@@ -68,6 +74,25 @@ struct PrivateMapping {
   bool is_of_file = false;
 };
 std::vector<PrivateMapping> private_mappings(pid_t process);
+
+// Mappings of memory that processes share: anonymous, System V, memfd_create(2), which are files of
+// a file system of the kernel's own. Not those of huge pages that were asked for. In the order of
+// addresses; empty if the process has ended.
+struct SharedMapping {
+  PageRun pages;
+  uint64_t offset = 0;  // in the shared memory, bytes
+  uint64_t inode = 0;
+  std::string name;  // "/dev/zero (deleted)", "/SYSV00000000 (deleted)", "/memfd:NAME (deleted)"
+};
+std::vector<SharedMapping> shared_mappings(pid_t process);
+// Whether a link of /proc/PID (fd, map_files) leads to such memory.
+bool is_shared_memory(const std::string& link);
+// What may have been written to through a shared mapping since take_unprotected(): all of one that
+// is not covered. Nothing is noted anew.
+std::vector<PageRun> unprotected_pages(pid_t process, const PageRun& range);
+
+// What is in the page tables of a process.
+std::vector<PageRun> present_pages(pid_t process, const PageRun& range);
 // The pages with a content of its own in a range of a process's private memory, written to or not.
 std::vector<PageRun> own_pages(pid_t process, const PageRun& range);
 // Those that are swapped out, and, in mappings of files, those that were given back

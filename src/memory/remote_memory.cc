@@ -16,8 +16,8 @@ namespace still::memory {
 RemoteMemory::RemoteMemory(pid_t process)
     : process_(process), memory_(open_file(formatted("/proc/{}/mem", process), O_RDONLY)) {}
 
-std::optional<RemoteMemory::Failure> RemoteMemory::read(uint64_t address, std::byte* to,
-                                                        size_t size) const {
+std::optional<PageSource::Failure> RemoteMemory::read(uint64_t address, std::byte* to,
+                                                      size_t size) const {
   const iovec here{to, size};
   const iovec there{std::bit_cast<void*>(address), size};
   const ssize_t quick = ::process_vm_readv(process_, &here, 1, &there, 1, 0);

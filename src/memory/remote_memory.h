@@ -3,33 +3,19 @@
 
 #include <sys/types.h>
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-
-#include "memory/page_run.h"
+#include "memory/page_source.h"
 #include "os/fd.h"
 
 namespace still::memory {
 
-class RemoteMemory {
+class RemoteMemory : public PageSource {
  public:
   // Throws Error(kSystem) if the process has ended.
   explicit RemoteMemory(pid_t process);
 
-  // Where reading ended before all was read, and errno.
-  struct Failure {
-    uint64_t address = 0;
-    int number = 0;
-  };
-  // Stores [address, address + size), also where the process itself may not read. By several
-  // threads at once.
-  std::optional<Failure> read(uint64_t address, std::byte* to, size_t size) const;
-  // Stores the pages of the runs one after the other, with as few calls as can be; at most
-  // kMostRuns. False: something is not there, and nothing is known of what is stored.
-  bool read(std::span<const PageRun> runs, std::byte* to) const;
-  static constexpr size_t kMostRuns = 512;
+  // Also where the process itself may not read.
+  std::optional<Failure> read(uint64_t address, std::byte* to, size_t size) const override;
+  bool read(std::span<const PageRun> runs, std::byte* to) const override;
 
  private:
   const pid_t process_;

@@ -321,7 +321,11 @@ mappings_are_counted() {
   still run -d --name shared --runtime "$RUNTIME" --network none --rootfs "$ROOTFS" /bin/mappings >/dev/null
   eventually shared_memory_is_planned
 }
-shared_memory_is_planned() { still checkpoint -R --dry-run shared | grep -E "^written .*iB of shared memory"; }
+shared_memory_is_planned() {
+  still checkpoint -R --dry-run shared | grep -E "^written .*iB of shared memory"
+  [[ $(memory_ways) != *protect* ]] ||
+    still checkpoint -R --dry-run --memory-cut=protect shared | grep -E "^copied .*iB of shared memory, before the freeze"
+}
 @test "shared memory is counted in the expected pause" {
   for_each_runtime mappings_are_counted
 }

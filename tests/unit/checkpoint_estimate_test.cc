@@ -94,6 +94,10 @@ TEST(ExpectedPause, CountsWhatCriuWritesBesideTheMemory) {
   EXPECT_EQ(expected_pause(plan, {}).pause, without);
   plan.memory = cut::ByFork{};
   EXPECT_GT(expected_pause(plan, {}).pause, 300ms);
+  plan.memory = cut::ByProtection{.skeleton = memory::Skeleton::kLazyPages};
+  EXPECT_GT(expected_pause(plan, {}).pause, 300ms);
+  plan.memory = cut::ByProtection{};  // copied before
+  EXPECT_LT(expected_pause(plan, {}).pause, 300ms);
 }
 
 TEST(ExpectedPause, LearnsNothingOfMemoryFromWhatIsBesideIt) {

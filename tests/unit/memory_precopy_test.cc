@@ -17,6 +17,7 @@
 #include "memory/page_store.h"
 #include "memory/precopy.h"
 #include "memory/protection.h"
+#include "memory/remote_memory.h"
 #include "memory/tracer.h"
 #include "os/files.h"
 #include "support.h"
@@ -46,6 +47,19 @@ TEST(PageRuns, HaveCommonPages) {
               ElementsAre(std::pair(1, 1), std::pair(3, 2), std::pair(10, 2), std::pair(15, 1),
                           std::pair(18, 2)));
   EXPECT_THAT(common_pages(some, {}), IsEmpty());
+}
+
+TEST(PageRuns, HaveWhatOthersLack) {
+  const std::vector<PageRun> some = {run(1, 4), run(10, 10), run(30, 1)};
+  const std::vector<PageRun> others = {run(0, 2), run(3, 1), run(12, 3), run(19, 20)};
+  EXPECT_THAT(as_pairs(pages_without(some, others)),
+              ElementsAre(std::pair(2, 1), std::pair(4, 1), std::pair(10, 2), std::pair(15, 4)));
+  EXPECT_THAT(as_pairs(pages_without(some, {})), as_pairs(some));
+}
+
+TEST(PageRuns, AreUnited) {
+  EXPECT_THAT(as_pairs(united({run(10, 2), run(1, 4), run(3, 1), run(4, 2), run(12, 1)})),
+              ElementsAre(std::pair(1, 5), std::pair(10, 3)));
 }
 
 // --- the store

@@ -172,18 +172,22 @@ std::string describe_memory_cut(const checkpoint::Plan& plan) {
 }
 
 // "written    400MiB of deleted files, ...": what CRIU writes in the window beside memory.
-void print_written(const checkpoint::Written& written) {
+void print_written(const checkpoint::Written& written, bool shared_memory_is_copied) {
   std::vector<std::string> parts;
   const auto add = [&](uint64_t bytes, const std::string& what) {
     if (bytes > 0) parts.push_back(human_size(bytes) + " of " + what);
   };
   add(written.deleted_file_bytes, "deleted files that are open");
   add(written.pipe_bytes, "what is in pipes");
-  add(written.shared_memory_bytes, "shared memory");
+  if (!shared_memory_is_copied) add(written.shared_memory_bytes, "shared memory");
   if (!parts.empty()) std::cout << "written    " << join(parts, ", ") << ", by CRIU while frozen\n";
   if (written.copied_before_bytes > 0) {
     std::cout << "copied     " << human_size(written.copied_before_bytes)
               << " of deleted files that are open, before the freeze\n";
+  }
+  if (shared_memory_is_copied && written.shared_memory_bytes > 0) {
+    std::cout << "copied     " << human_size(written.shared_memory_bytes)
+              << " of shared memory, before the freeze\n";
   }
 }
 
@@ -193,7 +197,9 @@ void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estima
             << "processes  " << describe(plan.freezing, plan.cgroup_version) << "\n"
             << "memory     " << human_size(plan.memory_bytes) << " resident, "
             << describe_memory_cut(plan) << "\n";
-  if (plan.options.leave_running) print_written(plan.written);
+  if (plan.options.leave_running) {
+    print_written(plan.written, cut::copies_shared_memory(plan.memory));
+  }
   for (const cut::TreePlan& tree : plan.trees) {
     std::cout << "tree       " << name_of(tree.tree) << ": " << tree.found.files << " entries, "
               << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";

@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,21 +18,7 @@
 
 namespace {
 
-constexpr size_t kMostBytes = size_t{64} << 10;  // of the list
-
-const char* list() {
-  static char text[kMostBytes];
-  static bool is_read = false;
-  if (is_read) return text;
-  is_read = true;
-  const char* path = ::getenv("STILL_CRIU_DELETED");
-  const long file = path == nullptr ? -1 : ::syscall(SYS_open, path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return text;
-  const long size = ::syscall(SYS_read, file, text, sizeof text - 1);
-  text[size < 0 ? 0 : size] = '\0';
-  ::syscall(SYS_close, file);
-  return text;
-}
+FileList list("STILL_CRIU_DELETED");
 
 bool note(const char* line) {
   char path[kPathSize];
@@ -50,17 +35,12 @@ bool note(const char* line) {
 }  // namespace
 
 bool is_copied_by_others(int file) {
-  struct stat status;
-  if (*list() == '\0' || ::fstat(file, &status) != 0 || status.st_nlink != 0) return false;
-  char line[64];
-  std::snprintf(line, sizeof line, "%lu %lu\n", static_cast<unsigned long>(status.st_dev),
-                static_cast<unsigned long>(status.st_ino));
-  const char* found = std::strstr(list(), line);
-  return found != nullptr && (found == list() || found[-1] == '\n') && note(line);
+  const char* line = list.find(file);
+  return line != nullptr && note(line);
 }
 
 EXPORTED off64_t lseek64(int file, off64_t offset, int whence) noexcept {
-  if (whence == SEEK_DATA && is_copied_by_others(file)) {
+  if (whence == SEEK_DATA && (is_copied_by_others(file) || is_shared_memory_of_others(file))) {
     errno = ENXIO;
     return -1;
   }

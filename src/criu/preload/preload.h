@@ -23,8 +23,31 @@ bool pass_freeze_gate(const char* path);
 
 // deleted_files.cc: whether CRIU finds no data in the file, because others copy it.
 bool is_copied_by_others(int file);
+// shared_memory.cc: the same of memory that processes share, which is a file to CRIU.
+bool is_shared_memory_of_others(int file);
 // no_pages.cc: whether the question for pages is answered, with none.
 bool hides_pages(unsigned long request, void* argument);
+
+// --- file_list.cc
+// ---------------------------------------------------------------------------------
+
+// Files that others copy: a line "DEVICE INODE\n" for each, in a file that is there before the
+// first question.
+class FileList {
+ public:
+  // variable: of the environment, with the path of the list; not set: no file is in it.
+  explicit constexpr FileList(const char* variable) : variable_(variable) {}
+  // The line of a file without a name that is in the list; null: it is not.
+  const char* find(int file);
+
+ private:
+  const char* read();
+
+  const char* const variable_;
+  bool is_read_ = false;
+  char text_[size_t{64} << 10] = {};
+  char line_[64] = {};
+};
 
 // --- deadline.cc
 // ---------------------------------------------------------------------------------
