@@ -19,13 +19,14 @@ void fit_images(const std::filesystem::path& images, const std::string& from,
   criu::use_provided_network(images);
   criu::forget_root_mode(images);
   criu::forget_parent_death(images);
-  criu::forget_replaced_sources(images);
+  criu::forget_host_mounts(images);
 }
 
 std::map<std::string, std::string> portable_images(const std::filesystem::path& images,
                                                    const Portability& portability) {
   auto files = criu::own_cgroups(images, portability.from, portability.to);
   if (portability.has_loopback_alone) files.merge(criu::own_network(images));
+  files.merge(criu::without_host_mounts(images));
   files["files.img"] = criu::without_root_mode(images);
   return files;
 }

@@ -23,7 +23,7 @@ struct Portability {
 // For an archive: those files of the images, by name, that are other ones there, or there alone.
 // Engines that take images as they are, as Podman does, can restore them then: CRIU makes the
 // cgroup if it is missing, and the network namespace if it has a loopback device alone, and takes
-// the root directory as it is. Throws Error(kCorrupt), Error(kSystem).
+// the root directory and the sources of mounts as they are. Throws Error(kCorrupt), Error(kSystem).
 std::map<std::string, std::string> portable_images(const std::filesystem::path& images,
                                                    const Portability& portability);
 

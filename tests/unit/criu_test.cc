@@ -416,27 +416,41 @@ TEST_F(CriuCgroups, DamageIsSeen) {
   EXPECT_EQ(kind_thrown_by([&] { move("/still/old", "/still/new", {""}); }), ErrorKind::kCorrupt);
 }
 
-TEST(MountSources, ThatWereReplacedAreForgottenWhereTheRuntimeGivesThem) {
+constexpr uint32_t kMounts = 0x55563928;
+
+std::string mount_entry(const std::string& rest) {
+  return test::number(1, 0) + test::number(5, 0) + test::bytes(6, "/conf") +
+         test::bytes(7, "./conf") + test::bytes(8, "/dev/vda") + rest;
+}
+
+// What forget_host_mounts() makes of images with these mounts, and that of the expected ones.
+// Fields that we do not know are written behind the others: the bytes are sorted.
+void expect_forgotten(const std::vector<std::string>& mounts,
+                      const std::vector<std::string>& expected) {
   const test::Scratch scratch;
-  const auto mount = [](const std::string& key, bool deleted) {
-    std::string entry = test::number(1, 0) + test::number(5, 0) + test::bytes(6, "/conf") +
-                        test::bytes(7, "./conf") + test::bytes(8, "/dev/vda");
-    if (deleted) entry += test::number(16, 1);
-    return key.empty() ? entry : entry + test::bytes(18, key);
-  };
-  constexpr uint32_t kMounts = 0x55563928;
   const auto file = scratch / "mountpoints-12.img";
-  write_text(file,
-             test::image(kMounts, {mount("/conf", true), mount("", true), mount("/d", false)}));
-  forget_replaced_sources(scratch.path());
-  const std::string content = read_file(file);
+  write_text(file, test::image(kMounts, mounts));
+  forget_host_mounts(scratch.path());
   const auto sorted = [](std::string bytes) {
     std::ranges::sort(bytes);
     return bytes;
   };
-  const auto expected = {mount("/conf", false), mount("", true), mount("/d", false)};
-  // Fields that we do not know are written behind the others.
-  EXPECT_EQ(sorted(content), sorted(test::image(kMounts, expected)));
+  EXPECT_EQ(sorted(read_file(file)), sorted(test::image(kMounts, expected)));
+}
+
+TEST(HostMounts, ThatWereReplacedAreForgottenWhereTheRuntimeGivesThem) {
+  const std::string key = test::bytes(18, "/conf");
+  const std::string deleted = test::number(16, 1);
+  expect_forgotten({mount_entry(deleted + key), mount_entry(deleted), mount_entry(key)},
+                   {mount_entry(key), mount_entry(deleted), mount_entry(key)});
+}
+
+TEST(HostMounts, ThatReachTheRuntimesAreForgotten) {
+  const std::string key = test::bytes(18, "/conf");
+  const std::string groups = test::number(10, 7) + test::number(11, 5);
+  const std::string of_its_own = groups + test::number(15, 1);
+  expect_forgotten({mount_entry(groups + key), mount_entry(groups), mount_entry(of_its_own + key)},
+                   {mount_entry(key), mount_entry(groups), mount_entry(of_its_own + key)});
 }
 
 // Of a container that has a network namespace (5) with or without an image of it, and CRIU's (1).
