@@ -8,6 +8,7 @@ load helpers
 load workload
 load docker_engine
 load engine_containers
+load podman
 
 setup_file() {
   export ROOTFS=$BATS_FILE_TMPDIR/rootfs
@@ -16,6 +17,9 @@ setup_file() {
   make_image | tee "$BATS_FILE_TMPDIR/image.tar" | sha256sum
   ctr -n k8s.io images import "$BATS_FILE_TMPDIR/image.tar"
   ctr -n default images import "$BATS_FILE_TMPDIR/image.tar"
+  # The image that Podman and Still find by its id.
+  ctr images export "$BATS_FILE_TMPDIR/exported.tar" docker.io/library/still-test:1
+  skopeo copy --quiet --insecure-policy "oci-archive:$BATS_FILE_TMPDIR/exported.tar" containers-storage:docker.io/library/still-test:1
 }
 
 # A docker-archive of the root file system.
@@ -32,6 +36,7 @@ make_image() {
 
 teardown_file() {
   stop_engine
+  pm rmi docker.io/library/still-test:1
   rmdir /sys/fs/cgroup/{k8s.io,default} 2>/dev/null || true
 }
 
@@ -81,6 +86,21 @@ state_of_containerd() {
   diff <(echo "$before") <(state_of_containerd default web)
   goes_on web
   ! grep INCONSISTENT "$WORK/web.log"
+}
+
+@test "restored under another name by Still and by Podman" {
+  start default web -- /bin/counter --report 50
+  eventually counts_beyond web 0
+  ctr tasks exec --exec-id shm web sh -c 'echo there >/dev/shm/file'
+  checkpoint web
+  is_consistent
+  still archive verify "$WORK/archive"
+  UNCONFINED=yes copied_by_still
+  copied_by_podman
+  goes_on web
+  still restore --import "$WORK/archive" --name copy --allow-spec
+  is there still exec copy cat /dev/shm/file
+  still rm --force copy
 }
 
 @test "a container of Kubernetes is found by its pod and its name" {

@@ -54,6 +54,43 @@ sharers_stand_still() {
   [[ $(manifest "$WORK/archive" .inconsistent_because) == *"volume:data: now"* ]]
 }
 
+# Whose image Podman has, too. Each copy counts on and sees that memory and files go together.
+restored_by_still_and_podman() {
+  start_counter web
+  checkpoint web
+  is_consistent
+  still archive verify "$WORK/archive"
+  copied_by_still --rename-volume data=data2
+  copied_by_podman
+  goes_on web
+  verdict web
+}
+
+# copied_by_still [FLAG...]: what containers of other engines have by default is more than what Still gives them.
+copied_by_still() {
+  fails_with "the archive asks for more" still restore --import "$WORK/archive" --name copy "$@"
+  still restore --import "$WORK/archive" --name copy --cap-add MKNOD --cap-add NET_RAW --cap-add AUDIT_WRITE \
+    ${UNCONFINED:+--security-opt seccomp=unconfined} --require-certificate "$@"
+  eventually says copy steps=
+  # And from there by Still's own archives.
+  still checkpoint --leave-running --export "$WORK/second" copy
+  is_consistent
+  still stop --time 60 copy
+  container_ends_with 0 copy
+  still rm copy
+}
+
+# Of a file that loads podman, too.
+copied_by_podman() {
+  pm --runtime runc container restore --import "$WORK/archive" --name copy 3>&-
+  eventually podman_copy_counts
+  pm stop --time 60 copy
+  [[ $(pm inspect --format '{{.State.ExitCode}}' copy) == 0 ]] || { pm logs copy; return 1; }
+  forget_podman
+  remove_podman_cgroups
+}
+podman_copy_counts() { pm logs copy 2>/dev/null | grep -q steps=; }
+
 stays_paused() {
   start_counter web
   "$CLIENT" pause web

@@ -8,6 +8,7 @@ load helpers
 load workload
 load docker_engine
 load engine_containers
+load podman
 
 CLIENT=docker
 
@@ -16,9 +17,13 @@ setup_file() {
   make_rootfs busybox "$ROOTFS"
   start_docker
   tar --create --directory="$ROOTFS" . | docker import - still-test:1
+  skopeo copy --quiet --insecure-policy docker-daemon:still-test:1 containers-storage:docker.io/library/still-test:1
 }
 
-teardown_file() { stop_engine; }
+teardown_file() {
+  stop_engine
+  pm rmi docker.io/library/still-test:1
+}
 
 setup() { begin_store; }
 
@@ -55,6 +60,8 @@ bats_test_function --description "a paused container stays paused" -- stays_paus
 bats_test_function --description "a container that Docker pauses meanwhile is paused, and has no checkpoint" \
   -- paused_meanwhile thawed
 
+bats_test_function --description "restored under another name by Still and by Podman" -- restored_by_still_and_podman
+
 # The images are put where Docker keeps the container's own checkpoints, and the files back to where they were.
 @test "Docker goes on from the images and the files, and they are consistent" {
   local id upper round
@@ -70,6 +77,7 @@ bats_test_function --description "a container that Docker pauses meanwhile is pa
     tar --extract --file="$WORK/archive" --directory="$WORK/members"
     replace "$upper" rootfs-diff.tar
     replace "$(docker volume inspect --format '{{.Mountpoint}}' data)" volumes/data.tar
+    "$system_tests/rename-cgroup" "$WORK/members/checkpoint" "/libpod_parent/libpod-$id" "/dk/docker/$id"
     mkdir -p "$ENGINE/docker/containers/$id/checkpoints"
     mv "$WORK/members/checkpoint" "$ENGINE/docker/containers/$id/checkpoints/c$round"
     docker start --checkpoint "c$round" web

@@ -116,6 +116,24 @@ for runtime in crun runc; do
   bats_test_function --description "nothing of the state of $runtime is written to" -- runtime_sees_nothing "$runtime"
 done
 
+# Nothing says its image: what it begins with is named.
+restored_by_still() {
+  start "$1" /bin/counter --report 50
+  eventually steps_beyond 0
+  checkpoint "$ID"
+  still archive verify "$WORK/archive"
+  fails_with "is not in this store" still restore --import "$WORK/archive" --name copy --allow-spec
+  fails_with "-v $WORK/host:/host" still restore --import "$WORK/archive" --name copy --rootfs "$ROOTFS"
+  still restore --import "$WORK/archive" --name copy --rootfs "$ROOTFS" --allow-spec
+  eventually says copy steps=
+  still stop --time 60 copy
+  container_ends_with 0 copy
+  goes_on
+}
+for runtime in crun runc; do
+  bats_test_function --description "restored under another name by Still, $runtime" -- restored_by_still "$runtime"
+done
+
 @test "a paused container stays paused" {
   start crun /bin/counter --report 50
   eventually steps_beyond 0

@@ -63,6 +63,7 @@ void visit_fields(Visitor&& visit, auto& config)
   visit("readOnly", config.read_only);
   visit("removeWhenDone", config.remove_when_done);
   visit("fromPodman", config.from_podman);
+  visit("fromOtherEngine", config.from_other_engine);
   visit("volumes", config.volumes);
   visit("binds", config.binds);
   visit("tmpfs", config.tmpfs);

@@ -64,6 +64,8 @@ struct ContainerConfig {
   // Podman has made it: it has the empty file /run/.containerenv, and sees of /proc and /sys what
   // Podman does not hide.
   bool from_podman = false;
+  // Another engine than Podman or Still has: it sees as much of /proc and /sys.
+  bool from_other_engine = false;
   std::vector<VolumeMount> volumes;
   std::vector<BindMount> binds;
   std::vector<TmpfsMount> tmpfs;

@@ -123,6 +123,8 @@ bool has_namespace(const json& dump, const char* type) {
 
 const char* network_of(const json& dump) {
   if (!has_namespace(dump, "network")) return "host";
+  const json made_by = dump.value(kMadeByKey, json::object());
+  if (made_by.value("hasLoopbackAlone", false)) return "none";
   return dump.value("createNetNS", false) ? kPodmanNetwork : "none";
 }
 
@@ -179,7 +181,7 @@ json cpus_of(const json& dump) {
 }  // namespace
 
 bool is_libpod_config(const json& dump) {
-  return dump.contains("spec") && dump.contains("staticDir");
+  return dump.contains("spec") && (dump.contains("staticDir") || dump.contains(kMadeByKey));
 }
 
 ContainerConfig from_libpod_config(const json& dump) {
@@ -219,7 +221,8 @@ ContainerConfig from_libpod_config(const json& dump) {
       {"labels", dump.value("labels", json::object())},
       {"stopSignal", dump.value("stopSignal", json(15))},
       {"stopTimeoutSeconds", dump.value("stopTimeout", json(10))},
-      {"fromPodman", true},
+      {"fromPodman", !dump.contains(kMadeByKey)},
+      {"fromOtherEngine", dump.contains(kMadeByKey)},
   };
   return parse_container_config(own.dump());
 }

@@ -17,6 +17,10 @@ inline constexpr const char* kLibpodParent = "/libpod_parent";
 // A network that Podman makes and Still does not offer; as ContainerConfig::network.
 inline constexpr const char* kPodmanNetwork = "bridge";
 
+// The key of what is not libpod's, in a configuration that Still wrote of a container of another
+// engine: an object with "engine" (its name) and "hasLoopbackAlone" (of its network namespace).
+inline constexpr const char* kMadeByKey = "madeBy";
+
 // Whether it is such a configuration. Throws nlohmann::json::exception for what is no object.
 bool is_libpod_config(const nlohmann::json& dump);
 

@@ -34,6 +34,38 @@ Place split_reference(const std::string& reference) {
   return {reference.substr(0, slash), reference.substr(slash + 1)};
 }
 
+// A blob of its content store; null for one that it has not.
+json blob(const std::string& name_space, const std::string& digest) {
+  const CommandResult result = ask(kClient, {"-n", name_space, "content", "get", digest});
+  return result.status.ok() ? read_answer(kContainerd, result) : json();
+}
+
+// The manifest itself, or of an index that of this machine's platform: others it has not fetched.
+json manifest_of(const std::string& name_space, const std::string& digest) {
+  json found = blob(name_space, digest);
+  if (!found.is_object() || !found.contains("manifests")) return found;
+  for (const json& one : found.at("manifests")) {
+    if (one.value("/platform/os"_json_pointer, "") != "linux") continue;
+    json manifest = blob(name_space, one.at("digest"));
+    if (manifest.is_object()) return manifest;
+  }
+  return {};
+}
+
+// The digest of the image's configuration, by which other engines know it; empty: it is gone.
+std::string image_id_of(const std::string& name_space, const std::string& name) {
+  if (name.empty()) return {};
+  for (const std::string& line :
+       ask_lines(kClient, {"-n", name_space, "images", "list", "name==" + name})) {
+    auto columns = split(line, ' ');  // REF TYPE DIGEST ...
+    std::erase(columns, "");
+    if (columns.size() < 3 || columns[0] != name) continue;
+    const json manifest = manifest_of(name_space, columns[2]);
+    return manifest.is_object() ? manifest.value("/config/digest"_json_pointer, "") : "";
+  }
+  return {};
+}
+
 }  // namespace
 
 bool containerd_is_at_work() { return find_program(kClient) && path_exists(kSocket); }
@@ -124,12 +156,12 @@ std::optional<Statement> ContainerdSource::ask_for(const std::string& name_space
   read_shim(statement, kState, name_space);
   if (statement.bundle.empty()) return statement;
   const auto runtime = oci::OciRuntime::open(statement.runtime, statement.runtime_root, false);
+  statement.image_id = image_id_of(name_space, statement.image);
   if (const auto state = runtime->state(id)) {
     statement.status = state->status;
     statement.pid = state->pid;
     statement.since = std::to_string(process_start_time(state->pid).value_or(0));
   }
-  statement.config_dump = write_config_dump(statement);
   return statement;
 } catch (const json::exception& error) {
   throw not_understood(kContainerd, error);

@@ -45,7 +45,7 @@ Statement read_docker_container(const json& inspected) {
   std::string name = inspected.at("Name");
   if (name.starts_with('/')) name.erase(0, 1);
   const json& state = inspected.at("State");
-  Statement statement{
+  return {
       .engine = kDocker,
       .id = id,
       .name = name,
@@ -63,8 +63,6 @@ Statement read_docker_container(const json& inspected) {
       .log = inspected.value("LogPath", ""),
       .own_checkpoint = "docker checkpoint create " + name + " CHECKPOINT",
   };
-  statement.config_dump = write_config_dump(statement);
-  return statement;
 }
 
 DockerSource::DockerSource(const store::Layout& layout)

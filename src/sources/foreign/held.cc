@@ -13,6 +13,7 @@
 #include "cgroup/location.h"
 #include "os/files.h"
 #include "os/process_status.h"
+#include "sources/foreign/archived.h"
 
 namespace still::sources {
 namespace {
@@ -129,6 +130,21 @@ void refuse_other_overlays(const Statement& statement, const SpecFacts& spec) {
   }
 }
 
+std::string short_name(const std::string& runtime, const std::filesystem::path& root) {
+  return oci::OciRuntime::open(runtime, root, false)->name();
+}
+
+// The archive's members, and the cgroup that they and the images name.
+void take_archived_forms(subject::Subject& subject, const Statement& statement) {
+  if (!statement.config_dump.empty()) return;
+  subject.cgroup_in_archives = archived_cgroup(statement, subject.cgroup);
+  auto forms =
+      archived_forms(statement, short_name(statement.runtime, statement.runtime_root),
+                     subject.has_loopback_alone, subject.cgroup_in_archives, subject.spec_dump);
+  subject.config_dump = std::move(forms.config_dump);
+  subject.spec_dump = std::move(forms.spec_dump);
+}
+
 subject::Subject describe(const Statement& statement, const std::optional<Room>& room,
                           const store::Layout& layout) {
   subject::Subject subject{.engine = statement.engine,
@@ -160,15 +176,12 @@ subject::Subject describe(const Statement& statement, const std::optional<Room>&
     subject.leaves_network_out = true;
   }
   subject.has_terminal = spec.has_terminal;
+  take_archived_forms(subject, statement);
   subject.trees = trees_of(statement, spec, layers);
   subject.binds = binds_of(statement, spec);
   subject.lower_layers = layers.lower;
   subject.engine_paths = engine_paths(mounts);
   return subject;
-}
-
-std::string short_name(const std::string& runtime, const std::filesystem::path& root) {
-  return oci::OciRuntime::open(runtime, root, false)->name();
 }
 
 std::string what_became(const Statement& before, const std::optional<Statement>& now) {
@@ -183,22 +196,6 @@ std::string what_became(const Statement& before, const std::optional<Statement>&
 
 bool is_running(const Statement& statement) {
   return statement.pid > 0 && (statement.status == "running" || statement.status == "paused");
-}
-
-std::string write_config_dump(const Statement& statement) {
-  nlohmann::json volumes = nlohmann::json::array();
-  for (const NamedVolume& volume : statement.volumes) {
-    volumes.push_back({{"volumeName", volume.name}, {"dest", volume.place}});
-  }
-  const nlohmann::json dump = {{"id", statement.id},
-                               {"name", statement.name},
-                               {"rootfsImageName", statement.image},
-                               {"rootfsImageID", statement.image_id},
-                               {"runtime", statement.runtime},
-                               {"createdTime", statement.created},
-                               {"namedVolumes", volumes},
-                               {"logPath", statement.log.native()}};
-  return dump.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 ForeignHeld::ForeignHeld(const store::Layout& layout, store::ContainerLock lock, Ask ask)

@@ -36,14 +36,12 @@ struct Statement {
   std::optional<Layers> layers;        // nullopt: as the kernel names them
   std::vector<NamedVolume> volumes;
   std::filesystem::path log;
-  std::string config_dump, network_status;  // as Subject's
-  std::string own_checkpoint;               // the same
+  // As Subject's. config_dump empty: its engine has none in libpod's keys (archived.h).
+  std::string config_dump, network_status;
+  std::string own_checkpoint;  // the same
 };
 
 bool is_running(const Statement& statement);  // or paused
-
-// A config.dump in libpod's keys, of a container of which no engine has one.
-std::string write_config_dump(const Statement& statement);
 
 class ForeignHeld final : public subject::Held {
  public:

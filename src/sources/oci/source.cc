@@ -44,21 +44,19 @@ std::optional<Statement> OciSource::ask_for(const std::string& id) const {
                 "restart the container");
   }
   const SpecFacts spec = read_spec(*config);
-  Statement statement{.engine = "oci",
-                      .id = id,
-                      .name = spec.name.empty() ? id : spec.name,
-                      .image = spec.image,
-                      .status = state->status,
-                      .since = std::to_string(process_start_time(state->pid).value_or(0)),
-                      .pid = state->pid,
-                      .runtime = runtime->program(),
-                      .runtime_root = settings_.root,
-                      .bundle = state->bundle,
-                      .layers = std::nullopt,
-                      .volumes = {},
-                      .own_checkpoint = runtime->name() + " checkpoint " + id};
-  statement.config_dump = write_config_dump(statement);
-  return statement;
+  return Statement{.engine = "oci",
+                   .id = id,
+                   .name = spec.name.empty() ? id : spec.name,
+                   .image = spec.image,
+                   .status = state->status,
+                   .since = std::to_string(process_start_time(state->pid).value_or(0)),
+                   .pid = state->pid,
+                   .runtime = runtime->program(),
+                   .runtime_root = settings_.root,
+                   .bundle = state->bundle,
+                   .layers = std::nullopt,
+                   .volumes = {},
+                   .own_checkpoint = runtime->name() + " checkpoint " + id};
 }
 
 std::optional<std::string> OciSource::find(const std::string& reference) {

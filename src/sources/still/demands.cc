@@ -90,9 +90,11 @@ std::optional<ContainerConfig> known_container(store::Store& store, const std::s
   return std::nullopt;
 }
 
-// What Podman 5 does not hide from any container, and Still does.
-using Paths = std::set<std::string>;
-Paths seen_with_podman() { return {"/proc/interrupts", "/sys/dev/block"}; }
+// What other engines do not hide from any container, and Still does.
+std::set<std::string> seen_before(const ContainerConfig& config) {
+  if (!config.from_podman && !config.from_other_engine) return {};
+  return {"/proc/interrupts", "/sys/dev/block"};
+}
 
 bool is_usual_runtime(const std::string& name) { return name == "crun" || name == "runc"; }
 
@@ -181,7 +183,7 @@ std::vector<std::string> demands_of(const criu::ImagePrivileges& images,
                         .tmpfs = engine::tmpfs_sizes(config),
                         .memory_bytes = config.memory_limit_bytes,
                         .scheduling = scheduling_of(config),
-                        .visible = config.from_podman ? seen_with_podman() : Paths{}});
+                        .visible = seen_before(config)});
 }
 
 std::vector<TreeDemand> demands_of(const subject::PrivilegedTrees& trees) {
