@@ -5,6 +5,7 @@
 
 #include "archive/members.h"
 #include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 
 namespace still::archive {
@@ -90,7 +91,11 @@ std::string write_deleted_files(const std::vector<std::string>& paths) {
 std::vector<std::string> parse_deleted_files(std::string_view text) try {
   std::vector<std::string> paths;
   for (const std::string& path : json::parse(text).get<std::vector<std::string>>()) {
-    paths.push_back(decode_bytes(path.substr(std::min(path.find_first_not_of('/'), path.size()))));
+    paths.push_back(decode_bytes(path.starts_with('/') ? path.substr(1) : path));
+    if (!paths.back().starts_with('/')) continue;
+    throw Error(ErrorKind::kCorrupt,
+                formatted("{}: \"{}\" begins with two slashes", name_of(MemberKind::kDeletedFiles),
+                          printable(path)));
   }
   return paths;
 } catch (const json::exception& error) {

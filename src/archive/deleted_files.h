@@ -13,7 +13,7 @@ namespace still::archive {
 // and come back from them.
 std::string write_deleted_files(const std::vector<std::string>& paths);
 // Relative to the root file system, with no slash before; Podman's begin with the slash of its
-// root. Throws Error(kCorrupt) for anything but an array of strings.
+// root. Throws Error(kCorrupt) for anything but an array of strings, and for more slashes.
 std::vector<std::string> parse_deleted_files(std::string_view json);
 
 }  // namespace still::archive
