@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "base/hooks.h"
 #include "base/log.h"
+#include "memory/direct_access.h"
 #include "memory/fork_copy.h"
 #include "memory/remote_memory.h"
 #include "memory/tracer.h"
@@ -135,8 +136,11 @@ uint64_t Precopy::round(const std::function<void()>& poll) {
     poll();
     try {
       process->protection->cover();
+      // What is read directly has its descriptor open before or after.
+      look_for_direct_access(*process);
       // Noted anew before it is copied: what is written to meanwhile is copied again.
       const auto changes = process->protection->take_written();
+      look_for_direct_access(*process);
       process->store.copy(RemoteMemory(process->pid), changes);
       bytes += total_bytes(changes.written);
     } catch (const Error& error) {
@@ -185,7 +189,18 @@ void Precopy::begin_last(const std::vector<pid_t>& processes, const std::vector<
   });
 }
 
+void Precopy::look_for_direct_access(Process& process) {
+  if (process.is_uncertain || !reads_directly(process.pid)) return;
+  process.is_uncertain = true;
+  if (shared_) shared_->expect_unseen_writes();
+}
+
 void Precopy::copy_last(Process& process) {
+  if (process.is_uncertain) {
+    process.is_incomplete = true;
+    process.store.forget(process.store.stored());
+    return;
+  }
   process.last = process.protection->take_written();
   if (hooks::last_copy_is_off()) process.last = {};
   const auto bytes = static_cast<double>(total_bytes(process.last.written));

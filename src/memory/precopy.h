@@ -36,7 +36,8 @@ class Precopy {
   void catch_up(const std::function<void()>& poll);
 
   // They stand still, CRIU has touched none: begins to copy what was written to since, as far as
-  // that takes no longer than to fork the process. beside: others of the cgroup, that the images
+  // that takes no longer than to fork the process, and nothing can have written to it unseen
+  // (memory/direct_access.h). beside: others of the cgroup, that the images
   // will not have. Returns at once.
   void begin_last(const std::vector<pid_t>& processes, const std::vector<pid_t>& beside = {});
   // CRIU is done with them and they still stand still: waits for that, and copies what CRIU has
@@ -67,6 +68,7 @@ class Precopy {
     PageStore store;
     Changes last;                // since the last round before the freeze
     bool is_incomplete = false;  // to be forked
+    bool is_uncertain = false;  // memory may have been written to unseen: all of it is to be forked
     // As they stood still: all pages of its own, if it is to be forked; otherwise those of private
     // mappings of files, and the other private mappings.
     std::vector<PageRun> pages;
@@ -82,6 +84,8 @@ class Precopy {
   // Returns how many bytes were written to.
   uint64_t round(const std::function<void()>& poll);
   void copy_last(Process& process);
+  // At every moment in which protection begins, and in the last.
+  void look_for_direct_access(Process& process);
   void end_last(Process& process);
 
   PageFile file_;

@@ -123,7 +123,8 @@ void SharedMemory::note_lost_places(const Places& now) {
 }
 
 bool SharedMemory::is_seen(uint64_t inode, const Object& object) const {
-  return object.watch && object.is_copied && !born_ && !lost_.contains(inode);
+  return object.watch && object.is_copied && !born_ && !is_written_unseen_ &&
+         !lost_.contains(inode);
 }
 
 std::vector<PageRun> SharedMemory::to_look_at(const Object& object, bool is_seen,

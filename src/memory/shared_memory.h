@@ -3,10 +3,10 @@
 //
 // Anonymous memory is followed: it is written to through mappings only, and the write protection of
 // every process that has it notes that. Whatever else may have changed it unseen makes the last
-// copy look at all of it: processes that came, ended or gave a mapping back, and pages that were
-// cut out. Memory that has, or may have, other ways to it (a descriptor of memfd_create(2), an
-// identifier of System V) is compared as a whole with what was copied, which takes some 0.2 s for a
-// GiB.
+// copy look at all of it: processes that came, ended or gave a mapping back, pages that were cut
+// out, and what is read from a device directly (memory/direct_access.h). Memory that has, or may
+// have, other ways to it (a descriptor of memfd_create(2), an identifier of System V) is compared
+// as a whole with what was copied, which takes some 0.2 s for a GiB.
 //
 // Not seen is what a process writes through a second mapping that it makes of anonymous memory with
 // mremap(2) from a size of 0, and takes back between two rounds.
@@ -47,6 +47,8 @@ class SharedMemory {
   // Copies what was written to since the last call, all of it the first time. The processes are
   // covered. Returns how many bytes were new. Throws Error(kSystem).
   uint64_t round(const std::vector<Mapper>& processes);
+  // From now on anonymous memory, too, is compared as a whole: a device writes to it.
+  void expect_unseen_writes() { is_written_unseen_ = true; }
   // Whether all of what is followed would have to be looked at in the cut, and one more round
   // spares that.
   bool is_behind();
@@ -105,7 +107,8 @@ class SharedMemory {
   std::map<uint64_t, Object> objects_;  // by inode, which is all that the images have
   Places places_;                       // that are protected since the last round
   std::set<uint64_t> lost_;             // inodes: a place is there no longer
-  bool born_ = false;                   // a process came since the last round, or may have
+  bool is_written_unseen_ = false;
+  bool born_ = false;  // a process came since the last round, or may have
   uint64_t last_bytes_ = 0;
   uint64_t looked_at_bytes_ = 0;
   std::optional<Reserve> reserve_;

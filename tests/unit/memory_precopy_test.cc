@@ -342,6 +342,37 @@ TEST_F(PrecopyTest, LeavesProcessesThatCameLaterToForks) {
   EXPECT_EQ(content(one, 0, 6), "aaaaa-");
 }
 
+// A device writes to its pages, and no page table notes that.
+TEST_F(PrecopyTest, LeavesProcessesThatReadDirectlyToForks) {
+  const test::Scratch files;
+  write_file_atomically(files.path() / "file", "content", 0600);
+  const std::string file = files.path() / "file";
+  const auto open_directly = [&](Pages& pages) {
+    pages.fill(0, 1, ::open(file.c_str(), O_RDONLY | O_DIRECT) < 0 ? 'x' : 'a');
+  };
+  Subject ever(10, {open_directly});
+  Subject never(10, {[](Pages& pages) { pages.fill(0, 5, 'a'); }});
+  ever.work(0);
+  never.work(0);
+  precopy_.emplace(directory_.path());
+  precopy_->start({ever.pid(), never.pid()}, [] {});
+  precopy_->catch_up([] {});
+  precopy_->begin_last({ever.pid(), never.pid()});
+  EXPECT_THAT(precopy_->end_last(), ElementsAre(ever.pid()));
+  // Nothing is used of what was copied before.
+  std::byte byte{};
+  for (const auto& snapshot : precopy_->snapshots({})) {
+    const bool is_direct = snapshot->process() == ever.pid();
+    const Pages& pages = is_direct ? ever.pages() : never.pages();
+    const auto read = [&] { snapshot->read(pages.pages(0, 1).address, &byte, 1); };
+    if (is_direct) {
+      EXPECT_THROW(read(), Error);
+    } else {
+      EXPECT_NO_THROW(read());
+    }
+  }
+}
+
 // Somebody has killed it; what is frozen can be killed.
 TEST_F(PrecopyTest, LeavesOutProcessesThatHaveEnded) {
   Subject one(10, {[](Pages& pages) { pages.fill(0, 5, 'a'); }});
