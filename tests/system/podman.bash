@@ -35,6 +35,8 @@ finish_exchange() {
   [[ -n ${STILL_ROOT:-} ]] || return 0
   forget_podman
   remove_podman_cgroups
+  # Podman keeps it for networks that there are no more.
+  ! mountpoint --quiet /run/netns || umount /run/netns
   finish_store
 }
 

@@ -102,7 +102,7 @@ TEST(MountPlaces, AreWhatTheKernelCallsThem) {
 }
 
 // A new member of the struct that is forgotten in the JSON form is found by this number.
-TEST(ContainerConfigJson, HasAllKeys) { EXPECT_EQ(nlohmann::json::parse(to_json({})).size(), 34u); }
+TEST(ContainerConfigJson, HasAllKeys) { EXPECT_EQ(nlohmann::json::parse(to_json({})).size(), 35u); }
 
 TEST(ContainerConfigJson, DefaultsStayForMissingKeys) {
   const ContainerConfig read = parse_container_config("{}");
