@@ -55,7 +55,7 @@ nothing_restored() { [[ -z $(still ps -aq) && -z $(still volume ls -q) && -z $(l
 
 # What the container "travel" does: it changes the root file system, and counts in memory and in files. Of Podman's containers only
 # in the ways that Podman 5.4.2 exports: it leaves changed files out that the host has not, and directories that were
-# removed and made anew, and fails with a file that became a directory.
+# removed and made anew, and fails with a file that became a directory. As long as there is a file /hold it writes nothing.
 # shellcheck disable=SC2016
 readonly TRAVELLER='
   rm -r /removed
@@ -68,6 +68,11 @@ readonly TRAVELLER='
   (while :; do sleep 1000; done) &
   i=0
   while :; do
+    if [ -e /hold ]; then
+      [ -e /held ] || : >/held
+      sleep 0.02
+      continue
+    fi
     i=$((i + 1))
     for place in / /data/ /dev/shm/; do [ ! -d $place ] || { echo $i >${place}next; mv ${place}next ${place}count; }; done
     echo "tick $i"; sleep 0.02
