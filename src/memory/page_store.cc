@@ -13,6 +13,7 @@
 #include <ranges>
 
 #include "base/error.h"
+#include "os/content.h"
 #include "os/files.h"
 #include "os/parallel.h"
 
@@ -50,28 +51,6 @@ void for_each_piece(const std::vector<std::vector<PageRun>>& pieces,
   parallel_for(pieces.size(), 1, processor_count(), [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) work(pieces[i], i);
   });
-}
-
-void write_at(const Fd& file, const std::byte* bytes, uint64_t size, uint64_t offset) {
-  while (size > 0) {
-    const ssize_t done = ::pwrite(file.get(), bytes, size, static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) throw Error::system(done < 0 ? errno : EIO, "cannot store memory");
-    bytes += done;
-    size -= static_cast<uint64_t>(done);
-    offset += static_cast<uint64_t>(done);
-  }
-}
-
-void read_at(const Fd& file, std::byte* to, uint64_t size, uint64_t offset) {
-  while (size > 0) {
-    const ssize_t got = ::pread(file.get(), to, size, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) throw Error::system(got < 0 ? errno : EIO, "cannot read stored memory");
-    to += got;
-    size -= static_cast<uint64_t>(got);
-    offset += static_cast<uint64_t>(got);
-  }
 }
 
 }  // namespace
@@ -151,7 +130,8 @@ void PageStore::copy(const PageSource& from, const Changes& changes) {
 void PageStore::put(const std::vector<PageRun>& runs, const std::byte* bytes) const {
   for (const PageRun& run : runs) {
     const Chunk& chunk = chunks_.at(run.address / kChunkBytes);
-    write_at(file_.fd(), bytes, run.bytes(), chunk.offset + run.address % kChunkBytes);
+    write_at(file_.fd(), {reinterpret_cast<const char*>(bytes), run.bytes()},
+             chunk.offset + run.address % kChunkBytes, "cannot store memory");
     bytes += run.bytes();
   }
 }
@@ -287,7 +267,11 @@ int64_t PageStore::read(uint64_t address, std::byte* to, uint64_t size) const {
   while (bytes < most && is_stored(bytes) == here) bytes += kPageSize;
   bytes = std::min(bytes, most);
   if (!here) return -static_cast<int64_t>(bytes);
-  read_at(file_.fd(), to, bytes, chunk->second.offset + in_chunk);
+  constexpr std::string_view kFailure = "cannot read stored memory";
+  if (read_at(file_.fd(), reinterpret_cast<char*>(to), bytes, chunk->second.offset + in_chunk,
+              kFailure) < bytes) {
+    throw Error::system(EIO, std::string(kFailure));
+  }
   return static_cast<int64_t>(bytes);
 }
 

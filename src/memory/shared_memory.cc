@@ -11,6 +11,7 @@
 #include "base/hooks.h"
 #include "base/log.h"
 #include "criu/memory_images.h"
+#include "os/content.h"
 #include "os/files.h"
 #include "os/parallel.h"
 
@@ -34,17 +35,6 @@ std::vector<PageRun> offsets(const SharedMapping& mapping, std::vector<PageRun> 
   return addresses;
 }
 
-void write_at(const Fd& file, const std::byte* bytes, uint64_t size, uint64_t offset) {
-  while (size > 0) {
-    const ssize_t done = ::pwrite(file.get(), bytes, size, static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) throw Error::system(done < 0 ? errno : EIO, "cannot write shared memory");
-    bytes += done;
-    size -= static_cast<uint64_t>(done);
-    offset += static_cast<uint64_t>(done);
-  }
-}
-
 // A piece of the pages, and where it is in the image.
 struct Piece {
   PageRun run;
@@ -62,7 +52,8 @@ void write_pieces(const PageStore& store, const std::vector<Piece>& pieces, cons
         if (got < 0) throw Error(ErrorKind::kConflict, "shared memory was not copied");
         done += static_cast<uint64_t>(got);
       }
-      write_at(to, bytes.data(), size, pieces[i].offset);
+      write_at(to, {reinterpret_cast<const char*>(bytes.data()), size}, pieces[i].offset,
+               "cannot write shared memory");
     }
   });
 }

@@ -86,24 +86,26 @@ uint64_t copy_range(const Fd& source, uint64_t source_offset, const Fd& target,
                                   target_offset + in_kernel, length - in_kernel);
 }
 
-size_t read_at(const Fd& file, char* data, size_t size, uint64_t offset) {
+size_t read_at(const Fd& file, char* data, size_t size, uint64_t offset, std::string_view failure) {
   size_t done = 0;
   while (done < size) {
     const ssize_t got =
         ::pread(file.get(), data + done, size - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw Error::system(errno, "cannot read");
+    if (got < 0) throw Error::system(errno, std::string(failure));
     if (got == 0) break;
     done += static_cast<size_t>(got);
   }
   return done;
 }
 
-void write_at(const Fd& file, std::string_view data, uint64_t offset) {
+void write_at(const Fd& file, std::string_view data, uint64_t offset, std::string_view failure) {
   while (!data.empty()) {
     const ssize_t written =
         ::pwrite(file.get(), data.data(), data.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno != EINTR) throw Error::system(errno, "cannot write");
+    if (written == 0 || (written < 0 && errno != EINTR)) {
+      throw Error::system(written < 0 ? errno : EIO, std::string(failure));
+    }
     const auto step = static_cast<size_t>(std::max<ssize_t>(written, 0));
     data.remove_prefix(step);
     offset += step;

@@ -22,10 +22,13 @@ struct Extent {
 // cannot tell, all of it is data.
 std::vector<Extent> data_extents(const Fd& file, uint64_t size_bytes);
 
-// Reads as much as there is at an offset, at most size bytes; returns how much.
-size_t read_at(const Fd& file, char* data, size_t size, uint64_t offset);
+// Reads as much as there is at an offset, at most size bytes; returns how much. failure: what an
+// error says.
+size_t read_at(const Fd& file, char* data, size_t size, uint64_t offset,
+               std::string_view failure = "cannot read");
 // Writes all of it there.
-void write_at(const Fd& file, std::string_view data, uint64_t offset);
+void write_at(const Fd& file, std::string_view data, uint64_t offset,
+              std::string_view failure = "cannot write");
 // Gives the space of a range back, which reads as zeros then; the size stays. False where the file
 // system cannot.
 bool punch_hole(const Fd& file, const Extent& range);
