@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "os/fd.h"
 #include "os/files.h"
 #include "os/maps.h"
+#include "os/mount.h"
 #include "os/process_status.h"
 #include "os/walk.h"
 
@@ -107,28 +107,21 @@ std::string missing_room(pid_t pid, size_t mappings) {
   return {};
 }
 
-// Of the mount that a file is on, as in mountinfo; nullopt: it is gone.
-std::optional<uint64_t> mount_of(const std::string& path) {
-  struct statx status{};
-  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID, &status) != 0) return std::nullopt;
-  return status.stx_mnt_id;
-}
-
 }  // namespace
 
 bool is_on_nested_overlay(pid_t process) {
   const std::string directory = formatted("/proc/{}", process);
-  const auto program = mount_of(directory + "/exe");
+  const auto program = mount_id_of(directory + "/exe");
   const auto maps = read_file_if_exists(directory + "/maps");
   std::error_code gone;
   const auto path = std::filesystem::read_symlink(directory + "/exe", gone);
-  if (!program || !maps || gone) return false;
+  if (program == 0 || !maps || gone) return false;
   for (const std::string& line : split(*maps, '\n')) {
     const auto mapping = parse_maps_line(line);
     if (!mapping || mapping->name != path) continue;
     const auto mapped =
-        mount_of(formatted("{}/map_files/{:x}-{:x}", directory, mapping->start, mapping->end));
-    return mapped && *mapped != *program;
+        mount_id_of(formatted("{}/map_files/{:x}-{:x}", directory, mapping->start, mapping->end));
+    return mapped != 0 && mapped != program;
   }
   return false;
 }

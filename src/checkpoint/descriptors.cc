@@ -22,9 +22,10 @@ extern "C" {  // glibc 2.41 forgets to say so
 #include "base/format.h"
 #include "base/text.h"
 #include "os/fd.h"
+#include "os/fdinfo.h"
 #include "os/files.h"
+#include "os/mount.h"
 #include "os/process.h"
-#include "os/process_status.h"
 #include "os/terminal_queue.h"
 #include "os/walk.h"
 
@@ -32,17 +33,6 @@ namespace still::checkpoint {
 namespace {
 
 constexpr std::string_view kAnonymous = "anon_inode:";
-
-// A field of numbers, "flags:	0100002".
-uint64_t number_in(std::string_view information, std::string_view field, int base) {
-  const std::string digits = status_field(information, field).value_or("0");
-  return std::strtoull(digits.c_str(), nullptr, base);
-}
-
-bool has_flag(std::string_view information, uint64_t flag) {
-  constexpr int kOctal = 8;
-  return (number_in(information, "flags", kOctal) & flag) != 0;
-}
 
 // What CRIU dumps of what has no name in a file system (dump_one_file() in criu/files.c).
 bool is_known_to_criu(std::string_view kind) {
@@ -120,14 +110,6 @@ std::string undumpable(const Descriptor& descriptor) {
   return has_no_name ? undumpable_kind(descriptor.target, information_of(descriptor)) : "";
 }
 
-// Of the mount, as in fdinfo and mountinfo.
-uint64_t mount_of_root(pid_t pid) {
-  struct statx status{};
-  const std::string root = formatted("/proc/{}/root", pid);
-  if (::statx(AT_FDCWD, root.c_str(), 0, STATX_MNT_ID, &status) != 0) return 0;
-  return status.stx_mnt_id;
-}
-
 bool is_leased_for_writing(std::string_view information) {
   return std::ranges::any_of(split(std::string(information), '\n'), [](const std::string& line) {
     return line.starts_with("lock:") && line.contains(" LEASE ") && line.contains(" WRITE ");
@@ -177,15 +159,15 @@ void look_at_terminal(const Descriptor& descriptor, std::map<unsigned, Ends>& te
 
 std::string undumpable_kind(std::string_view target, std::string_view information) {
   if (target.starts_with("pipe:[")) {
-    return has_flag(information, O_DIRECT) ? "a pipe in packet mode" : "";
+    return has_open_flag(information, O_DIRECT) ? "a pipe in packet mode" : "";
   }
   if (target == "anon_inode:[pidfd]" || target.starts_with("pidfd:[")) {
     constexpr uint64_t kOfThread = O_EXCL;  // PIDFD_THREAD of linux/pidfd.h
-    return has_flag(information, kOfThread) ? "a pidfd of a thread" : "";
+    return has_open_flag(information, kOfThread) ? "a pidfd of a thread" : "";
   }
   if (!target.starts_with(kAnonymous)) return {};
   const std::string_view kind = target.substr(kAnonymous.size());
-  if (kind == "[eventfd]" && number_in(information, "eventfd-semaphore", 10) != 0) {
+  if (kind == "[eventfd]" && fdinfo_number(information, "eventfd-semaphore", 10) != 0) {
     return "an eventfd that is a semaphore";
   }
   return is_known_to_criu(kind) ? "" : anonymous_kind(kind);
@@ -237,12 +219,12 @@ std::optional<Undumpable> find_permission_events(const std::vector<pid_t>& proce
 std::optional<Descriptor> find_broken_lease(const std::vector<pid_t>& processes) {
   // Most machines have none at all.
   if (processes.empty() || !read_file("/proc/locks").contains(" LEASE ")) return std::nullopt;
-  const uint64_t root = mount_of_root(processes.front());
+  const uint64_t root = mount_id_of(formatted("/proc/{}/root", processes.front()));
   std::optional<Descriptor> found;
   each_descriptor(processes, [&](const Descriptor& descriptor) {
     const std::string information = information_of(descriptor);
     if (!is_leased_for_writing(information)) return false;
-    const bool is_below_root = number_in(information, "mnt_id", 10) == root;
+    const bool is_below_root = fdinfo_number(information, "mnt_id", 10) == root;
     if (!is_below_root || descriptor.target.ends_with(" (deleted)")) found = descriptor;
     return found.has_value();
   });

@@ -13,6 +13,7 @@
 #include "criu/preloading.h"
 #include "cut/mapped_files.h"
 #include "os/files.h"
+#include "os/mount.h"
 #include "os/parallel.h"
 #include "os/proc_entries.h"
 #include "tree/mirror.h"
@@ -25,13 +26,6 @@ constexpr uint64_t kBigBytes = uint64_t{4} << 20;
 constexpr uint64_t kBlock = 512;  // of st_blocks
 // Each is open in this process; the library's list has room for more.
 constexpr size_t kMostFiles = 500;
-
-// Which mount the file is opened through; 0: the kernel does not tell.
-uint64_t mount_of(const std::string& path) {
-  struct statx status{};
-  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID, &status) != 0) return 0;
-  return (status.stx_mask & STATX_MNT_ID) != 0 ? status.stx_mnt_id : 0;
-}
 
 std::optional<decltype(statfs::f_type)> file_system_of(const std::string& path) {
   struct statfs status{};
@@ -80,8 +74,8 @@ bool CopiedBefore::is_one(const std::string& path, const struct stat& status) co
   const auto file_system = file_system_of(path);
   if (!file_system) return false;
   if (*file_system != OVERLAYFS_SUPER_MAGIC) return tree::tells_changes(*file_system);
-  const uint64_t mount = mount_of(path);
-  return layer_tells_changes_ && mount != 0 && mount == mount_of(root_);
+  const uint64_t mount = mount_id_of(path);
+  return layer_tells_changes_ && mount != 0 && mount == mount_id_of(root_);
 }
 
 DeletedFiles::DeletedFiles(const subject::Subject& subject, StagingPlace place,

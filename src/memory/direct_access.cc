@@ -2,12 +2,11 @@
 
 #include <fcntl.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "base/format.h"
+#include "os/fdinfo.h"
 #include "os/files.h"
-#include "os/process_status.h"
 #include "os/walk.h"
 
 namespace still::memory {
@@ -17,9 +16,7 @@ bool reads_directly(pid_t process) {
   if (!directory) return false;
   for (const std::string& number : list_names(*directory)) {
     const auto information = read_file_if_exists(formatted("/proc/{}/fdinfo/{}", process, number));
-    const std::string flags = status_field(information.value_or(""), "flags").value_or("0");
-    constexpr int kOctal = 8;
-    if ((std::strtoull(flags.c_str(), nullptr, kOctal) & O_DIRECT) != 0) return true;
+    if (has_open_flag(information.value_or(""), O_DIRECT)) return true;
   }
   return false;
 }

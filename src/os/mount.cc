@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -104,6 +105,12 @@ std::vector<MountEntry> parse_mountinfo(std::string_view text) {
 }
 
 std::vector<MountEntry> read_mounts() { return parse_mountinfo(read_file("/proc/self/mountinfo")); }
+
+uint64_t mount_id_of(const std::filesystem::path& path) {
+  struct statx status{};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID, &status) != 0) return 0;
+  return (status.stx_mask & STATX_MNT_ID) != 0 ? status.stx_mnt_id : 0;
+}
 
 bool is_mount_point(const std::filesystem::path& path) {
   return std::ranges::contains(read_mounts(), path, &MountEntry::target);

@@ -29,6 +29,9 @@ struct MountEntry {
 std::vector<MountEntry> parse_mountinfo(std::string_view text);
 // Of this process.
 std::vector<MountEntry> read_mounts();
+// Of the mount through which the path leads, as in mountinfo and fdinfo; 0: there is none, or the
+// kernel does not tell.
+uint64_t mount_id_of(const std::filesystem::path& path);
 bool is_mount_point(const std::filesystem::path& path);
 
 // A directory to read from, with what is mounted below it: what is read through it has the times of
