@@ -42,8 +42,6 @@ const CLI::App* where_parsing_ended(const CLI::App* app) {
   return where_parsing_ended(commands.front());
 }
 
-bool is_flag(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
-
 std::vector<std::string> names_of_commands(const CLI::App& parent) {
   std::vector<std::string> names;
   for (const CLI::App* command : parent.get_subcommands([](const CLI::App*) { return true; })) {
@@ -133,6 +131,14 @@ const journal::Host& Context::host() {
     journal::undo_interrupted_operations(open_store_->host);
   }
   return open_store_->host;
+}
+
+bool is_flag(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
+
+const CLI::App* find_command(const CLI::App& parent, const std::string& word) {
+  const auto named =
+      parent.get_subcommands([&word](const CLI::App* below) { return below->check_name(word); });
+  return named.empty() ? nullptr : named.front();
 }
 
 CLI::App& add_command(CLI::App& parent, const CommandText& text) {

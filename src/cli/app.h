@@ -46,6 +46,11 @@ struct CommandText {
   std::vector<std::string> examples;
 };
 
+// Whether a word of the command line is a flag ("-" is a file).
+bool is_flag(std::string_view word);
+// A command below another one by its name or alias; null: there is none.
+const CLI::App* find_command(const CLI::App& parent, const std::string& word);
+
 CLI::App& add_command(CLI::App& parent, const CommandText& text);
 
 // A command that only has commands below it: "container", "volume", "image".

@@ -18,7 +18,6 @@ struct Typed {
   size_t arguments = 0;                  // words that are neither flags nor commands
 };
 
-bool is_flag(std::string_view word) { return word.size() > 1 && word.starts_with('-'); }
 bool takes_value(const CLI::Option& option) { return option.get_expected_min() > 0; }
 
 Typed follow(const CLI::App& app, const Words& words) {
@@ -29,14 +28,10 @@ Typed follow(const CLI::App& app, const Words& words) {
     } else if (is_flag(word)) {
       const CLI::Option* option = typed.command->get_option_no_throw(word);
       if (option != nullptr && takes_value(*option)) typed.awaited = option;
+    } else if (const CLI::App* named = find_command(*typed.command, word)) {
+      typed.command = named;
     } else {
-      const auto named = typed.command->get_subcommands(
-          [&word](const CLI::App* below) { return below->check_name(word); });
-      if (named.empty()) {
-        ++typed.arguments;
-      } else {
-        typed.command = named.front();
-      }
+      ++typed.arguments;
     }
   }
   return typed;

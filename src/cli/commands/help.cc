@@ -10,14 +10,12 @@ namespace {
 int print_help(const CLI::App& app, const std::vector<std::string>& words) {
   const CLI::App* command = &app;
   for (const std::string& word : words) {
-    const auto named = command->get_subcommands(
-        [&word](const CLI::App* below) { return below->check_name(word); });
-    if (named.empty()) {
+    command = find_command(*command, word);
+    if (command == nullptr) {
       throw Error(ErrorKind::kUsage,
                   "unrecognized command 'still " + printable(join(words, " ")) + "'",
                   "see 'still --help'");
     }
-    command = named.front();
   }
   // App::help() would print that of the command that was named: this one.
   std::cout << command->get_formatter()->make_help(command, "", CLI::AppFormatMode::Normal);
