@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "memory/tracer.h"
 #include "os/files.h"
 #include "support.h"
+#include "told_process.h"
 
 namespace still::memory {
 namespace {
@@ -172,44 +172,27 @@ TEST_F(PageStoreTest, HasNothingOfWhatCannotBeRead) {
 // --- a process
 // --------------------------------------------------------------------------------------
 
-// Does what is told, and nothing else.
+// It has pages, with which it works.
 class Subject {
  public:
   using Work = std::function<void(Pages&)>;
 
-  Subject(size_t pages, std::vector<Work> works)
-      : pages_(pages), commands_(make_pipe()), answers_(make_pipe()) {
-    pid_ = ::fork();
-    if (pid_ == 0) live(works);
-  }
-  Subject(const Subject&) = delete;
-  Subject& operator=(const Subject&) = delete;
-  ~Subject() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
+  Subject(size_t pages, const std::vector<Work>& works)
+      : pages_(pages), process_(on_pages(works)) {}
 
-  pid_t pid() const { return pid_; }
+  pid_t pid() const { return process_.pid(); }
   const Pages& pages() const { return pages_; }
-  void work(unsigned char number) {
-    EXPECT_EQ(::write(commands_.write_end.get(), &number, 1), 1);
-    EXPECT_EQ(::read(answers_.read_end.get(), &number, 1), 1);
-  }
+  void work(unsigned char number) { process_.work(number); }
 
  private:
-  [[noreturn]] void live(const std::vector<Work>& works) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    unsigned char number = 0;
-    while (::read(commands_.read_end.get(), &number, 1) == 1) {
-      works[number](pages_);
-      if (::write(answers_.write_end.get(), &number, 1) != 1) break;
-    }
-    ::_exit(1);
+  std::vector<test::ToldProcess::Work> on_pages(const std::vector<Work>& works) {
+    std::vector<test::ToldProcess::Work> bound;
+    for (const Work& work : works) bound.emplace_back([this, work] { work(pages_); });
+    return bound;
   }
 
   Pages pages_;
-  Pipe commands_, answers_;
-  pid_t pid_ = 0;
+  test::ToldProcess process_;
 };
 
 auto number_of_descriptors(const Subject& subject) {

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "memory/shared_file.h"
 #include "os/files.h"
 #include "support.h"
+#include "told_process.h"
 
 namespace still::memory {
 namespace {
@@ -80,40 +80,10 @@ class Space {
   pid_t first_ = 0;
 };
 
-class Subject {
+class Subject : public test::ToldProcess {
  public:
-  using Work = std::function<void()>;
-
-  Subject(Space& space, std::vector<Work> works) : commands_(make_pipe()), answers_(make_pipe()) {
-    pid_ = space.fork();
-    if (pid_ == 0) live(works);
-  }
-  Subject(const Subject&) = delete;
-  Subject& operator=(const Subject&) = delete;
-  ~Subject() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-
-  pid_t pid() const { return pid_; }
-  void work(unsigned char number) {
-    EXPECT_EQ(::write(commands_.write_end.get(), &number, 1), 1);
-    EXPECT_EQ(::read(answers_.read_end.get(), &number, 1), 1);
-  }
-
- private:
-  [[noreturn]] void live(const std::vector<Work>& works) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    unsigned char number = 0;
-    while (::read(commands_.read_end.get(), &number, 1) == 1) {
-      works[number]();
-      if (::write(answers_.write_end.get(), &number, 1) != 1) break;
-    }
-    ::_exit(1);
-  }
-
-  Pipe commands_, answers_;
-  pid_t pid_ = 0;
+  Subject(Space& space, const std::vector<Work>& works)
+      : ToldProcess(works, [&space] { return space.fork(); }) {}
 };
 
 // A process that does one thing and is gone.
