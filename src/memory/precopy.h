@@ -84,7 +84,7 @@ class Precopy {
   // Returns how many bytes were written to.
   uint64_t round(const std::function<void()>& poll);
   void copy_last(Process& process);
-  // At every moment in which protection begins, and in the last.
+  // At every moment in which protection begins anew: before and after.
   void look_for_direct_access(Process& process);
   void end_last(Process& process);
 
