@@ -33,7 +33,7 @@ void ForkWay::prepare(Cancellation&) {
 
 void ForkWay::before_dump() {
   attempt([&] {
-    processes_ = subject::divide(subject::freezer_of(subject_)->processes(), subject_.init.pid);
+    processes_ = subject::divided_processes_in_cgroup(subject_);
     skeleton_.before_dump(processes_.tree);
   });
 }

@@ -39,7 +39,7 @@ void ProtectionWay::catch_up(Cancellation& cancellation) {
 
 void ProtectionWay::before_dump() {
   attempt([&] {
-    processes_ = subject::divide(subject::freezer_of(subject_)->processes(), subject_.init.pid);
+    processes_ = subject::divided_processes_in_cgroup(subject_);
     if (const memory::SharedMemory* shared = precopy_->shared()) {
       write_file_atomically(place_.work() / criu::kSharedMemoryFile, shared->list(), 0600);
     }

@@ -1,5 +1,6 @@
 #include "subject/subject.h"
 
+#include "base/error.h"
 #include "cgroup/container_cgroup.h"
 
 namespace still::subject {
@@ -39,6 +40,12 @@ std::vector<pid_t> processes_of(const Subject& subject) {
 
 Division divided_processes_of(const Subject& subject) {
   return divide(processes_of(subject), subject.init.pid);
+}
+
+Division divided_processes_in_cgroup(const Subject& subject) {
+  const auto freezer = freezer_of(subject);
+  if (!freezer) throw Error(ErrorKind::kConflict, "its cgroup has gone");
+  return divide(freezer->processes(), subject.init.pid);
 }
 
 }  // namespace still::subject

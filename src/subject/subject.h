@@ -94,5 +94,8 @@ cgroup::Room room_of(const Subject& subject);
 std::vector<pid_t> processes_of(const Subject& subject);
 // The same, told apart: what CRIU dumps, and what exec brought in from outside.
 Division divided_processes_of(const Subject& subject);
+// The same of those in its own cgroup, which knows them at once: for the window. Throws
+// Error(kConflict) if the cgroup has gone, and the container with it.
+Division divided_processes_in_cgroup(const Subject& subject);
 
 }  // namespace still::subject

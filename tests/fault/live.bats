@@ -105,11 +105,12 @@ runtime_killed() {
   [[ -z $said ]]
 }
 
+# init_killed STEP [SECONDS]: Still goes on after so long; 1 s is enough for conmon, and the container's cgroup is gone.
 init_killed() {
   local init before=$SECONDS
   init=$(still inspect --format '{{.State.Pid}}' busy)
-  run checkpoint_with_fault "$1" "kill -KILL $init"
-  echo "$output"
+  run checkpoint_with_fault "$1" "kill -KILL $init; sleep ${2:-0}"
+  echo "status $status: $output"
   # An init that is held waits for processes that are, and Still not for long. CRIU waits for one 10 s that is
   # frozen by v1.
   [[ ${WAY:-} != fork || $((SECONDS - before)) -lt 10 ]]
@@ -172,6 +173,13 @@ for step in protected "caught up" dumped held copied; do
   bats_test_function --description "the container's init is killed, by write protection: $step" \
     -- by_protection init_killed "$step"
 done
+for step in prepared ready; do
+  bats_test_function --description "the container is gone, by fork: $step" -- by_fork init_killed "$step" 1
+  bats_test_function --description "the container is gone, by write protection: $step" -- by_protection init_killed "$step" 1
+  bats_test_function --description "the container is gone: $step" -- init_killed "$step" 1
+done
+bats_test_function --description "the container is gone, by write protection: caught up" \
+  -- by_protection init_killed "caught up" 1
 
 @test "a step that does not come, or that there is not, is seen" {
   ends_with 99 at frozen true "$STILL_TEST_PROGRAM" ps
