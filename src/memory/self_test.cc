@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "criu/criu.h"
 #include "criu/lazy_dump.h"
@@ -230,12 +231,21 @@ void try_protection(Skeleton skeleton, const std::filesystem::path& directory) {
   });
 }
 
-// Empty if it works.
-std::string why_fails(const std::function<void()>& attempt) try {
-  attempt();
-  return {};
-} catch (const Error& error) {
-  return "its self-test failed: " + error.message();
+// Empty if it works. The answer is kept: that a busy machine did not stop a process in time is no
+// answer.
+std::string why_fails(const std::function<void()>& attempt) {
+  constexpr int kAttempts = 3;
+  std::string reason;
+  for (int i = 0; i < kAttempts; ++i) {
+    try {
+      attempt();
+      return {};
+    } catch (const Error& error) {
+      reason = "its self-test failed: " + error.message();
+      log(LogLevel::kInfo, reason);
+    }
+  }
+  return reason;
 }
 
 std::string why_fails(Skeleton skeleton, const std::filesystem::path& directory) {
