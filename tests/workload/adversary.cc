@@ -129,6 +129,7 @@ class Attack {
 };
 
 void run_attack(Attack& attack, const Output& output) try {
+  give_way();
   attack.run();
 } catch (const Inconsistent& error) {
   end_process(kInconsistent,

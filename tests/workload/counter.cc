@@ -1,7 +1,6 @@
 // A program whose checkpoint tells by itself whether it shows one instant. README.md explains it.
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -151,13 +150,8 @@ class Lane {
   uint64_t step_ = kFirstStep;
 };
 
-// Lanes make steps without a pause: the thread's priority is the lowest, so that who measures or tests beside them does
-// not wait for them.
 void run_lane(Lane& lane, const Output& output) try {
-  constexpr int kLowest = 19;
-  if (setpriority(PRIO_PROCESS, 0, kLowest) != 0) {
-    throw std::system_error(errno, std::generic_category(), "setpriority");
-  }
+  give_way();
   lane.run();
 } catch (const Inconsistent& error) {
   end_process(kInconsistent,

@@ -1,6 +1,7 @@
 // What programs of two processes share: how they end, wait for signals and for each other.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,15 @@ inline constexpr std::chrono::milliseconds kLastWords{500};
   }
   std::this_thread::sleep_for(kLastWords);
   _exit(code);
+}
+
+// For threads that make steps without a pause: the thread gets the lowest priority, so that tests
+// and measurements beside it do not wait for it.
+inline void give_way() {
+  constexpr int kLowest = 19;
+  if (setpriority(PRIO_PROCESS, 0, kLowest) != 0) {
+    throw std::system_error(errno, std::generic_category(), "setpriority");
+  }
 }
 
 // Blocked in all threads and in the child; the leader's main thread waits for them.
