@@ -135,7 +135,7 @@ Command with_descriptors(Command command, const Fd& nothing, const Fd& words) {
 }
 
 [[noreturn]] void fail(const Place& place, const std::string& words) {
-  const std::string log = criu::explain_criu_log(oci::restore_log(place.work()));
+  const std::string log = criu::explain_criu_log(oci::restore_log(place.work())).words;
   throw Error(ErrorKind::kUnsupported,
               "a restore on trial failed: " + (log.empty() ? oci::runtime_message(words) : log),
               "leave --verify-restore out for a checkpoint that is not tried");

@@ -27,14 +27,6 @@ constexpr std::array kHarmless = {"rlimit: Can't setup RLIMIT_NOFILE", "(empty-i
 // What only says that something failed of which another line has the reason.
 constexpr std::array kConsequences = {") failed with -1", "Dumping FAILED", "Restoring FAILED"};
 
-// What its words do not tell: SO_PASSCRED of an IP socket is an error since Linux 6.16.
-constexpr const char* kSocketComplaint = "sockets: Can't get 1:16 opt";
-constexpr const char* kSocketMeaning =
-    "this version of CRIU cannot dump IP sockets on Linux 6.16 and newer";
-
-// compel_wait_task() in compel/src/lib/infect.c; a pid follows.
-constexpr std::string_view kUnstoppable = "Unseizable non-zombie ";
-
 std::optional<messages::Stats> read_statistics(const std::filesystem::path& file) {
   const auto content = read_file_if_exists(file);
   if (!content) return std::nullopt;
@@ -44,39 +36,6 @@ std::optional<messages::Stats> read_statistics(const std::filesystem::path& file
 [[noreturn]] void fail_incomplete(const std::filesystem::path& file) {
   throw Error(ErrorKind::kCorrupt,
               printable(file.native()) + " has statistics of another kind than expected");
-}
-
-// tty_do_dump_queued_data() in criu/tty.c, where our library lets it read nothing.
-constexpr std::string_view kTerminal = "Can't read data from tty";
-constexpr const char* kTerminalMeaning =
-    "something waits in a terminal of the container to be read, and would be changed by reading it "
-    "for the copy";
-
-// create_link_remap() in criu/files-reg.c; a path follows.
-constexpr std::string_view kLostName = "Can't link remap to ";
-
-std::string quoted_behind(std::string_view error, std::string_view words, std::string_view end) {
-  const size_t start = error.find(words) + words.size();
-  return std::string(error.substr(start, error.find(end, start) - start));
-}
-
-// In words; nullopt for a line that is plain enough.
-std::optional<std::string> meaning_of(const std::string& error) {
-  if (error.contains(kSocketComplaint)) return kSocketMeaning;
-  if (error.contains(kTerminal)) return kTerminalMeaning;
-  if (error.contains(kLostName)) {
-    return formatted(
-        "{} has lost its name while it is open, and its other names are not to be found in the "
-        "container",
-        quoted_behind(error, kLostName, ": "));
-  }
-  const size_t start = error.find(kUnstoppable);
-  if (start == std::string::npos) return std::nullopt;
-  const std::string rest = error.substr(start + kUnstoppable.size());
-  return formatted(
-      "task {} does not stop when CRIU asks it to; it waits in the kernel, for a child "
-      "of vfork, a file system or a device",
-      rest.substr(0, rest.find(' ')));
 }
 
 bool contains_any(std::string_view text, const auto& parts) {
@@ -119,17 +78,17 @@ std::optional<RestoreStatistics> read_restore_statistics(const std::filesystem::
                            .pages_restored = restore.pages_restored()};
 }
 
-std::string explain_criu_log(const std::filesystem::path& log) {
+Reason explain_criu_log(const std::filesystem::path& log) {
   std::vector<std::string> causes, consequences;
   for (const std::string& line : split(read_file_if_exists(log).value_or(""), '\n')) {
     auto error = error_in(line);
     if (!error) continue;
-    if (auto meaning = meaning_of(*error)) return *meaning;
+    if (auto reason = reason_of(*error); reason.is_known()) return reason;
     if (contains_any(*error, kHarmless)) continue;
     auto& errors = contains_any(*error, kConsequences) ? consequences : causes;
     if (errors.size() < kExplainedLines) errors.push_back(std::move(*error));
   }
-  return join(causes.empty() ? consequences : causes, "; ");
+  return {.words = join(causes.empty() ? consequences : causes, "; "), .hint = {}};
 }
 
 bool has_let_run(const std::filesystem::path& restore_log) {

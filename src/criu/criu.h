@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "criu/reasons.h"
+
 namespace still::criu {
 
 // Microseconds, as CRIU counts them (32 bits: they wrap after 71 minutes).
@@ -28,11 +30,11 @@ struct RestoreStatistics {
 std::optional<DumpStatistics> read_dump_statistics(const std::filesystem::path& file);
 std::optional<RestoreStatistics> read_restore_statistics(const std::filesystem::path& file);
 
-// The lines of a CRIU log that explain a failure, first error first, at most three, joined with
-// "; " and without CRIU's time stamps; a known cryptic one in plain words. Lines that only say that
-// something failed are left out if there are others. Empty if the log does not exist or has no
-// error.
-std::string explain_criu_log(const std::filesystem::path& log);
+// What a CRIU log says of a failure: the first error that is known (criu/reasons.h); otherwise, as
+// words, the lines that explain it, first error first, at most three, joined with "; " and without
+// CRIU's time stamps. Lines that only say that something failed are left out if there are others.
+// No words if the log does not exist or has no error.
+Reason explain_criu_log(const std::filesystem::path& log);
 
 // Whether the tasks of the restore with this log may have run: "Unlock network" is the last line
 // that CRIU writes before it sends them on to their rt_sigreturn (cr-restore.c, CR_STATE_COMPLETE;

@@ -403,25 +403,3 @@ dispatches() {
 @test "a thread whose system calls are signals is asked before CRIU has it make one" {
   for_each_runtime dispatches
 }
-
-# same_reason TEXT PROGRAM [ARGUMENT...]: CRIU's own words, whichever way was taken, after one try.
-same_reason() {
-  local text=$1 way
-  shift
-  still run -d --name hard --runtime "$RUNTIME" --cap-add SYS_ADMIN --security-opt seccomp=unconfined --rootfs "$ROOTFS" "$@" >/dev/null
-  eventually says hard ready
-  for way in $(memory_ways); do
-    fails_with "$text" still checkpoint -R --memory-cut="$way" -e "$WORK/archive" hard
-  done
-  # Forks are tried first; CRIU as it is would fail, too.
-  fails_with "$text" still checkpoint -R --memory-cut=auto --memory-headroom 0 -e "$WORK/archive" hard
-  [[ $(state hard Status) == running ]]
-  still rm --force hard >/dev/null
-}
-reasons_of_criu() {
-  same_reason "Can't lookup mount" sh -c 'mount -t tmpfs none /tmp; exec 3>/tmp/file; umount -l /tmp; echo ready; sleep 1000'
-  same_reason "lock" sh -c '/bin/holder lock /lockfile & sleep 0.5; echo ready; wait'
-}
-@test "CRIU's reason reaches the user whichever way was taken" {
-  for_each_runtime reasons_of_criu
-}

@@ -130,7 +130,7 @@ TEST(CriuLog, TheFirstThreeErrorsExplainTheFailure) {
              "(00.013500) task says: Error (not ours): quoted\n"
              "(00.014000) Error (criu/cr-dump.c:9): third\n"
              "(00.015000) Error (criu/cr-dump.c:2128): Dumping FAILED.\n");
-  EXPECT_EQ(explain_criu_log(scratch / "dump.log"),
+  EXPECT_EQ(explain_criu_log(scratch / "dump.log").words,
             "Error (criu/mount.c:1234): mnt: Can't lookup mount=5; "
             "Error (criu/files.c:77): second; Error (criu/cr-dump.c:9): third");
 }
@@ -141,13 +141,13 @@ TEST(CriuLog, ACrypticFailureIsPutIntoWords) {
       scratch / "dump.log",
       "(00.1) Error (criu/sockets.c:628): sockets: Can't get 1:16 opt: Operation not "
       "supported\n(00.2) Error (criu/cr-dump.c:1681): Dump files (pid: 50) failed with -1\n");
-  EXPECT_THAT(explain_criu_log(scratch / "dump.log"), HasSubstr("cannot dump IP sockets"));
+  EXPECT_THAT(explain_criu_log(scratch / "dump.log").words, HasSubstr("cannot dump IP sockets"));
   write_text(
       scratch / "dump.log",
       "(02.0) Error (criu/cr-dump.c:1791): Timeout reached. Try to interrupt: 0\n"
       "(02.0) Error (compel/src/lib/infect.c:263): Unseizable non-zombie 438 found, state D, "
       "err -1/4\n");
-  EXPECT_THAT(explain_criu_log(scratch / "dump.log"),
+  EXPECT_THAT(explain_criu_log(scratch / "dump.log").words,
               testing::StartsWith("task 438 does not stop"));
 }
 
@@ -157,12 +157,12 @@ TEST(CriuLog, ConsequencesAreToldWhereThereIsNoCause) {
       "(00.2) Error (criu/cr-dump.c:1681): Dump files (pid: 50) failed with -1\n"
       "(00.2) Error (criu/cr-dump.c:2111): Dumping FAILED.\n";
   write_text(scratch / "dump.log", consequences);
-  EXPECT_EQ(explain_criu_log(scratch / "dump.log"),
+  EXPECT_EQ(explain_criu_log(scratch / "dump.log").words,
             "Error (criu/cr-dump.c:1681): Dump files (pid: 50) failed with -1; "
             "Error (criu/cr-dump.c:2111): Dumping FAILED.");
   write_text(scratch / "dump.log",
              "(00.1) Error (criu/files-ext.c:94): Can't dump file 3\n" + consequences);
-  EXPECT_EQ(explain_criu_log(scratch / "dump.log"),
+  EXPECT_EQ(explain_criu_log(scratch / "dump.log").words,
             "Error (criu/files-ext.c:94): Can't dump file 3");
 }
 
@@ -205,14 +205,14 @@ TEST(CriuLog, AGoodOneExplainsNothing) {
              "(00.001182) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: "
              "Operation not permitted\n(00.062081) Error (criu/util.c:656): exited, status=1\n"
              "(00.187155) Dumping finished successfully\n");
-  EXPECT_EQ(explain_criu_log(scratch / "dump.log"), "");
-  EXPECT_EQ(explain_criu_log(scratch / "absent.log"), "");
+  EXPECT_EQ(explain_criu_log(scratch / "dump.log").words, "");
+  EXPECT_EQ(explain_criu_log(scratch / "absent.log").words, "");
 }
 
 TEST(CriuLog, NothingInItCanGarbleATerminal) {
   const test::Scratch scratch;
   write_text(scratch / "dump.log", "(00.1) Error (criu/files.c:1): file \x1b[2J\n");
-  EXPECT_THAT(explain_criu_log(scratch / "dump.log"), HasSubstr("file \\x1b[2J"));
+  EXPECT_THAT(explain_criu_log(scratch / "dump.log").words, HasSubstr("file \\x1b[2J"));
 }
 
 TEST(CriuLog, TasksMayHaveRunOnceTheNetworkIsUnlocked) {

@@ -3,9 +3,12 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/seccomp.h>
 #include <mqueue.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -19,6 +22,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,6 +261,47 @@ void leave_terminal_unread() {
   };
 }
 
+// Of the kernel, about network interfaces; the answer stays where it is.
+void leave_netlink_unread() {
+  const int socket = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  check(socket, "socket");
+  struct {
+    nlmsghdr header;
+    rtgenmsg message;
+  } question{};
+  question.header.nlmsg_len = sizeof question;
+  question.header.nlmsg_type = RTM_GETLINK;
+  question.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  check(::send(socket, &question, sizeof question, 0), "send");
+}
+
+void hold_a_datagram_back() {
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  check(socket, "socket");
+  const int on = 1;
+  check(::setsockopt(socket, SOL_UDP, UDP_CORK, &on, sizeof on), "UDP_CORK");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+  address.sin_port = ::htons(7000);
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  check(::sendto(socket, "half", 4, 0, generic, sizeof address), "sendto");
+}
+
+// A client has written, and its connection waits to be accepted.
+void leave_a_client_unaccepted() {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = "/tmp/listening"};
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  check(listener, "socket");
+  check(client, "socket");
+  check(::bind(listener, generic, sizeof address), "bind");
+  check(::listen(listener, 1), "listen");
+  check(::connect(client, generic, sizeof address), "connect");
+  check(::send(client, "hello", 5, 0), "send");
+}
+
 // Descriptors that CRIU does not bring back.
 void have(const std::string& kind) {
   static const std::map<std::string, std::function<void()>> kKinds = {
@@ -289,6 +334,9 @@ void have(const std::string& kind) {
          check(child, "clone");
          while (child == 0) ::pause();
        }},
+      {"netlink", leave_netlink_unread},
+      {"corked", hold_a_datagram_back},
+      {"unaccepted", leave_a_client_unaccepted},
       {"mptcp", [] { check(::socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), "socket"); }},
       {"landlock", [] {
          const std::array<uint64_t, 1> rules{1};
