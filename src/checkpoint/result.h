@@ -26,6 +26,9 @@ struct CheckpointResult {
   std::optional<criu::DumpStatistics> criu;
   std::chrono::nanoseconds total{};
   uint64_t archive_bytes = 0;  // 0 without an archive
+  // Of CRIU's images that stay for a restore in place; 0 for a live checkpoint, and when the
+  // container was removed.
+  uint64_t stored_bytes = 0;
 };
 
 }  // namespace still::checkpoint

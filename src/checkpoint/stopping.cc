@@ -29,6 +29,7 @@
 #include "os/files.h"
 #include "os/process.h"
 #include "os/temp_dir.h"
+#include "os/tree_size.h"
 
 namespace still::checkpoint {
 namespace {
@@ -250,7 +251,11 @@ CheckpointResult take_and_stop(subject::Held& container, const journal::Host& ho
     export_stopped(subject.name, plan, sources, manifest, cancellation, result, observer);
   }
   if (!plan.options.keep) remove_tree(subject.dump_work);
-  if (subject.is_removed_when_done) container.endable()->remove();
+  if (subject.is_removed_when_done) {
+    container.endable()->remove();
+  } else {
+    result.stored_bytes = tree_size(container.endable()->stored_images());
+  }
   return result;
 }
 

@@ -293,6 +293,26 @@ nosy_runtime() {
          and .pause >= .dump and .pause >= .capture and .total >= .freeze + .pause' <<<"$output"
 }
 
+@test "a failed --print-stats prints no JSON, and what succeeded beside it is told" {
+  start_ticker web
+  still run --name ended --rootfs "$ROOTFS" true
+  fails_with "not running" still checkpoint -R --print-stats ended
+  fails_with "no checkpoint" still restore --print-stats ended
+  ends_with 125 still checkpoint -R --print-stats ended web >"$WORK/stats"
+  jq -e '.container_statistics | length == 1' "$WORK/stats"
+}
+
+@test "a person at a terminal is told in one line what came of it, others are not" {
+  start_ticker web
+  # On a terminal of its own; standard output, which is the name alone, is apart.
+  script -qec "still checkpoint -R -e '$WORK/web.tar' web >'$WORK/out'" /dev/null </dev/null | tee "$WORK/told"
+  grep -E "web stood still for [0-9.]+ m?s; its checkpoint \([0-9.]+[KM]iB\) is in $WORK/web.tar, certified consistent" "$WORK/told"
+  is "$(still inspect --format '{{.Id}}' web)" cat "$WORK/out"
+  is "" sh -c "still checkpoint -R -e '$WORK/web.tar' web 2>&1 >/dev/null"
+  script -qec 'still checkpoint web' /dev/null </dev/null | tee "$WORK/told"
+  grep -E "web has ended; its memory \([0-9.]+[KM]iB\) is in the store: still restore web brings it back" "$WORK/told"
+}
+
 @test "--all, --latest and several names" {
   start_ticker one
   start_ticker two

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "cli/output/checkpoint_summary.h"
 #include "cli/output/human.h"
 #include "cli/output/output.h"
 #include "cli/output/table.h"
@@ -105,6 +106,55 @@ TEST(Yaml, NestsAndQuotesWhatWouldBeReadAsSomethingElse) {
             "host:\n  arch: x86_64\n  cpus: 2\n  ok: \"true\"\n  none: \"\"\n"
             "list:\n- a: 1\n  b: \"x: y\"\n- z\n"
             "empty: []\npath: /var\nversion: \"4.1\"\n");
+}
+
+checkpoint::Plan live_plan() {
+  checkpoint::Plan plan;
+  plan.container_name = "web";
+  plan.writes_archive = true;
+  return plan;
+}
+
+checkpoint::CheckpointResult taken_live() {
+  checkpoint::CheckpointResult result;
+  result.consistent = true;
+  result.archive_bytes = uint64_t{3} << 20;
+  result.cut.was_frozen = true;
+  result.cut.thawed.monotonic = std::chrono::milliseconds(38);
+  return result;
+}
+
+TEST(CheckpointSummary, SaysWhereHowLargeHowLongAndWhetherCertified) {
+  EXPECT_EQ(checkpoint_summary(live_plan(), taken_live(), "web.tar"),
+            "web stood still for 38.0 ms; its checkpoint (3.0MiB) is in web.tar, certified "
+            "consistent");
+  auto torn = taken_live();
+  torn.consistent = false;
+  auto plan = live_plan();
+  plan.freezing = checkpoint::Freezing::kNone;
+  EXPECT_EQ(checkpoint_summary(plan, torn, "-"),
+            "web was not frozen; its checkpoint (3.0MiB) is on standard output, NOT certified "
+            "consistent");
+}
+
+TEST(CheckpointSummary, SaysHowItComesBackFromTheStore) {
+  EXPECT_EQ(checkpoint_summary(live_plan(), taken_live(), ""),
+            "web stood still for 38.0 ms; its checkpoint (3.0MiB) is in the store, certified "
+            "consistent; once it has ended, still restore web sets it back to this instant");
+  checkpoint::Plan plan;
+  plan.container_name = "web";
+  plan.freezing = checkpoint::Freezing::kNotNeeded;
+  checkpoint::CheckpointResult stopped;
+  stopped.consistent = true;
+  stopped.stored_bytes = uint64_t{98} << 20;
+  EXPECT_EQ(
+      checkpoint_summary(plan, stopped, ""),
+      "web has ended; its memory (98.0MiB) is in the store: still restore web brings it back");
+  plan.writes_archive = true;
+  stopped.archive_bytes = uint64_t{3} << 20;
+  EXPECT_EQ(checkpoint_summary(plan, stopped, "/srv/web.tar"),
+            "web has ended; its checkpoint (3.0MiB) is in /srv/web.tar, certified consistent; "
+            "beside that its memory (98.0MiB) is in the store: still restore web brings it back");
 }
 
 }  // namespace

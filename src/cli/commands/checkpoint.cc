@@ -2,6 +2,8 @@
 
 #include "checkpoint/checkpoint.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 #include <map>
@@ -14,6 +16,7 @@
 #include "cli/flags/not_yet.h"
 #include "cli/flags/selection.h"
 #include "cli/help.h"
+#include "cli/output/checkpoint_summary.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
@@ -247,10 +250,12 @@ class Checkpoints {
     } else {
       std::cout << id << "\n";
     }
+    if (!flags_.print_stats) say(prepared.plan, result);
   }
 
-  void print_statistics(std::chrono::nanoseconds total) const {
-    if (!flags_.print_stats || flags_.dry_run) return;
+  // Nothing where every checkpoint has failed.
+  void print_statistics(std::chrono::nanoseconds total, int code) const {
+    if (!flags_.print_stats || flags_.dry_run || (code != 0 && statistics_.empty())) return;
     std::cout << pretty({{"podman_checkpoint_duration", microseconds(total)},
                          {"container_statistics", statistics_}});
   }
@@ -259,6 +264,13 @@ class Checkpoints {
   checkpoint::CheckpointResult take(checkpoint::Prepared& prepared) {
     ProgressLine progress;
     return checkpoint::take(prepared, context_.host(), progress);
+  }
+
+  // Scripts read standard error, too, and get no more there than from Podman.
+  void say(const checkpoint::Plan& plan, const checkpoint::CheckpointResult& result) const {
+    if (::isatty(STDERR_FILENO) != 1) return;
+    std::cout.flush();
+    std::cerr << checkpoint_summary(plan, result, flags_.export_file.value_or("")) << "\n";
   }
 
   Context& context_;
@@ -327,7 +339,7 @@ int run_checkpoint(Context& context, const CheckpointFlags& flags) {
       code = result;
     }
   }
-  checkpoints.print_statistics(std::chrono::steady_clock::now() - start);
+  checkpoints.print_statistics(std::chrono::steady_clock::now() - start, code);
   return code;
 }
 

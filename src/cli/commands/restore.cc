@@ -122,8 +122,9 @@ class Restores {
     report(restore::restore_in_place(destination_, id, context_.host(), options_, progress));
   }
 
-  void print_statistics(std::chrono::nanoseconds total) const {
-    if (!flags_.print_stats) return;
+  // Nothing where every restore has failed.
+  void print_statistics(std::chrono::nanoseconds total, int code) const {
+    if (!flags_.print_stats || (code != 0 && statistics_.empty())) return;
     std::cout << pretty(
         {{"podman_restore_duration", microseconds(total)}, {"container_statistics", statistics_}});
   }
@@ -176,7 +177,7 @@ int run_restore(Context& context, const RestoreFlags& flags) {
     code = for_each_name(selected(context, flags),
                          [&](const std::string& id) { restores.in_place(id); });
   }
-  restores.print_statistics(std::chrono::steady_clock::now() - start);
+  restores.print_statistics(std::chrono::steady_clock::now() - start, code);
   return code;
 }
 
