@@ -185,7 +185,7 @@ nosy_runtime() {
     [[ -z $(state web CheckpointPath) ]]
     still checkpoint --keep web
     [[ -d $(state web CheckpointPath) && -e $(state web CheckpointLog) ]]
-    still start web
+    still start --discard-checkpoint web
     [[ -z $(state web CheckpointPath) && ! -e $path ]]
     still stop -t 0 web
     still start web
@@ -211,6 +211,43 @@ nosy_runtime() {
     [[ $(count "stop-$runtime") -ge $before ]]
     alive "stop-$runtime"
   done
+}
+
+@test "a start that would throw a checkpoint away refuses and names the choice" {
+  local images
+  start_ticker web
+  start_ticker other
+  still checkpoint web
+  images=$(state web CheckpointPath)
+  for arguments in web "-a web" --all; do
+    # shellcheck disable=SC2086
+    ends_with 125 still start $arguments 2>"$WORK/err" >"$WORK/out"
+    cat "$WORK/err"
+    is "Error: container web has ended with a checkpoint, which a start would throw away; still restore web brings it back, still start --discard-checkpoint web starts it anew" cat "$WORK/err"
+  done
+  [[ $(state web Status) == exited && $(state web Checkpointed) == true ]]
+  still restore web
+  alive web
+  still checkpoint web
+  still start --discard-checkpoint web
+  [[ $(state web Checkpointed) == false && ! -e $images ]]
+  alive web
+  # Neither a live checkpoint nor an end without one is in the way of a start.
+  still checkpoint -R web
+  still stop -t 0 web
+  still start web
+}
+
+@test "rm says which checkpoints went with a container" {
+  start_ticker web
+  is web still rm -f web 2>&1
+  start_ticker web
+  still checkpoint -R web
+  still checkpoint web
+  still rm web 2>"$WORK/err"
+  cat "$WORK/err"
+  [[ $(wc -l <"$WORK/err") -eq 1 ]]
+  grep -E "with container web went its stopping checkpoint of .* ago \([0-9.]+[KM]iB\) and its live checkpoint of .* ago \([0-9.]+[KM]iB\)" "$WORK/err"
 }
 
 @test "the default checkpoint can be exported too" {

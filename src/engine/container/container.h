@@ -47,7 +47,8 @@ class Container {
 
   // --- life cycle; each throws Error(kConflict) if the state forbids it -------------------------
   // prepared: called when conmon is there and the container's first instruction has not run yet;
-  // the moment to attach. If it throws, the container does not run.
+  // the moment to attach. If it throws, the container does not run. A checkpoint that the last run
+  // has ended with goes as soon as the container can run: its files are about to move on.
   void start(const std::function<void()>& prepared = {});
   // SIGTERM (stop signal), after the time-out SIGKILL; returns when the container has ended, and
   // with
