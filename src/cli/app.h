@@ -100,6 +100,7 @@ void register_logs(CLI::App& parent, Context& context);
 CLI::App* register_ps(CLI::App& parent, Context& context, const std::string& name);
 void register_inspect(CLI::App& parent, Context& context, const std::string& type);
 void register_checkpoint(CLI::App& parent, Context& context);
+void register_checkpoints(CLI::App& parent, Context& context);
 void register_restore(CLI::App& parent, Context& context);
 void register_archive_verify(CLI::App& parent, Context& context);
 void register_container_exists(CLI::App& parent, Context& context);

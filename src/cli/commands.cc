@@ -58,6 +58,7 @@ void register_commands(CLI::App& app, Context& context) {
   register_info(app, context);
   register_version(app, context);
   register_container_group(app, context);
+  register_checkpoints(app, context);
   register_volume(app, context);
   register_image_group(app, context);
   register_archive_group(app, context);

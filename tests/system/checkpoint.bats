@@ -250,6 +250,63 @@ nosy_runtime() {
   grep -E "with container web went its stopping checkpoint of .* ago \([0-9.]+[KM]iB\) and its live checkpoint of .* ago \([0-9.]+[KM]iB\)" "$WORK/err"
 }
 
+@test "checkpoints in the store are listed, inspected and removed" {
+  start_ticker web
+  start_ticker ls # a name like any other
+  is "" still checkpoints ls -q
+  still checkpoint -R web ls
+  still checkpoint web
+  is $'web/stopping\nweb/live\nls/live' still checkpoints ls -q
+  is $'web/stopping\nweb/live' still checkpoints ls -q web
+  still checkpoints ls | tee "$WORK/list"
+  head -1 "$WORK/list" | grep -E "^NAME +CONTAINER ID +CREATED +SIZE +PAUSE +CERTIFIED +MEMORY CUT$"
+  grep -E "^web/stopping +[0-9a-f]{12} +.* ago +[0-9.]+[KM]iB +- +- +-$" "$WORK/list"
+  grep -E "^web/live +[0-9a-f]{12} +.* ago +[0-9.]+[KM]iB +[0-9.]+ m?s +yes +(protect|fork|stock)$" "$WORK/list"
+  still checkpoints ls --no-trunc --noheading ls | grep -E "^ls/live +$(still inspect --format '{{.Id}}' ls) "
+  still checkpoints ls --format json web | jq -e '.[1] | .Name == "web/live" and .ContainerName == "web" and .Kind == "live"
+    and .Size > 0 and .PauseMicroseconds > 0 and .Consistent and (.Path | endswith("/checkpoint.tar"))'
+  still checkpoints ls --format json web | jq -e '.[0] | .Kind == "stopping" and .Consistent == null and .PauseMicroseconds == null'
+  still checkpoints inspect web | jq -e 'length == 2 and .[1].Trees[0].Name == "rootfs" and .[1].Versions.criu'
+  is live still checkpoints inspect --format '{{.Kind}}' ls/live
+  still __complete -- checkpoints rm "" | cut -f1 | grep -Fx web/live
+  # Without its images it is a container that has ended, and is set back to the live one.
+  is web/stopping still checkpoints rm web/stopping
+  [[ $(state web Checkpointed) == false && -z $(state web CheckpointPath) ]]
+  still restore web
+  alive web
+  is "" still checkpoints ls -q web
+  is ls/live still checkpoints rm --all
+  alive ls
+  is "" still checkpoints ls -q
+  for arguments in "inspect web" "rm web/live" "rm none/live" "ls none"; do
+    # shellcheck disable=SC2086
+    ends_with 125 still checkpoints $arguments 2>"$WORK/err"
+    grep -E "no such (checkpoint|container): " "$WORK/err"
+  done
+  still checkpoints rm --force web/live none/live
+  fails_with "or use --all" still checkpoints rm
+}
+
+@test "what --keep has left of a checkpoint that was restored is listed as used up, and is no reason against a start" {
+  start_ticker web
+  still checkpoint web
+  still restore --keep web
+  is web/used-up still checkpoints ls -q
+  still stop -t 0 web
+  still start web
+  is web/used-up still checkpoints rm web
+  [[ ! -e $STILL_ROOT/containers/$(still inspect --format '{{.Id}}' web)/checkpoint ]]
+  alive web
+}
+
+@test "a damaged checkpoint in the store is listed all the same" {
+  start_ticker web
+  still checkpoint -R web
+  echo no archive >"$(state web CheckpointPath)"
+  still checkpoints ls | grep -E "^web/live .* 11B +- +- +-$"
+  is web/live still checkpoints rm web
+}
+
 @test "the default checkpoint can be exported too" {
   start_ticker web
   still checkpoint -e "$WORK/web.tar" web

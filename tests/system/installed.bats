@@ -80,7 +80,7 @@ complete() {
 @test "bash completes commands, flags, values and names" {
   in_fresh dpkg --install /tmp/still.deb
   in_fresh still volume create dates
-  is checkpoint complete che
+  is $'checkpoint\ncheckpoints' complete che
   is --compress complete checkpoint --compr
   is zstd complete checkpoint --compress z
   is zstd complete checkpoint --compress = z # bash takes "=" for a word

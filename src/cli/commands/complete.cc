@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/app.h"
+#include "cli/output/kept_view.h"
 
 namespace still::cli {
 namespace {
@@ -89,6 +90,12 @@ std::string kind_of_name(const CLI::App& command) {
 void print_names(Context& context, const std::string& kind) {
   if (kind == "CONTAINER") {
     for (const auto& container : context.store().containers()) print(container.name, "container");
+  } else if (kind == "CHECKPOINT") {
+    for (const auto& container : context.store().containers()) {
+      for (const auto& kept : engine::kept_checkpoints(context.layout(), container)) {
+        print(name_of(container, kept.kind), "checkpoint");
+      }
+    }
   } else if (kind == "VOLUME") {
     for (const auto& volume : context.store().volumes()) print(volume.name, "volume");
   } else if (kind == "IMAGE") {

@@ -14,6 +14,7 @@
 #include "cgroup/freezer.h"
 #include "cgroup/room.h"
 #include "engine/container/container_config.h"
+#include "engine/container/kept_checkpoints.h"
 #include "engine/container/paths.h"
 #include "journal/host.h"
 #include "journal/operation.h"
@@ -93,6 +94,10 @@ class Container {
   // images are complete and the container has ended.
   static bool keep_interrupted_checkpoint(const journal::Host& host, const std::string& id,
                                           const std::filesystem::path& images);
+
+  // Removes the one of that kind from the store; one that is not there is no error. Without its
+  // stopping checkpoint the container is one that has ended.
+  void discard_checkpoint(CheckpointKind kind);
 
   // --- what a restore needs ----------------------------------------------------------------------
   // Mounts root file system and /dev/shm (both must not be mounted) and writes the bundle, as start

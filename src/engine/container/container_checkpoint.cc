@@ -106,6 +106,20 @@ void Container::keep_checkpoint(const std::filesystem::path& images,
   release_resources();
 }
 
+void Container::discard_checkpoint(CheckpointKind kind) {
+  const bool is_live = kind == CheckpointKind::kLive;
+  const auto path = is_live ? paths_.live_checkpoint() : paths_.checkpoint();
+  if (record_.checkpoint_path == path.native()) record_.checkpoint_path.clear();
+  if (!is_live) record_.checkpointed = false;
+  // First: nobody takes half of one for a checkpoint if we are killed.
+  host_.store.update_container(record_);
+  if (is_live) {
+    remove_tree(path);
+  } else {
+    remove_images();
+  }
+}
+
 bool Container::has_ended_in(const std::filesystem::path& images) const {
   if (!path_exists(images / "inventory.img")) return false;
   const auto init = open_pidfd(record_.pid);
