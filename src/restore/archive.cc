@@ -115,6 +115,7 @@ RestoreResult restore_archive(const std::filesystem::path& file, subject::Destin
 
   result.inconsistent_because = archive.inconsistent_because();
   result.consistent = result.inconsistent_because.empty();
+  if (options.ignore_volumes) result.volumes_left_out = archive.container().volumes;
   result.total = std::chrono::steady_clock::now() - start;
   return result;
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "criu/criu.h"
 #include "cut/observer.h"
@@ -32,6 +33,10 @@ struct RestoreResult {
   std::string container_name;
   bool consistent = true;  // what the archive's manifest says, false without one; true in place
   std::string inconsistent_because;
+  // The archive's volumes that ignore_volumes has left out: what is in those here, and what the
+  // container remembers, are of different instants whatever the manifest says. As in the archive,
+  // not printable.
+  std::vector<std::string> volumes_left_out;
   std::optional<criu::RestoreStatistics> criu;
   std::chrono::nanoseconds runtime_duration{};
   std::chrono::nanoseconds total{};

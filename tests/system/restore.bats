@@ -120,8 +120,14 @@ volume() { echo "$STILL_ROOT/volumes/$1/_data"; }
   fails_with "data" still restore -i "$WORK/web.tar" -n copy
   run still container exists copy
   [[ $status -eq 1 ]]
-  still restore -i "$WORK/web.tar" -n copy --ignore-volumes
+  still restore -i "$WORK/web.tar" -n copy --ignore-volumes 2>"$WORK/err"
   [[ $(still exec copy cat /data/file) == new ]]
+  is "Warning: memory and files of container copy do not belong together: --ignore-volumes has left out data, and uses what is there" cat "$WORK/err"
+  # Not of one whose volumes are restored, nor of one that has none.
+  is "" sh -c "still restore -i '$WORK/web.tar' -n second --rename-volume data=data2 2>&1 >/dev/null"
+  start_ticker bare
+  still checkpoint -R -e "$WORK/bare.tar" bare
+  is "" sh -c "still restore -i '$WORK/bare.tar' -n third --ignore-volumes 2>&1 >/dev/null"
 }
 
 @test "memory and output go on from the instant of the checkpoint" {

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/app.h"
 #include "cli/flags/container_flags.h"
 #include "cli/flags/not_yet.h"
@@ -134,6 +135,11 @@ class Restores {
     if (!result.consistent) {
       warn("the checkpoint was not certified consistent: " + result.inconsistent_because);
     }
+    if (!result.volumes_left_out.empty()) {
+      warn("memory and files of container " + result.container_name +
+           " do not belong together: --ignore-volumes has left out " +
+           printable(join(result.volumes_left_out, ", ")) + ", and uses what is there");
+    }
     if (flags_.print_stats) {
       statistics_.push_back(statistics(result));
     } else {
@@ -208,8 +214,10 @@ void add_restored_flags(CLI::App& command, restore::RestoreOptions& options) {
   command.add_flag("--tcp-close", options.tcp_close, "Restore TCP sockets as closed");
   command.add_flag("--ignore-rootfs", options.ignore_rootfs,
                    "Do not apply the archive's changes of the root file system");
-  command.add_flag("--ignore-volumes", options.ignore_volumes,
-                   "Do not restore volumes; use those of that name here");
+  command.add_flag(
+      "--ignore-volumes", options.ignore_volumes,
+      "Do not restore volumes; use those of that name here, whose files do not belong to "
+      "the restored memory");
   command.add_flag("-k,--keep", options.keep,
                    "Keep CRIU's log and statistics, and a checkpoint restored in place");
 }
