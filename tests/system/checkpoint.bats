@@ -522,6 +522,36 @@ connect() { nsenter -t "$(state "$1" Pid)" -n "$BATS_TEST_DIRNAME/connect" 7000 
   [[ $(state web Checkpointed) == false ]]
 }
 
+@test "--dry-run says for each container whether it can be checkpointed, by its exit code too" {
+  start_ticker web -v data:/data
+  start_ticker other
+  still run --name ended --rootfs "$ROOTFS" true
+  still checkpoint -R --dry-run web other | tee "$WORK/plans"
+  [[ $(grep -c "^verdict    can be checkpointed$" "$WORK/plans") -eq 2 ]]
+  fails_with "not running" still checkpoint -R --dry-run ended
+  fails_with "would stand still for about" still checkpoint -R --dry-run --max-pause 1us web
+  # One that cannot is no reason to be silent about the others.
+  ends_with 125 still checkpoint -R --dry-run ended web >"$WORK/plans"
+  grep -x "verdict    can be checkpointed" "$WORK/plans"
+  ends_with 125 still checkpoint -R --dry-run --format json ended web >"$WORK/plans" 2>"$WORK/err"
+  jq -e 'length == 2 and (.[0] | .Possible == false and .ContainerName == "ended" and (.Reason | contains("not running")))
+    and (.[1] | .Possible and .Certifiable and .ContainerName == "web" and .MemoryBytes > 0 and .PauseMicroseconds > 0
+    and ([.Trees[].Name] | index("volume:data")))' "$WORK/plans"
+  [[ $(wc -l <"$WORK/err") -eq 1 ]]
+  is $'web true\nother true' still checkpoint -R --dry-run --format '{{.ContainerName}} {{.Possible}}' web other
+  is $'other false' sh -c "still checkpoint -R --dry-run --max-pause 1us --format '{{.ContainerName}} {{.Possible}}' other 2>/dev/null || true"
+  fails_with "add --dry-run" still checkpoint -R --format json web
+  still checkpoint --dry-run --format json web | jq -e '.[0] | .Possible and .PauseMicroseconds == null'
+  [[ $(state web Checkpointed) == false && -z $(still checkpoints ls -q) ]]
+}
+
+@test "--dry-run says when a checkpoint would not be certified" {
+  only_v2 "crun, which can do without cgroups, needs v2"
+  start_ticker web --cgroups=disabled
+  still checkpoint -R --dry-run web | grep "^verdict    can be checkpointed, but not certified consistent: it has no cgroup of its own$"
+  still checkpoint -R --dry-run --format json web | jq -e '.[0].Certifiable == false'
+}
+
 @test "flags of later versions say that they are not supported yet" {
   start_ticker web
   for flag in -P --with-previous "--create-image x"; do

@@ -19,6 +19,7 @@
 #include "cli/output/checkpoint_summary.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
+#include "cli/output/plan_view.h"
 #include "cli/output/progress.h"
 #include "cli/output/standard_archive.h"
 #include "sources/engines.h"
@@ -41,6 +42,7 @@ struct CheckpointFlags {
   checkpoint::CheckpointOptions options;
   bool print_stats = false;
   bool dry_run = false;
+  std::optional<std::string> format;  // of a dry run
 
   bool to_standard_output() const { return export_file == kStandard; }
 };
@@ -68,6 +70,9 @@ checkpoint::CheckpointOptions read_options(const CheckpointFlags& flags) {
   }
   if (!flags.encrypt_to.empty() && !flags.export_file) {
     throw Error(ErrorKind::kUsage, "--encrypt-to needs --export", "add --export FILE");
+  }
+  if (flags.format && !flags.dry_run) {
+    throw Error(ErrorKind::kUsage, "--format is about --dry-run", "add --dry-run");
   }
   if (flags.export_file && flags.export_file->empty()) {
     throw Error(ErrorKind::kUsage, "--export names no file", "write --export FILE");
@@ -126,107 +131,6 @@ Json statistics(const std::string& id, const checkpoint::CheckpointResult& resul
             {"archive_bytes", result.archive_bytes}}}};
 }
 
-std::string describe(checkpoint::Freezing freezing, const std::string& cgroup_version) {
-  switch (freezing) {
-    case checkpoint::Freezing::kFreeze:
-      return "frozen by Still through its cgroup (" + cgroup_version + ")";
-    case checkpoint::Freezing::kAlreadyFrozen:
-      return "paused already, stays so";
-    case checkpoint::Freezing::kNone:
-      return "cannot be frozen: it has no cgroup of its own; the checkpoint will not be certified";
-    case checkpoint::Freezing::kNotNeeded:
-      return "ended by CRIU";
-  }
-  return {};
-}
-
-std::string describe_method(const checkpoint::Plan& plan, const cut::TreePlan& tree) {
-  if (!plan.options.leave_running) return "read in place";
-  switch (tree.found.method) {
-    case tree::Method::kCopy:
-      return "copied while frozen";
-    case tree::Method::kPreCopy:
-      return "copied before, the difference while frozen";
-    case tree::Method::kClone:
-      return "cloned before (shared blocks), the difference while frozen";
-    case tree::Method::kSnapshot:
-      return "as a snapshot";
-  }
-  return {};
-}
-
-std::string describe(const checkpoint::Estimate& estimate) {
-  const std::string from =
-      estimate.learned_from == 0
-          ? "from what is usual"
-          : "from " + std::to_string(estimate.learned_from) + " earlier checkpoints of this store";
-  return "about " + human_duration(estimate.pause) + ", " + from;
-}
-
-std::string describe_memory_cut(const checkpoint::Plan& plan) {
-  return cut::on(
-      plan.memory, [](const cut::ByCriu& by) { return "written by CRIU (" + by.because + ")"; },
-      [](const cut::ByFork& by) {
-        return "cut by forks of the processes (" + memory::to_string(by.skeleton) + ")";
-      },
-      [](const cut::ByProtection& by) {
-        return "copied before the freeze (" + memory::to_string(by.skeleton) + ")";
-      });
-}
-
-// "written    400MiB of deleted files, ...": what CRIU writes in the window beside memory.
-void print_written(const checkpoint::Written& written, bool shared_memory_is_copied) {
-  std::vector<std::string> parts;
-  const auto add = [&](uint64_t bytes, const std::string& what) {
-    if (bytes > 0) parts.push_back(human_size(bytes) + " of " + what);
-  };
-  add(written.deleted_file_bytes, "deleted files that are open");
-  add(written.pipe_bytes, "what is in pipes");
-  if (!shared_memory_is_copied) add(written.shared_memory_bytes, "shared memory");
-  if (!parts.empty()) std::cout << "written    " << join(parts, ", ") << ", by CRIU while frozen\n";
-  if (written.copied_before_bytes > 0) {
-    std::cout << "copied     " << human_size(written.copied_before_bytes)
-              << " of deleted files that are open, before the freeze\n";
-  }
-  if (shared_memory_is_copied && written.shared_memory_bytes > 0) {
-    std::cout << "copied     " << human_size(written.shared_memory_bytes)
-              << " of shared memory, before the freeze\n";
-  }
-}
-
-void print_plan(const checkpoint::Plan& plan, const checkpoint::Estimate& estimate) {
-  std::cout << "container  " << plan.container_name << " (" << plan.container_id.substr(0, 12)
-            << ")\n"
-            << "processes  " << describe(plan.freezing, plan.cgroup_version) << "\n"
-            << "memory     " << human_size(plan.memory_bytes) << " resident, "
-            << describe_memory_cut(plan) << "\n";
-  if (plan.options.leave_running) {
-    print_written(plan.written, cut::copies_shared_memory(plan.memory));
-  }
-  for (const cut::TreePlan& tree : plan.trees) {
-    std::cout << "tree       " << name_of(tree.tree) << ": " << tree.found.files << " entries, "
-              << human_size(tree.found.bytes) << ", " << describe_method(plan, tree) << "\n";
-    if (!tree.found.devices.empty()) {
-      std::cout << "devices    " << name_of(tree.tree) << ": " << describe(tree.found.devices)
-                << ", for which a restore from an archive wants --cap-add MKNOD\n";
-    }
-  }
-  for (const std::string& session : plan.sessions) {
-    std::cout << "session    " << session << " was brought in by exec: frozen too, and left out\n";
-  }
-  for (const std::string& sharer : plan.sharers) {
-    std::cout << "sharer     " << sharer << " writes to the same volume"
-              << (plan.options.leave_running ? " and is frozen too\n"
-                                             : ": the archive will not be certified\n");
-  }
-  for (const subject::BindMount& bind : plan.binds) {
-    std::cout << "bind       " << printable(bind.source.native()) << " at " << printable(bind.place)
-              << " is the host's and left out\n";
-  }
-  if (plan.writes_archive) std::cout << "archive    " << plan.target.native() << "\n";
-  if (plan.options.leave_running) std::cout << "pause      " << describe(estimate) << "\n";
-}
-
 using Selected = sources::Engines::Found;
 
 class Checkpoints {
@@ -240,8 +144,8 @@ class Checkpoints {
 
   void take(const Selected& container) {
     const std::string& id = container.id;
+    if (flags_.dry_run) return check(container);
     auto prepared = checkpoint::prepare(*container.source, context_.host(), id, options_);
-    if (flags_.dry_run) return print_plan(prepared.plan, prepared.estimate);
     const auto result = take(prepared);
     if (output_) {
       output_->send();
@@ -260,7 +164,36 @@ class Checkpoints {
                          {"container_statistics", statistics_}});
   }
 
+  // What a dry run found, where it is not told as text.
+  void print_found() const {
+    if (!flags_.format) return;
+    if (*flags_.format == "json") {
+      std::cout << pretty(found_);
+    } else {
+      for (const Json& one : found_) std::cout << format_object(one, *flags_.format);
+    }
+  }
+
  private:
+  void check(const Selected& container) try {
+    const auto prepared =
+        checkpoint::prepare(*container.source, context_.host(), container.id, options_);
+    checkpoint::require_short_pause(prepared.plan, prepared.estimate);
+    if (flags_.format) {
+      found_.push_back(plan_json(prepared.plan, prepared.estimate));
+    } else {
+      std::cout << plan_text(prepared.plan, prepared.estimate);
+    }
+  } catch (const Error& refusal) {
+    if (flags_.format) found_.push_back(refusal_json(container.id, name_of(container), refusal));
+    throw;
+  }
+
+  // Of containers that are not Still's own only what a plan says of them is known here.
+  std::string name_of(const Selected& container) const {
+    return container.engine == "still" ? context_.store().find_container(container.id).name : "";
+  }
+
   checkpoint::CheckpointResult take(checkpoint::Prepared& prepared) {
     ProgressLine progress;
     return checkpoint::take(prepared, context_.host(), progress);
@@ -278,6 +211,7 @@ class Checkpoints {
   checkpoint::CheckpointOptions options_;
   std::optional<ArchiveOutput> output_;
   Json statistics_ = Json::array();
+  Json found_ = Json::array();
 };
 
 // Where no engine is named, --all and --latest are about Still's own.
@@ -339,6 +273,7 @@ int run_checkpoint(Context& context, const CheckpointFlags& flags) {
       code = result;
     }
   }
+  checkpoints.print_found();
   checkpoints.print_statistics(std::chrono::steady_clock::now() - start, code);
   return code;
 }
@@ -419,7 +354,11 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
   add_memory_flags(command, flags);
   add_waiting_flags(command, flags);
   begin_flag_group(command, "What to print");
-  command.add_flag("--dry-run", flags.dry_run, "Print what would be done, touch nothing");
+  command.add_flag("--dry-run", flags.dry_run,
+                   "Touch nothing; print whether and how each container can be checkpointed. Exit "
+                   "code 0: all of them, 125: one cannot");
+  add_value(command, "--format", flags.format, "With --dry-run: print as JSON or by a Go template",
+            "json|TEMPLATE");
   command.add_flag("--print-stats", flags.print_stats, "Print times and sizes as JSON");
   begin_flag_group(command, "Not supported yet");
   not_yet_flag(command, "-P,--pre-checkpoint");
@@ -431,11 +370,13 @@ void add_flags(CLI::App& command, CheckpointFlags& flags) {
 
 void register_checkpoint(CLI::App& parent, Context& context) {
   CLI::App& command = add_command(
-      parent, {"checkpoint",
-               "Checkpoint containers: memory, root file system and volumes of one instant",
-               "[flags] CONTAINER...",
-               {"still container checkpoint --leave-running --export web.tar.zst web",
-                "still container checkpoint web", "still container checkpoint --dry-run -R web"}});
+      parent,
+      {"checkpoint",
+       "Checkpoint containers: memory, root file system and volumes of one instant",
+       "[flags] CONTAINER...",
+       {"still container checkpoint --leave-running --export web.tar.zst web",
+        "still container checkpoint web", "still container checkpoint --dry-run -R web",
+        "still checkpoint --dry-run -R --all --format '{{.ContainerName}} {{.Possible}}'"}});
   auto flags = std::make_shared<CheckpointFlags>();
   add_flags(command, *flags);
   on_run(command, context, [&context, flags] { return run_checkpoint(context, *flags); });
