@@ -36,11 +36,11 @@ std::string listed_name(const TarMember& member) {
   return is_directory(member) && !member.name.ends_with('/') ? member.name + "/" : member.name;
 }
 
-Manifest read_manifest_member(TarReader& tar, const TarMember& member) {
+std::string read_manifest_member(TarReader& tar, const TarMember& member) {
   check_member(member);
   std::string json;
   while (const auto block = tar.read()) json += block->data;
-  return parse_manifest(json);
+  return json;
 }
 
 Error with_member(const Error& error, const std::string& name) {
@@ -99,43 +99,54 @@ class ArchiveReader {
     contents_.size_bytes += member.size_bytes;
     if (name == kManifestMember) {
       if (!is_first) refuse("it is not the first member");
-      contents_.manifest = read_manifest_member(tar, member);
+      const std::string json = read_manifest_member(tar, member);
+      contents_.manifest = parse_manifest(json);
+      sink_.manifest(json);
       for (const auto& [listed, record] : contents_.manifest->members) total_ += record.size_bytes;
       return;
     }
-    check_size(name, member);
-    check_digest(name, hand_over(tar, member));
+    const MemberRecord* record = record_of(name);
+    if (record != nullptr) check_size(name, member, *record);
+    const std::string digest = hand_over(tar, member);
+    if (record != nullptr && record->sha256 != digest) {
+      disagree(name, "its SHA-256 is not the one in the manifest");
+    }
   }
 
   void finish() const {
     if (!contents_.manifest) return;
     for (const auto& [name, record] : contents_.manifest->members) {
-      if (!seen_.contains(name)) throw with_member(missing(), name);
+      if (!seen_.contains(name)) disagree_about_missing(name);
     }
   }
 
  private:
-  static Error missing() {
-    return {ErrorKind::kCorrupt, "the manifest lists it, but it is missing"};
+  void disagree(const std::string& name, const std::string& reason) const {
+    if (!options_.disagrees) refuse(reason);
+    options_.disagrees(name, reason);
   }
 
-  const MemberRecord& record_of(const std::string& name) const {
+  void disagree_about_missing(const std::string& name) const try {
+    disagree(name, "the manifest lists it, but it is missing");
+  } catch (const Error& error) {
+    throw with_member(error, name);
+  }
+
+  // Null: there is no manifest, or it does not list the member.
+  const MemberRecord* record_of(const std::string& name) const {
+    if (!contents_.manifest) return nullptr;
     const auto record = contents_.manifest->members.find(name);
-    if (record == contents_.manifest->members.end()) refuse("the manifest does not list it");
-    return record->second;
+    if (record != contents_.manifest->members.end()) return &record->second;
+    disagree(name, "the manifest does not list it");
+    return nullptr;
   }
 
   // Before the sink gets anything of it.
-  void check_size(const std::string& name, const TarMember& member) const {
-    if (!contents_.manifest) return;
+  void check_size(const std::string& name, const TarMember& member,
+                  const MemberRecord& record) const {
     const uint64_t size =
         S_ISLNK(member.metadata.mode) ? member.link_target.size() : member.size_bytes;
-    if (record_of(name).size_bytes != size) refuse("its size is not the one in the manifest");
-  }
-
-  void check_digest(const std::string& name, const std::string& digest) const {
-    if (!contents_.manifest) return;
-    if (record_of(name).sha256 != digest) refuse("its SHA-256 is not the one in the manifest");
+    if (record.size_bytes != size) disagree(name, "its size is not the one in the manifest");
   }
 
   // Returns the digest.
@@ -241,6 +252,8 @@ ArchiveContents read_members(const Fd& file, MemberSink& sink, const ReadOptions
 
 }  // namespace
 
+void MemberSink::manifest(std::string_view /*json*/) {}
+
 ArchiveContents read_archive(const std::filesystem::path& archive, MemberSink& sink,
                              const ReadOptions& options) {
   const Fd file = open_file(archive, O_RDONLY);
@@ -263,7 +276,7 @@ std::optional<Manifest> read_manifest(const std::filesystem::path& archive) {
     TarReader tar(decompressing_source(file_source(file)));
     const auto member = tar.next();
     if (!member || member->name != kManifestMember) return std::nullopt;
-    return read_manifest_member(tar, *member);
+    return parse_manifest(read_manifest_member(tar, *member));
   } catch (const Error& error) {
     throw error.in(printable(archive.native()));
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "archive/manifest.h"
 #include "archive/tree_tar.h"
@@ -18,11 +19,13 @@ struct ArchiveContents {
   uint64_t size_bytes = 0;           // of their content
 };
 
-// What becomes of the members, in their order; the manifest is not among them. Names and kinds have
-// been checked. Throws to refuse one.
+// What becomes of the members, in their order. Names and kinds have been checked. Throws to refuse
+// one.
 class MemberSink {
  public:
   virtual ~MemberSink() = default;
+  // The text of the manifest, which comes first and has been parsed.
+  virtual void manifest(std::string_view json);
   // Names are without a closing slash.
   virtual void directory(const std::string& name) = 0;
   virtual void link(const std::string& name, const std::string& target) = 0;
@@ -34,6 +37,9 @@ struct ReadOptions {
   std::filesystem::path identity;  // file with the age identity that opens an encrypted archive
   // Called now and then with the bytes of content read so far, and all there are, 0 if unknown.
   std::function<void(uint64_t, uint64_t)> progress;
+  // For looking at a damaged archive: a member that is not as the manifest says is told to this
+  // with the reason, once or twice, and not refused.
+  std::function<void(const std::string& member, const std::string& reason)> disagrees;
 };
 
 // Reads the outer archive to its end, decrypting it if it is encrypted (encryption.h). Refused with

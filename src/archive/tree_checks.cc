@@ -152,28 +152,34 @@ void read_content(TarReader& tar, const TarMember& member,
   }
 }
 
-TreeSummary check_tree_tar(const Source& source, const ExtractOptions& options) {
+void for_each_tree_member(const Source& source, TreeChecks& checks, const TreeVisit& visit) {
   TarReader tar(source);
-  TreeChecks checks(options);
-  TreeSummary summary;
-  size_t link_bytes = 0;
   while (const auto member = tar.next()) {
     try {
-      const TreeChecks::Place place = checks.admit(*member);
-      if (member->hard_link.empty() && S_ISLNK(member->metadata.mode)) {
-        link_bytes += place.path.size();
-        if (options.names_links) summary.links.push_back(place.path);
-        if (options.names_links && link_bytes > kMaxLinkBytes) refuse("it has too many links");
-      }
-      uint64_t content_bytes = 0;
-      read_content(tar, *member,
-                   [&](const TarReader::Block& block) { content_bytes += block.data.size(); });
-      summary.memory_bytes += (content_bytes / kPageBytes + 2) * kPageBytes;
+      visit(tar, *member, checks.admit(*member));
     } catch (const Error& error) {
       throw error.in("archive member \"" + printable_name(member->name) + "\"");
     }
   }
   tar.finish();
+}
+
+TreeSummary check_tree_tar(const Source& source, const ExtractOptions& options) {
+  TreeChecks checks(options);
+  TreeSummary summary;
+  size_t link_bytes = 0;
+  for_each_tree_member(
+      source, checks, [&](TarReader& tar, const TarMember& member, const TreeChecks::Place& place) {
+        if (member.hard_link.empty() && S_ISLNK(member.metadata.mode)) {
+          link_bytes += place.path.size();
+          if (options.names_links) summary.links.push_back(place.path);
+          if (options.names_links && link_bytes > kMaxLinkBytes) refuse("it has too many links");
+        }
+        uint64_t content_bytes = 0;
+        read_content(tar, member,
+                     [&](const TarReader::Block& block) { content_bytes += block.data.size(); });
+        summary.memory_bytes += (content_bytes / kPageBytes + 2) * kPageBytes;
+      });
   summary.privileged = checks.privileged();
   return summary;
 }

@@ -58,4 +58,10 @@ class TreeChecks {
 void read_content(TarReader& tar, const TarMember& member,
                   const std::function<void(const TarReader::Block&)>& take);
 
+// Reads such a stream to its end, each member admitted by the checks before visit gets it; what
+// visit leaves of its content is read all the same. Throws Error(kCorrupt) naming the member.
+using TreeVisit =
+    std::function<void(TarReader& tar, const TarMember& member, const TreeChecks::Place& place)>;
+void for_each_tree_member(const Source& source, TreeChecks& checks, const TreeVisit& visit);
+
 }  // namespace still::archive

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <optional>
 #include <string>
 #include <utility>
@@ -133,7 +134,11 @@ void AtomicFile::sync() const {
   if (::fsync(fd_.get()) != 0) fail(errno, "cannot sync", *place_);
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit() { rename(0); }
+
+void AtomicFile::commit_new() { rename(RENAME_NOREPLACE); }
+
+void AtomicFile::rename(unsigned flags) {
   sync();
   place_->check();
   if (temporary_.empty()) {
@@ -141,8 +146,12 @@ void AtomicFile::commit() {
     sync();  // that it has a name is news to it
   }
   const int directory = place_->directory().get();
-  if (::renameat(directory, temporary_.c_str(), directory, place_->name().c_str()) != 0) {
-    fail(errno, "cannot rename to", *place_);
+  if (::renameat2(directory, temporary_.c_str(), directory, place_->name().c_str(), flags) != 0) {
+    const int error_number = errno;
+    if (error_number == EEXIST) {
+      throw Error(ErrorKind::kConflict, printable(place_->path().native()) + " exists already");
+    }
+    fail(error_number, "cannot rename to", *place_);
   }
   temporary_.clear();
   if (::fsync(directory) != 0) fail(errno, "cannot sync the directory of", *place_);

@@ -51,6 +51,8 @@ class AtomicFile {
   // Throws Error(kSystem), and as FilePlace::check(); what had the name is then untouched unless
   // only the last step failed.
   void commit();
+  // The same, but for Error(kConflict) if anything has the name.
+  void commit_new();
 
   // Where the file for a path has a name for a moment in commit(), or from the beginning; for
   // whoever must find what a crash has left.
@@ -59,6 +61,7 @@ class AtomicFile {
 
  private:
   void give_name();
+  void rename(unsigned flags);
   void sync() const;
   void discard() noexcept;
 

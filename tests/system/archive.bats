@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # cgroups: v2
-# still archive verify, and encrypted archives.
+# still archive, and encrypted archives.
 # cgroups: v2
 
 bats_require_minimum_version 1.5.0
@@ -62,6 +62,76 @@ verify() { still archive verify "$@"; }
   verify <(cat "$WORK/web.tar.zst") # a pipe is as good as a file
   run -125 verify "$WORK/cut" "$WORK/web.tar.zst"
   [[ $output == *": whole, "* ]]
+}
+
+# --- what is in it -----------------------------------------------------------------------------------
+
+@test "ls names every member, as tar does, and the state of its digest" {
+  start_ticker web -v data:/data
+  still exec web sh -c 'mkdir /data/d; echo content >/data/d/file; ln -s /etc/passwd /data/link'
+  still checkpoint -R -c none -e "$WORK/web.tar" web
+  [[ $(still archive ls --format '{{.Name}}' "$WORK/web.tar" | sort) == "$(members "$WORK/web.tar" | sort)" ]]
+  still archive ls -f json "$WORK/web.tar" |
+    jq -e 'map(select(.Name != "still.json" and .Digest != "verified")) == []'
+  still archive ls "$WORK/web.tar" | grep -E '^NAME +SIZE +DIGEST$'
+  still archive ls "$WORK/web.tar" volumes/data.tar >"$WORK/tree"
+  grep -E '^-rw-r--r-- +0:0 +8B +d/file$' "$WORK/tree"
+  grep -E '^lrwxrwxrwx .* link -> /etc/passwd$' "$WORK/tree"
+  fails_with "is no tree" still archive ls "$WORK/web.tar" config.dump
+}
+
+@test "ls shows which member is damaged" {
+  start_ticker web
+  still checkpoint -R -c none -e "$WORK/web.tar" web
+  FORGE_DIGESTS=wrong "$BATS_TEST_DIRNAME/forge" "$WORK/web.tar" "$WORK/forged" put ctr.log "no more"
+  run -125 --separate-stderr still archive ls --format '{{.Name}} {{.Digest}}' "$WORK/forged"
+  [[ $output == *"ctr.log its size is not the one in the manifest"* && $output == *"config.dump verified"* ]]
+  # shellcheck disable=SC2154 # of run
+  [[ $stderr == "Error: $WORK/forged: 1 of the members not as the manifest says"* ]]
+}
+
+@test "cat and extract give a member, and a file of a tree, as they are" {
+  start_ticker web -v data:/data
+  still exec web sh -c 'echo content >/data/file; ln -s file /data/link; echo changed >/etc/motd'
+  still checkpoint -R -c none -e "$WORK/web.tar" web
+  for name in still.json config.dump volumes/data.tar checkpoint/pages-1.img; do
+    cmp <(still archive cat "$WORK/web.tar" "$name") <(member "$WORK/web.tar" "$name")
+  done
+  is content still archive cat "$WORK/web.tar" volumes/data.tar file
+  is changed still archive cat "$WORK/web.tar" rootfs-diff.tar /etc/motd
+  still archive extract "$WORK/web.tar" volumes/data.tar -o "$WORK/data.tar"
+  cmp "$WORK/data.tar" <(member "$WORK/web.tar" volumes/data.tar)
+  [[ $(stat -c %a "$WORK/data.tar") == 600 ]]
+  still archive extract "$WORK/web.tar" volumes/data.tar file -o "$WORK/file"
+  [[ $(<"$WORK/file") == content ]]
+  fails_with "exists already" still archive extract "$WORK/web.tar" volumes/data.tar -o "$WORK/file"
+  [[ $(<"$WORK/file") == content ]]
+  fails_with "symbolic link" still archive cat "$WORK/web.tar" volumes/data.tar link
+  fails_with "no member" still archive cat "$WORK/web.tar" nothing
+  fails_with "no file" still archive extract "$WORK/web.tar" volumes/data.tar nothing -o "$WORK/nothing"
+  [[ ! -e $WORK/nothing ]]
+}
+
+@test "nothing of a damaged or encrypted archive comes out" {
+  make_keys
+  start_ticker web
+  still checkpoint -R --encrypt-to "$recipient" -e "$WORK/web.age" web
+  still archive cat --identity "$WORK/key" "$WORK/web.age" ctr.log | grep tick
+  still archive ls --identity "$WORK/key" "$WORK/web.age" | grep ctr.log
+  fails_with "the archive is encrypted" still archive cat "$WORK/web.age" ctr.log
+  head -c -1 "$WORK/web.age" >"$WORK/cut"
+  fails_with "$WORK/cut" still archive cat --identity "$WORK/key" "$WORK/cut" ctr.log
+  fails_with "$WORK/cut" still archive extract --identity "$WORK/key" "$WORK/cut" ctr.log -o "$WORK/log"
+  [[ ! -e $WORK/log && -z $(find /var/tmp -name '.still-*') ]]
+}
+
+@test "cat prints text to a terminal, and nothing else" {
+  start_ticker web -v data:/data
+  still exec web sh -c 'printf "\033[31mred" >/data/red; echo plain >/data/plain'
+  still checkpoint -R -e "$WORK/web" web
+  script -qec "still archive cat $WORK/web volumes/data.tar plain" /dev/null | grep plain
+  run script -qec "still archive cat $WORK/web volumes/data.tar red" /dev/null
+  [[ $output == *"not for a terminal"* && $output != *$'\033[31m'* ]]
 }
 
 # --- encryption -------------------------------------------------------------------------------------

@@ -178,6 +178,20 @@ TEST(AtomicFile, IsNotCommittedWhereThePathDoesNotLeadAnyMore) {
   EXPECT_EQ(kind_thrown_by([&] { file.commit(); }), ErrorKind::kConflict);
 }
 
+TEST(AtomicFile, AsANewOneReplacesNothingThatTakesItsNameMeanwhile) {
+  const Scratch scratch;
+  {
+    AtomicFile file(scratch / "file", 0600);
+    write_all(file.fd(), "new");
+    write_text(scratch / "file", "old");
+    EXPECT_EQ(kind_thrown_by([&] { file.commit_new(); }), ErrorKind::kConflict);
+  }
+  EXPECT_THAT(list_names(open_dir(scratch.path())), ElementsAre("file"));
+  EXPECT_EQ(read_file(scratch / "file"), "old");
+  AtomicFile(scratch / "other", 0600).commit_new();
+  EXPECT_TRUE(path_exists(scratch / "other"));
+}
+
 TEST(AtomicFile, DoesNotFollowALinkThatTakesItsNameMeanwhile) {
   const Scratch scratch;
   write_text(scratch / "victim", "unharmed");

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/app.h"
+#include "cli/flags/archive_flags.h"
 #include "cli/flags/selection.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
@@ -83,8 +84,7 @@ void register_archive_verify(CLI::App& parent, Context& context) {
                             "still archive verify --identity key.txt web.tar.zst.age",
                             "still archive verify --format '{{.Consistent}}' web.tar.zst"}});
   command.add_option("FILE", flags->files, "Archives")->required();
-  command.add_option("--identity", flags->identity, "Age identity that opens encrypted archives")
-      ->option_text("FILE");
+  add_identity_flag(command, flags->identity);
   add_value(command, "-f,--format", flags->format, "Print as JSON or by a Go template",
             "json|TEMPLATE");
   on_run(command, context, [flags] { return run_verify(*flags); });
