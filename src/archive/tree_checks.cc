@@ -179,6 +179,9 @@ TreeSummary check_tree_tar(const Source& source, const ExtractOptions& options) 
         read_content(tar, member,
                      [&](const TarReader::Block& block) { content_bytes += block.data.size(); });
         summary.memory_bytes += (content_bytes / kPageBytes + 2) * kPageBytes;
+        ++summary.entries;
+        summary.has_root = summary.has_root || place.path.empty();
+        summary.content_bytes += content_bytes;
       });
   summary.privileged = checks.privileged();
   return summary;

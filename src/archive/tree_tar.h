@@ -93,7 +93,10 @@ SomePaths extract_tree_tar(const Source& source, const Fd& root, const ExtractOp
 
 // What a stream would make.
 struct TreeSummary {
-  uint64_t memory_bytes = 0;  // in a tmpfs: whole pages for what files hold, one for each entry
+  uint64_t memory_bytes = 0;   // in a tmpfs: whole pages for what files hold, one for each entry
+  uint64_t entries = 0;        // of any kind
+  bool has_root = false;       // the root of the tree is one of them
+  uint64_t content_bytes = 0;  // of files, holes left out
   std::vector<std::string> links;  // paths of symbolic links, relative, if that was an option
   PrivilegedEntries privileged;
 };

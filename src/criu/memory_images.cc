@@ -36,17 +36,7 @@ std::filesystem::path shared_image_of(const std::filesystem::path& images, uint6
 }
 
 PageMap read_page_map_of(const std::filesystem::path& file) {
-  const std::string content = read_file(file);
-  const auto entries = image_entries(content, kPageMapImage);
-  if (entries.empty()) fail_corrupt_image(file);
-  PageMap map{.pages_id = parse_entry<messages::PageMapHead>(entries[0], file).pages_id(),
-              .ranges = {}};
-  map.ranges.reserve(entries.size() - 1);
-  for (size_t i = 1; i < entries.size(); ++i) {
-    const auto entry = parse_entry<messages::PageMapEntry>(entries[i], file);
-    map.ranges.push_back({entry.address(), entry.pages(), entry.flags()});
-  }
-  return map;
+  return parse_page_map(read_file(file), file);
 }
 
 void write_page_map_to(const std::filesystem::path& file, const PageMap& map) {
@@ -94,6 +84,19 @@ std::vector<DumpedProcess> read_processes(const std::filesystem::path& images) {
 
 bool has_page_map(const std::filesystem::path& images, pid_t pid) {
   return path_exists(image_of(images, "pagemap", pid));
+}
+
+PageMap parse_page_map(std::string_view content, const std::filesystem::path& file) {
+  const auto entries = image_entries(content, kPageMapImage);
+  if (entries.empty()) fail_corrupt_image(file);
+  PageMap map{.pages_id = parse_entry<messages::PageMapHead>(entries[0], file).pages_id(),
+              .ranges = {}};
+  map.ranges.reserve(entries.size() - 1);
+  for (size_t i = 1; i < entries.size(); ++i) {
+    const auto entry = parse_entry<messages::PageMapEntry>(entries[i], file);
+    map.ranges.push_back({entry.address(), entry.pages(), entry.flags()});
+  }
+  return map;
 }
 
 PageMap read_page_map(const std::filesystem::path& images, pid_t pid) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 namespace still::criu {
@@ -42,6 +43,8 @@ struct PageMap {
 bool has_page_map(const std::filesystem::path& images, pid_t pid);
 // pagemap-PID.img of a process. Throws Error(kCorrupt), Error(kSystem).
 PageMap read_page_map(const std::filesystem::path& images, pid_t pid);
+// The same of the file's content; file is for errors.
+PageMap parse_page_map(std::string_view content, const std::filesystem::path& file);
 void write_page_map(const std::filesystem::path& images, pid_t pid, const PageMap& map);
 // The same of memory that processes share, pagemap-shmem-INODE.img: addresses are offsets in it.
 bool has_shared_page_map(const std::filesystem::path& images, uint64_t inode);

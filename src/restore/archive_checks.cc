@@ -74,9 +74,12 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
       archive::check_spec_dump(*spec_dump_);
       break;
     case MemberKind::kDeletedFiles:
-    case MemberKind::kReplacedFiles:
-      tree::check_removable(archive::parse_deleted_files(read_all(content)));
+    case MemberKind::kReplacedFiles: {
+      const auto paths = archive::parse_deleted_files(read_all(content));
+      tree::check_removable(paths);
+      removed_paths_ += paths.size();
       break;
+    }
     case MemberKind::kRootfs:
       tree(name, content, archive::kRootfsExtraction);
       break;
@@ -102,8 +105,10 @@ void ArchiveChecks::file(const std::string& name, uint64_t size_bytes,
 
 void ArchiveChecks::tree(const std::string& member, const archive::Source& content,
                          const archive::ExtractOptions& options) {
-  PrivilegedEntries privileged = archive::check_tree_tar(content, options).privileged;
-  if (!privileged.empty()) trees_.emplace(member, std::move(privileged));
+  archive::TreeSummary summary = archive::check_tree_tar(content, options);
+  const uint64_t root = summary.has_root ? 1 : 0;
+  totals_[member] = {summary.entries - root, summary.content_bytes};
+  if (!summary.privileged.empty()) trees_.emplace(member, std::move(summary.privileged));
 }
 
 void ArchiveChecks::image(const std::string& file, uint64_t size_bytes,

@@ -2,6 +2,8 @@
 // both read archives through this.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +38,15 @@ class ArchiveChecks : public archive::MemberSink {
   const criu::ImagePrivileges& privileges() const { return privileges_; }
   // Of trees that have some, by member; the content of a tmpfs in CRIU's images is one, too.
   const subject::PrivilegedTrees& trees() const { return trees_; }
+  // What each tree has, by member; the content of a tmpfs is none of these.
+  struct TreeTotals {
+    uint64_t entries = 0;  // without the root of the tree
+    uint64_t content_bytes = 0;
+  };
+  const std::map<std::string, TreeTotals>& totals() const { return totals_; }
+  const std::string& spec_dump() const { return *spec_dump_; }
+  // Of paths that were removed from the root file system, or replaced.
+  uint64_t removed_paths() const { return removed_paths_; }
   // What the archive asks for; nothing where it is another engine's.
   std::vector<std::string> demands() const;
 
@@ -50,6 +61,8 @@ class ArchiveChecks : public archive::MemberSink {
   std::optional<std::string> spec_dump_;
   criu::ImagePrivileges privileges_;
   subject::PrivilegedTrees trees_;
+  std::map<std::string, TreeTotals> totals_;
+  uint64_t removed_paths_ = 0;
   bool is_known_ = false;  // to dumps_
   bool has_inventory_ = false;
   bool has_files_ = false;

@@ -134,6 +134,45 @@ verify() { still archive verify "$@"; }
   [[ $output == *"not for a terminal"* && $output != *$'\033[31m'* ]]
 }
 
+@test "inspect shows what the container was, its processes and what they hold" {
+  start_ticker web -v data:/data -v "$WORK:/host"
+  still exec web sh -c 'rm /bin/yes; echo changed >/etc/motd; echo x >/data/file'
+  still checkpoint -R -e "$WORK/web.tar.zst" web
+  is "web true still" still archive inspect -f '{{.ContainerName}} {{.Consistent}} {{.Made.Engine}}' "$WORK/web.tar.zst"
+  still archive inspect -f json "$WORK/web.tar.zst" >"$WORK/seen"
+  jq -e '.Processes[0] | .PID == 1 and .Command[0:2] == ["/bin/sh", "-c"] and .Depth == 0 and .Program == "/usr/bin/busybox"' "$WORK/seen"
+  jq -e '.Processes[0] | .StoredBytes > 0 and .MappedBytes > .StoredBytes and .Memory.stack.StoredBytes > 0' "$WORK/seen"
+  jq -e '.Trees | map(select(.Member == "volumes/data.tar")) | .[0].Entries == 1' "$WORK/seen"
+  jq -e '.RemovedPaths == 1 and .HostNetwork == false' "$WORK/seen"
+  jq -e --arg bind "-v $WORK:/host" '.Demands | index($bind)' "$WORK/seen"
+  still archive inspect "$WORK/web.tar.zst" >"$WORK/text"
+  for text in "Container:  *web " "Made:  *20.* by still " "Consistent:  *certified" "^ *1  .*/bin/sh -c" \
+    "^1  *1  *pipe" "^rootfs-diff.tar " "Removed or replaced in the root file system: 1 paths" "^flag  *-v $WORK:/host"; do
+    grep -e "$text" "$WORK/text"
+  done
+}
+
+@test "inspect shows sockets and locks, and the flags that a restore wants for them" {
+  still run -d --name lock --rootfs "$ROOTFS" /bin/sh -c '
+    nc -l -p 8080 & exec /bin/holder lock /held'
+  eventually still exec lock sh -c 'test -e /held && cat /proc/net/tcp /proc/net/tcp6 | grep -i :1F90'
+  eventually says lock locked
+  still checkpoint -R --file-locks -e "$WORK/lock.tar" lock
+  still archive inspect "$WORK/lock.tar" >"$WORK/text"
+  grep -e "tcp  *.*:8080$" "$WORK/text"
+  grep -e "^flag  *--file-locks: it holds 1$" "$WORK/text"
+}
+
+@test "inspect of damaged images is one line" {
+  start_ticker web
+  still checkpoint -R -c none -e "$WORK/web.tar" web
+  "$BATS_TEST_DIRNAME/forge" "$WORK/web.tar" "$WORK/forged" put checkpoint/mm-1.img "no image"
+  fails_with "checkpoint/mm-1.img" still archive inspect "$WORK/forged"
+  "$BATS_TEST_DIRNAME/forge" "$WORK/web.tar" "$WORK/forged" image pstree.img 2 1
+  fails_with "no tree" still archive inspect "$WORK/forged"
+  fails_with "No such file" still archive inspect "$WORK/nothing"
+}
+
 # --- encryption -------------------------------------------------------------------------------------
 
 make_keys() {
