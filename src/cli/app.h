@@ -105,6 +105,7 @@ void register_restore(CLI::App& parent, Context& context);
 void register_archive_verify(CLI::App& parent, Context& context);
 void register_archive_ls(CLI::App& parent, Context& context);
 void register_archive_inspect(CLI::App& parent, Context& context);
+void register_archive_diff(CLI::App& parent, Context& context);
 void register_archive_cat(CLI::App& parent, Context& context);
 void register_archive_extract(CLI::App& parent, Context& context);
 void register_container_exists(CLI::App& parent, Context& context);

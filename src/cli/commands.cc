@@ -44,6 +44,7 @@ void register_archive_group(CLI::App& app, Context& context) {
   CLI::App& group = add_group(app, "archive", "Look at checkpoint archives");
   register_archive_verify(group, context);
   register_archive_inspect(group, context);
+  register_archive_diff(group, context);
   register_archive_ls(group, context);
   register_archive_cat(group, context);
   register_archive_extract(group, context);

@@ -173,6 +173,33 @@ verify() { still archive verify "$@"; }
   fails_with "No such file" still archive inspect "$WORK/nothing"
 }
 
+@test "diff shows the processes, pages and files that differ" {
+  still run -d --name web -v data:/data --rootfs "$ROOTFS" /bin/sh -c '
+    sleep 1001 & until test -e /go; do sleep 0.02; done
+    kill $!; sleep 1002 & touch /went; wait'
+  still exec web sh -c 'echo 1 >/data/changed; echo 2 >/data/removed; echo 3 >/data/touched; truncate -s 1M /data/zeros'
+  still checkpoint -R -c none -e "$WORK/before" web
+  still exec web touch /go
+  eventually still exec web test -e /went
+  still exec web sh -c 'echo 4 >/data/changed; rm /data/removed; touch /data/touched; echo 5 >/data/added; dd if=/dev/zero of=/data/zeros bs=1M count=1'
+  still checkpoint -R -e "$WORK/after" web
+  still archive diff -f json "$WORK/before" "$WORK/after" >"$WORK/diff"
+  jq -ce '.Trees | map(select(.Member == "volumes/data.tar")) | .[0] | [.Added, .Changed, .Removed]' "$WORK/diff" >"$WORK/data"
+  [[ $(<"$WORK/data") == '[["added"],["changed"],["removed"]]' ]]
+  jq -e '.Processes[0] | .PID == 1 and .Change == "same" and .DifferingPages > 0 and .EqualPages > .DifferingPages' "$WORK/diff"
+  for change in 'removed sleep 1001' 'added sleep 1002'; do
+    jq -r '.Processes[] | "\(.Change) \(.Command)"' "$WORK/diff" | grep -Fx "$change"
+  done
+  still archive diff "$WORK/before" "$WORK/after" >"$WORK/text"
+  for line in "volumes/data.tar: 1 added, 1 changed, 1 removed" "A added" "C changed" "D removed"; do
+    grep -Fx "$line" "$WORK/text"
+  done
+  still archive diff -f json "$WORK/before" "$WORK/before" |
+    jq -e '[.Processes[].DifferingPages, (.Trees[] | (.Added, .Changed, .Removed | length))] | add == 0'
+  "$BATS_TEST_DIRNAME/forge" "$WORK/before" "$WORK/forged" put checkpoint/pagemap-1.img "no image"
+  fails_with "$WORK/forged" still archive diff "$WORK/before" "$WORK/forged"
+}
+
 # --- encryption -------------------------------------------------------------------------------------
 
 make_keys() {
