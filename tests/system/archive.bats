@@ -200,6 +200,27 @@ verify() { still archive verify "$@"; }
   fails_with "$WORK/forged" still archive diff "$WORK/before" "$WORK/forged"
 }
 
+# Of a live checkpoint most of them are written by Still, not by CRIU.
+@test "checkpointctl and crit read archives of both ways" {
+  start_ticker web -v data:/data
+  for way in -R ""; do
+    # shellcheck disable=SC2086
+    still checkpoint $way -c gzip -e "$WORK/web.tar" web
+    checkpointctl show "$WORK/web.tar" | grep -w web
+    checkpointctl inspect --all "$WORK/web.tar" >"$WORK/inspected"
+    grep -E '\[1\] .*sh' "$WORK/inspected"
+    mkdir "$WORK/images"
+    while read -r image; do
+      still archive extract "$WORK/web.tar" "checkpoint/$image" -o "$WORK/images/$image"
+      [[ $image == pages-* || $image != *.img || $image == *.tar.gz.img ]] || crit show "$WORK/images/$image" | jq -e .magic
+    done < <(still archive ls -f '{{.Name}}' "$WORK/web.tar" | sed -n 's,^checkpoint/\(..*\),\1,p')
+    crit x "$WORK/images" ps | grep -E '^ +1 +1 +1 +sh$'
+    crit x "$WORK/images" fds | grep -F /dev/null
+    crit x "$WORK/images" mems | grep -F /usr/bin/busybox
+    rm -r "$WORK/images" "$WORK/web.tar"
+  done
+}
+
 # --- encryption -------------------------------------------------------------------------------------
 
 make_keys() {
