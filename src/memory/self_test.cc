@@ -100,7 +100,8 @@ Command with_lazy_pages(Command command, const std::filesystem::path& configurat
 
 void dump(const Command& command, const std::filesystem::path& images) {
   if (run_command(command).status.ok()) return;
-  throw Error(ErrorKind::kRuntime, "CRIU failed: " + criu::explain_criu_log(images / "dump.log").words);
+  throw Error(ErrorKind::kRuntime,
+              "CRIU failed: " + criu::explain_criu_log(images / "dump.log").words);
 }
 
 std::string as_text(const Bytes& held) {

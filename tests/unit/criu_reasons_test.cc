@@ -1,5 +1,3 @@
-#include "criu/reasons.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,6 +7,7 @@
 
 #include "base/format.h"
 #include "base/text.h"
+#include "criu/reasons.h"
 #include "os/files.h"
 #include "os/process.h"
 
