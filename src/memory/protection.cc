@@ -12,12 +12,14 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <thread>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "memory/injection.h"
 #include "memory/threads.h"
+#include "os/clock.h"
 #include "os/files.h"
 #include "os/maps.h"
 #include "os/process_status.h"
@@ -169,13 +171,27 @@ void start_interface(const Fd& userfault) {
               "the kernel has no asynchronous write protection (Linux 6.7 has it)");
 }
 
-// Neither in a stop for a signal, nor where it cannot be stopped (waiting for a disk, or for a
-// child of vfork(2)).
-void require_running(pid_t process) {
+// The thread that is not on a processor and cannot be woken, for a signal, a disk or a child of
+// vfork(2); 0: none.
+pid_t thread_at_rest(pid_t process, char& state) {
   for (const pid_t thread : threads_of(process)) {
     const auto stat = process_stat(thread);
     if (!stat || stat->state == 'R' || stat->state == 'S') continue;
-    throw Error(ErrorKind::kUnsupported, formatted("task {} does not run just now", thread));
+    state = stat->state;
+    return thread;
+  }
+  return 0;
+}
+
+// What waits for a disk does so for milliseconds, and stops only after that.
+void require_running(pid_t process) {
+  const Deadline deadline = deadline_in(kStopTimeout);
+  char state = 0;
+  while (const pid_t thread = thread_at_rest(process, state)) {
+    if (state != 'D' || std::chrono::steady_clock::now() >= deadline) {
+      throw Error(ErrorKind::kUnsupported, formatted("task {} does not run just now", thread));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 
