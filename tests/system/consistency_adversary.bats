@@ -25,10 +25,13 @@ start() {
 # ends CODE: the adversary ends by itself with this code.
 ends() {
   local code=0
+  eventually ended "$adversary"
   wait "$adversary" || code=$?
   cat "$directory/log"
   [[ $code -eq $1 ]]
 }
+
+ended() { ! kill -0 "$1" || [[ $(sed 's/.*) //' "/proc/$1/stat") == Z* ]]; }
 
 # sees LANE TEXT: what it looks at next, or stumbles over in a step, is wrong.
 sees() {
@@ -36,24 +39,47 @@ sees() {
   grep "INCONSISTENT: lane $1: .*$2" "$directory/log"
 }
 
-# halted COMMAND...: runs it while no step is made.
+# halted COMMAND...: runs it while no step is made, and longer than the pauses between steps are: all is looked at after
+# that. What is changed in the middle of a step is lost where the step replaces it.
 halted() {
   local follower
   follower=$(pgrep -P "$adversary")
-  kill -STOP "$adversary" "$follower"
-  eventually stopped "$adversary"
-  eventually stopped "$follower"
+  eventually stopped_between_steps "$adversary" "$follower"
   "$@"
+  sleep 0.05
   kill -CONT "$adversary" "$follower"
 }
+stopped_between_steps() {
+  kill -STOP "$@"
+  if all_stopped "$@" && all_rest "$@"; then return; fi
+  kill -CONT "$@"
+  return 1
+}
+all_stopped() {
+  local process
+  for process in "$@"; do eventually stopped "$process"; done
+}
 stopped() { [[ $(sed 's/.*) //' "/proc/$1/stat") == T* ]]; }
+# Threads with lanes are in clock_nanosleep(2) then (230 on x86-64); the first thread has none.
+all_rest() {
+  local process task
+  for process in "$@"; do
+    for task in "/proc/$process/task"/*; do
+      [[ $task == */$process || $(cat "$task/syscall") == "230 "* ]] || return 1
+    done
+  done
+}
 
-# older DIRECTORY: puts a whole directory back to what it was a quarter of a second before.
+# older DIRECTORY: puts a whole directory back to what it was some steps of every lane before.
 older() {
+  local before
   halted cp -a "$1" "$directory/earlier"
-  sleep 0.25
+  before=$(slowest)
+  eventually steps_beyond "$((before + 20))"
   halted put_back "$1"
 }
+slowest() { sed -n 's/.*slowest=\([0-9]*\).*/\1/p' "$directory/log" | tail -n 1; }
+steps_beyond() { [[ $(slowest) -gt $1 ]]; }
 put_back() {
   rm -r "$1"
   mv "$directory/earlier" "$1"
@@ -80,7 +106,11 @@ every_lane=append,directory-moves,file-directory,hard-links,holes,metadata,mmap,
 
 @test "halted for a while it goes on, and finds nothing" {
   start "$every_lane"
-  for _ in {1..5}; do halted sleep 0.1; done
+  for _ in {1..5}; do
+    kill -STOP "$adversary" "$(pgrep -P "$adversary")"
+    sleep 0.1
+    kill -CONT "$adversary" "$(pgrep -P "$adversary")"
+  done
   kill -TERM "$adversary"
   ends 0
 }
