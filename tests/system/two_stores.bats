@@ -83,7 +83,7 @@ stranger_in() {
   still checkpoint web
   stranger_in "$path"
   fails_with "is in use" still restore web
-  fails_with "is in use" still start web
+  fails_with "is in use" still start --discard-checkpoint web
   still rm web
   fails_with "is in use" still restore --import "$WORK/archive" --allow-spec
   kill -0 "$stranger"
