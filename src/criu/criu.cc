@@ -88,7 +88,8 @@ Reason explain_criu_log(const std::filesystem::path& log) {
     auto& errors = contains_any(*error, kConsequences) ? consequences : causes;
     if (errors.size() < kExplainedLines) errors.push_back(std::move(*error));
   }
-  return {.words = join(causes.empty() ? consequences : causes, "; "), .hint = {}};
+  const std::string lines = join(causes.empty() ? consequences : causes, "; ");
+  return {.words = lines, .hint = {}, .lines = lines};
 }
 
 bool has_let_run(const std::filesystem::path& restore_log) {

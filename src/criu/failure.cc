@@ -67,9 +67,9 @@ Error explain_failure(const Error& error, const std::filesystem::path& log,
       error.kind() == ErrorKind::kRuntime || error.kind() == ErrorKind::kTimeout;
   if (!of_runtime || !path_exists(log)) return error;
   if (auto known = dispatching_thread(log.parent_path())) return *known;
-  const auto [words, hint] = explain_criu_log(log);
+  const auto [words, hint, lines] = explain_criu_log(log);
   const std::string where = "CRIU's log is " + keep_criu_files(log.parent_path(), kept).native();
-  if (words.contains("Can't get rlimit")) {
+  if (lines.contains("Can't get rlimit")) {
     return Error(ErrorKind::kUnsupported,
                  "CRIU may not read the resource limits of another user's process",
                  "run Still with CAP_SYS_RESOURCE; " + where);
@@ -85,8 +85,8 @@ Error explain_failure_without_memory(const Error& error, const std::filesystem::
                                      const std::filesystem::path& kept) {
   const Error explained = explain_failure(error, log, kept);
   if (explained.kind() != ErrorKind::kRuntime) return explained;
-  const std::string words = explain_criu_log(log).words;
-  if (!words.empty() && !is_about_memory(words)) return explained;
+  const std::string lines = explain_criu_log(log).lines;
+  if (!lines.empty() && !is_about_memory(lines)) return explained;
   return {ErrorKind::kAnotherWay, explained.message(), explained.hint()};
 }
 

@@ -262,7 +262,9 @@ std::string filled(std::string_view words, const std::vector<std::string_view>& 
 Reason reason_of(std::string_view error) {
   for (const Known& known : kKnown) {
     if (const auto values = match(error, known.line)) {
-      return {.words = filled(known.words, *values), .hint = std::string(known.hint)};
+      return {.words = filled(known.words, *values),
+              .hint = std::string(known.hint),
+              .lines = std::string(error)};
     }
   }
   return {};

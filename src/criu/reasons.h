@@ -10,6 +10,7 @@ namespace still::criu {
 struct Reason {
   std::string words;  // empty: not known
   std::string hint;   // what to do; may be empty
+  std::string lines;  // of the log, which the words stand for; with the file of CRIU's that says it
 
   bool is_known() const { return !words.empty(); }
 };

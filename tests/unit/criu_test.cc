@@ -190,6 +190,11 @@ TEST_F(FailureWithoutMemory, MayBeOfTheMemory) {
   EXPECT_EQ(error.kind(), ErrorKind::kAnotherWay);
   EXPECT_THAT(error.message(), HasSubstr("Can't dump page"));
   EXPECT_EQ(explained("all is well").kind(), ErrorKind::kAnotherWay);
+  // Also where the words do not say where it was.
+  const Error known =
+      explained("Error (criu/page-pipe.c:29): page-pipe: Can't grow: Cannot allocate memory");
+  EXPECT_EQ(known.kind(), ErrorKind::kAnotherWay);
+  EXPECT_THAT(known.message(), HasSubstr("not enough memory"));
 }
 
 TEST_F(FailureWithoutMemory, OfAThreadThatBearsNoCallsIsFinal) {
