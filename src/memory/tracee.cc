@@ -41,8 +41,6 @@ void* pointer(uint64_t value) { return std::bit_cast<void*>(value); }
 // those that are held wait for us. So it is looked for when nothing has been heard for this long.
 constexpr std::chrono::milliseconds kBetweenLooks{20};
 
-bool is_past(Deadline deadline) { return std::chrono::steady_clock::now() >= deadline; }
-
 bool is_ending(pid_t tid) {
   const auto stat = process_stat(tid);
   return !stat || stat->is_ending();

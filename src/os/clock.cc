@@ -1,7 +1,6 @@
 #include "os/clock.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "base/format.h"
 #include "base/text.h"
@@ -13,7 +12,7 @@ namespace {
 std::chrono::nanoseconds read_clock(clockid_t clock) {
   timespec now{};
   ::clock_gettime(clock, &now);
-  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  return nanoseconds_of(now);
 }
 
 }  // namespace

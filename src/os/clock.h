@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 #include <string>
 
 namespace still {
@@ -12,8 +13,15 @@ inline Deadline deadline_in(std::chrono::nanoseconds duration) {
   return std::chrono::steady_clock::now() + duration;
 }
 
+inline bool is_past(Deadline deadline) { return std::chrono::steady_clock::now() >= deadline; }
+
 // For poll(2): rounded up, at most some minutes; 0 when it is past.
 int milliseconds_until(Deadline deadline);
+
+// Since the start of the clock that the time is of.
+inline std::chrono::nanoseconds nanoseconds_of(const timespec& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 // One moment on both clocks, as nanoseconds: wall since the Unix epoch (CLOCK_REALTIME), monotonic
 // since an unspecified start (CLOCK_MONOTONIC). Differences are taken on the monotonic one only:

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "base/error.h"
+#include "os/clock.h"
 
 namespace still::tree {
 namespace {
@@ -17,10 +18,6 @@ constexpr std::chrono::milliseconds kTick{20};
 // File systems with whole seconds (ext4 with inodes of 128 bytes): a ctime without nanoseconds may
 // stand for any moment of the second.
 constexpr std::chrono::seconds kWholeSeconds{2};
-
-std::chrono::nanoseconds nanoseconds(const timespec& time) {
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
 
 bool equal(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -37,11 +34,11 @@ Fd make_timer() {
 std::chrono::nanoseconds coarse_now() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return nanoseconds(now);
+  return nanoseconds_of(now);
 }
 
 std::chrono::nanoseconds changed_at(const struct stat& status) {
-  return nanoseconds(status.st_ctim);
+  return nanoseconds_of(status.st_ctim);
 }
 
 Proof::Proof(const struct stat& status, std::chrono::nanoseconds begun)
@@ -53,7 +50,7 @@ Proof::Proof(const struct stat& status, std::chrono::nanoseconds begun)
       mode_(status.st_mode) {
   const std::chrono::nanoseconds margin =
       changed_.tv_nsec == 0 ? std::chrono::nanoseconds(kWholeSeconds) : kTick;
-  racy_ = nanoseconds(changed_) >= begun - margin;
+  racy_ = nanoseconds_of(changed_) >= begun - margin;
 }
 
 bool Proof::matches(const struct stat& status) const {

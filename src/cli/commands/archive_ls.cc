@@ -3,7 +3,6 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -16,6 +15,7 @@
 #include "cli/output/human.h"
 #include "cli/output/output.h"
 #include "contents/listing.h"
+#include "os/clock.h"
 
 namespace still::cli {
 namespace {
@@ -63,10 +63,6 @@ std::string mode_text(const contents::TreeEntry& entry) {
   return text;
 }
 
-std::chrono::nanoseconds wall(const timespec& time) {
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
 ListEntry tree_entry(const contents::TreeEntry& entry) {
   Json json;
   json["Path"] = entry.path.empty() ? "." : printable(entry.path);
@@ -74,7 +70,7 @@ ListEntry tree_entry(const contents::TreeEntry& entry) {
   json["UID"] = entry.uid;
   json["GID"] = entry.gid;
   json["Size"] = entry.size_bytes;
-  json["Modified"] = go_time(wall(entry.modified));
+  json["Modified"] = go_time(nanoseconds_of(entry.modified));
   json["LinkTarget"] = printable(entry.link_target);
   json["HardLink"] = printable(entry.hard_link);
   json["Device"] = S_ISCHR(entry.mode) || S_ISBLK(entry.mode)

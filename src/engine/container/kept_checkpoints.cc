@@ -24,8 +24,7 @@ std::optional<archive::Manifest> manifest_of(const std::filesystem::path& archiv
 std::chrono::nanoseconds modified_at(const std::filesystem::path& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return {};
-  return std::chrono::seconds(status.st_mtim.tv_sec) +
-         std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+  return nanoseconds_of(status.st_mtim);
 }
 
 std::optional<KeptCheckpoint> kept_images(const ContainerPaths& paths,

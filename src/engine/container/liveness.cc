@@ -27,10 +27,9 @@ std::optional<ExitRecord> read_exit(const store::Layout& layout, const Container
   const auto code = read_exit_code(layout, record.id);
   struct stat status{};
   if (!code || ::stat((layout.exits() / record.id).c_str(), &status) != 0) return std::nullopt;
-  const std::chrono::nanoseconds at = std::chrono::seconds(status.st_mtim.tv_sec) +
-                                      std::chrono::nanoseconds(status.st_mtim.tv_nsec);
   // A file's time is that of the last clock tick.
-  return ExitRecord{.code = *code, .at = std::max(at, record.started_at)};
+  return ExitRecord{.code = *code,
+                    .at = std::max(nanoseconds_of(status.st_mtim), record.started_at)};
 }
 
 std::optional<pid_t> living_monitor(const store::Layout& layout, const std::string& id) {
