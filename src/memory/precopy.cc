@@ -29,9 +29,6 @@ constexpr double kWorthwhile = 0.7;
 constexpr uint64_t kForkBytes = uint64_t{24} << 20;
 constexpr double kForkPart = 0.08;  // of all its memory: 30 ms/GiB, at 2.7 GiB/s
 
-// To protect a process: on a busy machine its threads may not come to stop in time.
-constexpr int kAttempts = 2;
-
 constexpr uint64_t kMostReserve = uint64_t{512} << 20;
 
 int compare_descriptor_tables(pid_t one, pid_t other) {
@@ -96,14 +93,16 @@ class PrecopySnapshot : public Snapshot {
   const std::unique_ptr<Snapshot> rest_;
 };
 
-// Leaves protection empty if the process cannot be protected, or did not stop in time.
-void protect(pid_t process, Landings& landings, std::optional<Protection>& protection) try {
+// Leaves protection empty if the process cannot be protected. False: it did not stop in time.
+bool protect(pid_t process, Landings& landings, std::optional<Protection>& protection) try {
   // Its end lets go of threads that have not stopped in time, and of those that are ending.
   Tracer tracer;
   tracer.run([&] { protection.emplace(Protection::open(process, landings)); });
+  return true;
 } catch (const Error& error) {
   if (error.kind() == ErrorKind::kInternal) throw;
   log(LogLevel::kInfo, error.message());
+  return error.kind() != ErrorKind::kTimeout;
 }
 
 }  // namespace
@@ -128,9 +127,8 @@ void Precopy::start(const std::vector<pid_t>& processes, const std::function<voi
   for (const pid_t pid : with_own_descriptors(processes)) {
     poll();
     auto process = std::make_unique<Process>(pid, file_);
-    for (int i = 0; i < kAttempts && !process->protection; ++i) {
-      protect(pid, landings_, process->protection);
-    }
+    // On a busy machine its threads may take longer: once more.
+    if (!protect(pid, landings_, process->protection)) protect(pid, landings_, process->protection);
     if (process->protection) processes_.push_back(std::move(process));
   }
   if (shared_) shared_->find_descriptors(processes);

@@ -171,27 +171,19 @@ void start_interface(const Fd& userfault) {
               "the kernel has no asynchronous write protection (Linux 6.7 has it)");
 }
 
-// The thread that is not on a processor and cannot be woken, for a signal, a disk or a child of
-// vfork(2); 0: none.
-pid_t thread_at_rest(pid_t process, char& state) {
-  for (const pid_t thread : threads_of(process)) {
-    const auto stat = process_stat(thread);
-    if (!stat || stat->state == 'R' || stat->state == 'S') continue;
-    state = stat->state;
-    return thread;
-  }
-  return 0;
-}
-
-// What waits for a disk does so for milliseconds, and stops only after that.
+// Neither in a stop for a signal, nor where it cannot be stopped: in a wait for a child of
+// vfork(2), or for a disk. That one is over in milliseconds.
 void require_running(pid_t process) {
   const Deadline deadline = deadline_in(kStopTimeout);
-  char state = 0;
-  while (const pid_t thread = thread_at_rest(process, state)) {
-    if (state != 'D' || std::chrono::steady_clock::now() >= deadline) {
-      throw Error(ErrorKind::kUnsupported, formatted("task {} does not run just now", thread));
+  for (const pid_t thread : threads_of(process)) {
+    for (;;) {
+      const auto stat = process_stat(thread);
+      if (!stat || stat->state == 'R' || stat->state == 'S') break;
+      if (stat->state != 'D' || is_past(deadline)) {
+        throw Error(ErrorKind::kUnsupported, formatted("task {} does not run just now", thread));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 
