@@ -155,6 +155,13 @@ Source file_source(const Fd& file) {
   };
 }
 
+void for_each_block(const Source& source, const std::function<void(std::string_view)>& take) {
+  std::string block(size_t{256} << 10, '\0');
+  while (const size_t got = source(block.data(), block.size())) {
+    take(std::string_view(block).substr(0, got));
+  }
+}
+
 Source decompressing_source(Source compressed) {
   auto input = std::make_unique<Input>(std::move(compressed));
   const std::string_view start = input->peek();

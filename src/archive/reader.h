@@ -64,5 +64,7 @@ std::optional<Manifest> read_manifest(const std::filesystem::path& archive);
 
 // A source over an open file, for extract_tree_tar.
 Source file_source(const Fd& file);
+// Reads a source to its end, in pieces that fit a processor's cache.
+void for_each_block(const Source& source, const std::function<void(std::string_view)>& take);
 
 }  // namespace still::archive

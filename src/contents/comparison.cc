@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "contents/images.h"
 #include "contents/member.h"
 #include "criu/image_files.h"
 #include "criu/memory_images.h"
@@ -22,8 +23,6 @@ namespace still::contents {
 namespace {
 
 constexpr size_t kMaxPathBytes = size_t{1} << 30;
-constexpr uint64_t kMaxKeptBytes = uint64_t{512} << 20;
-constexpr size_t kBlockSize = size_t{256} << 10;
 
 // The first half of a SHA-256: nobody finds two contents with the same.
 using Digest = std::array<char, 32>;
@@ -114,10 +113,8 @@ class Reader : public archive::MemberSink {
   void link(const std::string& /*name*/, const std::string& /*target*/) override {}
 
   void file(const std::string& name, uint64_t size_bytes, const archive::Source& content) override {
-    const std::string prefix = archive::name_of(archive::MemberKind::kImage) + "/";
     if (is_tree(name)) return add_tree(name, content);
-    if (!name.starts_with(prefix)) return;
-    const std::string image = name.substr(prefix.size());
+    const std::string image = image_of(name);
     if (criu::ProcessView::is_pages(image)) return add_pages(image, content);
     if (criu::ProcessView::wants(image)) add_image(image, size_bytes, content);
   }
@@ -145,13 +142,9 @@ class Reader : public archive::MemberSink {
   }
 
   void add_image(const std::string& image, uint64_t size_bytes, const archive::Source& content) {
-    kept_ += size_bytes;
-    if (kept_ > kMaxKeptBytes) {
-      throw Error(ErrorKind::kCorrupt, "the images are too large to be looked at");
-    }
+    kept_.add(size_bytes);
     std::string text;
-    std::string block(kBlockSize, '\0');
-    while (const size_t got = content(block.data(), block.size())) text.append(block, 0, got);
+    archive::for_each_block(content, [&](std::string_view block) { text += block; });
     view_.add(image, text);
     if (image.starts_with("pagemap-")) read_.page_maps[image] = criu::parse_page_map(text, image);
   }
@@ -173,7 +166,7 @@ class Reader : public archive::MemberSink {
 
   Read read_;
   criu::ProcessView view_;
-  uint64_t kept_ = 0;
+  KeptImages kept_;
   size_t path_bytes_ = 0;
 };
 

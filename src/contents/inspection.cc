@@ -5,14 +5,12 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "contents/images.h"
 
 namespace still::contents {
 namespace {
 
 using nlohmann::json;
-
-// Of a container of ten thousand processes; the pages of its memory are not among them.
-constexpr uint64_t kMaxKeptBytes = uint64_t{512} << 20;
 
 class Inspector : public archive::MemberSink {
  public:
@@ -24,17 +22,13 @@ class Inspector : public archive::MemberSink {
   }
 
   void file(const std::string& name, uint64_t size_bytes, const archive::Source& content) override {
-    const std::string prefix = archive::name_of(archive::MemberKind::kImage) + "/";
-    const std::string image = name.starts_with(prefix) ? name.substr(prefix.size()) : "";
+    const std::string image = image_of(name);
     if (criu::ProcessView::is_pages(image)) {
       checks_.file(name, size_bytes, content);
-      return watch(content, view_.pages(image));
+      return archive::for_each_block(content, view_.pages(image));
     }
     if (!criu::ProcessView::wants(image)) return checks_.file(name, size_bytes, content);
-    kept_ += size_bytes;
-    if (kept_ > kMaxKeptBytes) {
-      throw Error(ErrorKind::kCorrupt, "the images are too large to be looked at");
-    }
+    kept_.add(size_bytes);
     std::string text;
     const archive::Source kept = [&](char* buffer, size_t size) {
       const size_t got = content(buffer, size);
@@ -42,7 +36,7 @@ class Inspector : public archive::MemberSink {
       return got;
     };
     checks_.file(name, size_bytes, kept);
-    drain(kept);
+    archive::for_each_block(kept, [](std::string_view) {});  // what the checks have left
     view_.add(image, text);
   }
 
@@ -50,21 +44,9 @@ class Inspector : public archive::MemberSink {
   const criu::ProcessView& view() const { return view_; }
 
  private:
-  static void drain(const archive::Source& content) {
-    watch(content, [](std::string_view) {});
-  }
-
-  static void watch(const archive::Source& content,
-                    const std::function<void(std::string_view)>& take) {
-    std::string block(size_t{256} << 10, '\0');
-    while (const size_t got = content(block.data(), block.size())) {
-      take(std::string_view(block).substr(0, got));
-    }
-  }
-
   restore::ArchiveChecks checks_;
   criu::ProcessView view_;
-  uint64_t kept_ = 0;
+  KeptImages kept_;
 };
 
 std::string text_at(const json& object, const char* key) {

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "contents/images.h"
 #include "criu/image_files.h"
 #include "os/files.h"
 
@@ -21,8 +22,6 @@ namespace still::contents {
 namespace {
 
 using archive::MemberKind;
-
-constexpr size_t kBlockSize = size_t{256} << 10;
 
 std::string quoted(const std::string& name) { return "\"" + printable_name(name) + "\""; }
 
@@ -68,8 +67,8 @@ class Finder : public archive::MemberSink {
 };
 
 bool is_packed_tmpfs(const std::string& member) {
-  if (archive::kind_of(member) != MemberKind::kImage) return false;
-  const std::string file = member.substr(member.find('/') + 1);
+  const std::string file = image_of(member);
+  if (file.empty()) return false;
   for (const criu::ImageFileKind& kind : criu::image_file_kinds()) {
     if (kind.use == criu::ImageUse::kTmpfs && !criu::number_in(file, kind.pattern).empty()) {
       return true;
@@ -166,10 +165,7 @@ void copy_member(const std::filesystem::path& archive, const std::string& member
                  const archive::ReadOptions& options) {
   read_member(archive, member, options, [&](uint64_t size_bytes, const archive::Source& content) {
     archive::require_room(target, size_bytes);
-    std::string block(kBlockSize, '\0');
-    while (const size_t got = content(block.data(), block.size())) {
-      write_all(target, std::string_view(block).substr(0, got));
-    }
+    archive::for_each_block(content, [&](std::string_view block) { write_all(target, block); });
   });
 }
 
