@@ -230,6 +230,13 @@ std::vector<std::string> words_of(std::string_view bytes) {
 
 }  // namespace
 
+MemorySum& MemorySum::operator+=(const MemorySum& other) {
+  mappings += other.mappings;
+  mapped_bytes += other.mapped_bytes;
+  stored_bytes += other.stored_bytes;
+  return *this;
+}
+
 struct ProcessView::Parts {
   std::vector<messages::Tree> tree;
   std::map<std::string, messages::Core, std::less<>> cores;  // by the number in the file's name

@@ -18,6 +18,8 @@ struct MemorySum {
   uint64_t mappings = 0;
   uint64_t mapped_bytes = 0;
   uint64_t stored_bytes = 0;  // of pages that are in the images
+
+  MemorySum& operator+=(const MemorySum& other);
 };
 
 struct SeenDescriptor {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/app.h"
 #include "cli/flags/archive_flags.h"
+#include "cli/output/human.h"
 #include "cli/output/output.h"
 #include "cli/output/table.h"
 #include "contents/comparison.h"
@@ -38,11 +39,6 @@ const char* change_name(Change change) {
   return "";
 }
 
-std::string command_of(const contents::ComparedProcess& process) {
-  if (process.command_line.empty()) return "[" + printable(process.name) + "]";
-  return printable_name(join(process.command_line, " "));
-}
-
 std::string shown_path(const std::string& path) { return path.empty() ? "." : printable(path); }
 
 Json paths_json(const std::vector<std::string>& paths) {
@@ -57,7 +53,7 @@ Json description(const Comparison& comparison) {
   for (const auto& process : comparison.processes) {
     json["Processes"].push_back({{"PID", process.pid},
                                  {"Name", printable(process.name)},
-                                 {"Command", command_of(process)},
+                                 {"Command", command_text(process.name, process.command_line)},
                                  {"Change", change_name(process.change)},
                                  {"EqualPages", process.equal_pages},
                                  {"DifferingPages", process.differing_pages}});
@@ -92,7 +88,7 @@ void print_processes(const Comparison& comparison) {
     rows.push_back(
         {formatted("{}", process.pid), change_name(process.change),
          is_same ? pages_text(process.differing_pages, process.equal_pages) : std::string("all"),
-         command_of(process)});
+         command_text(process.name, process.command_line)});
   }
   std::cout << "Processes\n" << format_table(rows);
   for (const auto& memory : comparison.shared_memory) {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/app.h"
 #include "cli/flags/archive_flags.h"
+#include "cli/output/human.h"
 #include "cli/output/output.h"
 #include "cli/output/table.h"
 #include "contents/inspection.h"
@@ -33,8 +34,7 @@ std::vector<std::string> all_printable(const std::vector<std::string>& texts) {
   return result;
 }
 
-// --- as JSON: names and words in printable form, because JSON holds text and they are bytes
-// --------------------
+// --- as JSON: names and words in printable form, because JSON holds text and they are bytes ---
 
 Json memory_json(const criu::SeenProcess& process) {
   Json memory = Json::object();
@@ -56,11 +56,7 @@ Json descriptors_json(const criu::SeenProcess& process) {
 
 criu::MemorySum total(const criu::SeenProcess& process) {
   criu::MemorySum total;
-  for (const auto& [kind, sum] : process.memory) {
-    total.mappings += sum.mappings;
-    total.mapped_bytes += sum.mapped_bytes;
-    total.stored_bytes += sum.stored_bytes;
-  }
+  for (const auto& [kind, sum] : process.memory) total += sum;
   return total;
 }
 
@@ -135,8 +131,7 @@ Json description(const std::string& file, const Inspection& inspection) {
   return json;
 }
 
-// --- for people
-// --------------------------------------------------------------------------------------
+// --- for people ---
 
 std::string made_by(const archive::Manifest& manifest) {
   const auto still = manifest.versions.find("still");
@@ -173,12 +168,6 @@ void print_head(const Inspection& inspection) {
   std::cout << format_table(rows);
 }
 
-std::string command_of(const criu::SeenProcess& process) {
-  // As ps does where it cannot see the words.
-  if (process.command_line.empty()) return "[" + printable(process.name) + "]";
-  return printable_name(join(process.command_line, " "));
-}
-
 void print_processes(const criu::SeenContainer& seen) {
   constexpr uint32_t kDeepest = 20;
   std::vector<Row> rows{{"PID", "STATE", "THREADS", "STORED", "MAPPED", "COMMAND"}};
@@ -187,7 +176,7 @@ void print_processes(const criu::SeenContainer& seen) {
     const std::string indent(2 * size_t{std::min(process.depth, kDeepest)}, ' ');
     rows.push_back({formatted("{}", process.pid), process.state, formatted("{}", process.threads),
                     human_size(sum.stored_bytes), human_size(sum.mapped_bytes),
-                    indent + command_of(process)});
+                    indent + command_text(process.name, process.command_line)});
   }
   std::cout << "\nProcesses\n" << format_table(rows);
 }
@@ -196,12 +185,7 @@ void print_processes(const criu::SeenContainer& seen) {
 void print_memory(const criu::SeenContainer& seen) {
   std::map<std::string, criu::MemorySum> kinds;
   for (const criu::SeenProcess& process : seen.processes) {
-    for (const auto& [kind, sum] : process.memory) {
-      criu::MemorySum& all = kinds[kind];
-      all.mappings += sum.mappings;
-      all.mapped_bytes += sum.mapped_bytes;
-      all.stored_bytes += sum.stored_bytes;
-    }
+    for (const auto& [kind, sum] : process.memory) kinds[kind] += sum;
   }
   std::vector<Row> rows{{"KIND", "MAPPINGS", "STORED", "MAPPED"}};
   for (const auto& [kind, sum] : kinds) {

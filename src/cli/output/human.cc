@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/format.h"
+#include "base/text.h"
 #include "os/clock.h"
 
 namespace still::cli {
@@ -55,6 +56,10 @@ int64_t unix_seconds(std::chrono::nanoseconds wall) {
 
 std::chrono::nanoseconds since(std::chrono::nanoseconds wall) {
   return std::max(Instant::now().wall - wall, std::chrono::nanoseconds::zero());
+}
+
+std::string command_text(const std::string& name, const std::vector<std::string>& words) {
+  return words.empty() ? "[" + printable(name) + "]" : printable_name(join(words, " "));
 }
 
 }  // namespace still::cli

@@ -1,9 +1,10 @@
-// Numbers and moments as Podman's lists write them.
+// Numbers, moments and commands as Podman's lists, and ps, write them.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace still::cli {
 
@@ -21,5 +22,8 @@ int64_t unix_seconds(std::chrono::nanoseconds wall);
 
 // The time since a moment of the wall clock; never negative.
 std::chrono::nanoseconds since(std::chrono::nanoseconds wall);
+
+// Of a process, printable; "[name]" without the words.
+std::string command_text(const std::string& name, const std::vector<std::string>& words);
 
 }  // namespace still::cli
