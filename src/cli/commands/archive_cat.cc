@@ -1,10 +1,8 @@
 // still archive cat
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -15,21 +13,11 @@
 #include "base/text.h"
 #include "cli/app.h"
 #include "cli/flags/archive_flags.h"
-#include "contents/member.h"
+#include "cli/output/standard_output.h"
 #include "os/atomic_file.h"
-#include "os/files.h"
 
 namespace still::cli {
 namespace {
-
-constexpr size_t kBlockSize = size_t{1} << 20;
-
-struct CatFlags {
-  std::string file;
-  std::string member;
-  std::string path;
-  std::string identity;
-};
 
 // Where what is printed waits until the archive has been read to its end and nothing was wrong with
 // it. Large: not in /tmp, which may be in memory.
@@ -51,35 +39,18 @@ void check_for_terminal(std::string_view block) {
               "redirect standard output to a file or a pipe");
 }
 
-void print(const Fd& file) try {
-  const bool on_terminal = ::isatty(STDOUT_FILENO) == 1;
-  ::signal(SIGPIPE, SIG_IGN);  // an error says more
-  const int descriptor = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-  if (descriptor < 0) throw Error::system(errno, "cannot write");
-  const Fd output(descriptor);
+void print(const Fd& file) {
   if (::lseek(file.get(), 0, SEEK_SET) < 0) throw Error::system(errno, "cannot seek");
-  const archive::Source source = archive::file_source(file);
-  std::string block(kBlockSize, '\0');
-  while (const size_t got = source(block.data(), block.size())) {
-    const std::string_view text = std::string_view(block).substr(0, got);
-    if (on_terminal) check_for_terminal(text);
-    write_all(output, text);
+  if (::isatty(STDOUT_FILENO) == 1) {
+    copy_to_standard_output(file, check_for_terminal);
+  } else {
+    copy_to_standard_output(file);
   }
-} catch (const Error& error) {
-  throw error.in("standard output");
 }
 
-int run_cat(const CatFlags& flags) {
+int run_cat(const MemberFlags& flags) {
   const AtomicFile waiting(waiting_place(), 0600);  // never committed: gone with the object
-  {
-    ProgressLine progress;
-    const auto options = archive_options(flags.identity, progress);
-    if (flags.path.empty()) {
-      contents::copy_member(flags.file, flags.member, waiting.fd(), options);
-    } else {
-      contents::copy_tree_file(flags.file, flags.member, flags.path, waiting.fd(), options);
-    }
-  }
+  copy_member_to(waiting.fd(), flags);
   print(waiting.fd());
   return 0;
 }
@@ -87,7 +58,7 @@ int run_cat(const CatFlags& flags) {
 }  // namespace
 
 void register_archive_cat(CLI::App& parent, Context& context) {
-  auto flags = std::make_shared<CatFlags>();
+  auto flags = std::make_shared<MemberFlags>();
   CLI::App& command =
       add_command(parent, {"cat",
                            "Print a member of an archive, or a file of a tree in it",
@@ -96,10 +67,7 @@ void register_archive_cat(CLI::App& parent, Context& context) {
                             "still archive cat web.tar.zst config.dump | jq .name",
                             "still archive cat web.tar.zst volumes/data.tar settings.ini",
                             "still archive cat web.tar.zst rootfs-diff.tar /etc/motd"}});
-  command.add_option("FILE", flags->file, "Archive")->required();
-  command.add_option("MEMBER", flags->member, "Member of it, as `still archive ls FILE` names it")
-      ->required();
-  command.add_option("PATH", flags->path, "A file of the tree that the member is");
+  add_member_arguments(command, *flags);
   add_identity_flag(command, flags->identity);
   on_run(command, context, [flags] { return run_cat(*flags); });
 }

@@ -1,19 +1,15 @@
 #include "cli/output/standard_archive.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 #include "base/error.h"
+#include "cli/output/standard_output.h"
 #include "engine/image/tar_source.h"
 #include "os/files.h"
 
 namespace still::cli {
 namespace {
-
-constexpr size_t kBlockSize = size_t{1} << 20;
 
 void refuse_terminal(int descriptor, const std::string& what, const std::string& hint) {
   if (::isatty(descriptor) == 1) throw Error(ErrorKind::kUsage, what, hint);
@@ -35,21 +31,6 @@ ArchiveOutput::ArchiveOutput(const store::Layout& layout)
                   layout.staging()),
                  "output-") {}
 
-void ArchiveOutput::send() const try {
-  ::signal(SIGPIPE, SIG_IGN);  // an error says more
-  const Fd file = open_file(path(), O_RDONLY);
-  const int descriptor = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-  if (descriptor < 0) throw Error::system(errno, "cannot write to standard output");
-  const Fd output(descriptor);
-  std::string block(kBlockSize, '\0');
-  for (;;) {
-    const ssize_t got = ::read(file.get(), block.data(), block.size());
-    if (got < 0 && errno != EINTR) throw Error::system(errno, "cannot read the archive");
-    if (got == 0) return;
-    if (got > 0) write_all(output, std::string_view(block).substr(0, static_cast<size_t>(got)));
-  }
-} catch (const Error& error) {
-  throw error.in("standard output");
-}
+void ArchiveOutput::send() const { copy_to_standard_output(open_file(path(), O_RDONLY)); }
 
 }  // namespace still::cli
